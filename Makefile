@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+#   make check                   verify the model and the reference implementations
+#   make check KERNEL=~/linux    verify a kernel tree as well
+#   make test                    test slatcheck itself
+#
+# See README.md for the rest.
+
+PYTHON            ?= python3
+UV                ?= uv
+SLATCHECK_KERNELS ?= .cache/kernels
+# Further arguments: of slatcheck for 'check', of the benchmark for 'bench'.
+ARGS              ?=
+PYTEST_ARGS       ?= -n auto
+# 'make lock UPGRADE=--upgrade' moves to the newest releases; otherwise pins stay where they can.
+UPGRADE           ?=
+
+override KERNEL := $(patsubst ~/%,$(HOME)/%,$(KERNEL))
+export KERNEL SLATCHECK_KERNELS
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.complete
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test kernels lint format lock bench clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup: $(STAMP)
+
+# dev.txt holds the pins of base.txt and kernel.txt too.
+$(STAMP): pyproject.toml requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'make: slatcheck needs Python 3.11 or newer; say which with PYTHON=python3.12' >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo 'setting up $(VENV) from requirements/dev.txt'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps --no-build-isolation -e .
+	@touch $@
+
+# make itself ends with 2 whenever a recipe fails; the line 'Error N' that it prints last
+# has slatcheck's own status. Scripts that need it call .venv/bin/slatcheck.
+check: setup
+	@$(BIN)/slatcheck check $(if $(KERNEL),--kernel "$$KERNEL") $(ARGS)
+
+test: lint
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: setup
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+kernels:
+	@$(PYTHON) tools/fetch_kernels.py
+
+bench: setup
+	@$(BIN)/python -m bench.differential $(ARGS)
+
+LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
+  $(UPGRADE) pyproject.toml
+
+lock:
+	@command -v $(UV) >/dev/null || { echo 'make: lock needs uv' >&2; exit 1; }
+	@$(LOCK) -o requirements/base.txt
+	@$(LOCK) -c requirements/base.txt --extra kernel -o requirements/kernel.txt
+	@$(LOCK) -c requirements/kernel.txt --extra kernel --extra dev -o requirements/dev.txt
+
+# The kernel trees in the cache stay.
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	find . -name __pycache__ -type d -not -path './.cache/*' -prune -exec rm -rf {} +

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which function of a tree carries out which operation, found by name and, failing that, shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from impl.kernel.errors import TreeError
+from impl.kernel.slices import Definition, cut, damage, functions, structure
+from impl.kernel.tree import MIPS, MMU, Tree
+from model.operations import FUNCTIONS, Kind
+
+STATIC_ENTRIES = {
+    "kvm_mips_pte_for_gpa": "SLAT_PTE_FOR_GPA",
+    "kvm_mips_map_page": "SLAT_MAP_PAGE",
+    "_kvm_mips_map_page_fast": "SLAT_MAP_PAGE_FAST",
+    "kvm_mips_mkold_gpa_pt": "SLAT_MKOLD",
+}
+"""Entry points of mmu.c that are static: a rename must not lose them, so shape is a fallback."""
+
+SHAPES = {
+    "kvm_mips_pte_for_gpa": "pte_t*(structkvm*,structkvm_mmu_memory_cache*,unsignedlong)",
+    "kvm_mips_map_page": "int(structkvm_vcpu*,unsignedlong,bool,pte_t*,pte_t*)",
+    "_kvm_mips_map_page_fast": "int(structkvm_vcpu*,unsignedlong,bool,pte_t*,pte_t*)",
+    "kvm_mips_mkold_gpa_pt": "int(structkvm*,gfn_t,gfn_t)",
+}
+
+MIPS_SLICE = (
+    "kvm_mips_free_gpa_pt",
+    "kvm_arch_flush_shadow_all",
+    "kvm_arch_flush_shadow_memslot",
+    "kvm_arch_commit_memory_region",
+)
+MAIN_SLICE = (
+    "mmu_memory_cache_alloc_obj",
+    "__kvm_mmu_topup_memory_cache",
+    "kvm_mmu_topup_memory_cache",
+    "kvm_mmu_memory_cache_nr_free_objects",
+    "kvm_mmu_free_memory_cache",
+    "kvm_mmu_memory_cache_alloc",
+)
+HOST_SLICE = ("is_error_pfn", "is_error_noslot_pfn", "is_noslot_pfn", "mmu_invalidate_retry")
+MM_SLICE = (
+    "pagetable_alloc_noprof",
+    "pagetable_alloc",
+    "pagetable_free",
+    "pagetable_pte_ctor",
+    "pagetable_pte_dtor",
+    "pagetable_pmd_ctor",
+    "pagetable_pmd_dtor",
+    "pagetable_pud_ctor",
+    "pagetable_pud_dtor",
+    "pgtable_pte_page_ctor",
+    "pgtable_pte_page_dtor",
+    "pgtable_pmd_page_ctor",
+    "pgtable_pmd_page_dtor",
+)
+
+
+@dataclass(frozen=True)
+class Binding:
+    """How a tree is tied to the runner.
+
+    ``defines`` are macros for the compiler, ``slices`` files to be written beside the shim,
+    ``entries`` the tree's own name of each entry point, ``missing`` why an operation has none.
+    """
+
+    defines: dict[str, str]
+    slices: dict[str, str]
+    entries: dict[str, str]
+    missing: dict[Kind, str] = field(default_factory=dict)
+
+
+def _static_entry(name: str, available: dict[str, Definition], taken: set[str]) -> str | None:
+    """Return the tree's name of a static entry point: the same, or the one of its shape left."""
+    if name in available:
+        return name
+    others = set(STATIC_ENTRIES) | set(FUNCTIONS.values()) | taken
+    fitting = [
+        one.name
+        for one in available.values()
+        if one.static and one.shape == SHAPES[name] and one.name not in others
+    ]
+    if len(fitting) == 2 and name.startswith(("_kvm_mips_map", "kvm_mips_map")):
+        first, second = (available[one] for one in fitting)
+        slow = first if second.name in first.calls else second
+        fast = second if slow is first else first
+        return (fast if name.startswith("_") else slow).name
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _check_whole(tree: Tree, name: str) -> bytes:
+    source = tree.read(name)
+    line = damage(source)
+    if line is not None:
+        raise TreeError(f"{name} cannot be parsed as C near line {line}: is the file cut off?")
+    return source
+
+
+def _renamed(source: bytes, name: str, available: dict[str, Definition]) -> str:
+    """Return the name of the function that destroys the table, renamed or not."""
+    if name in available:
+        return name
+    for one in available.values():
+        if one.static and {"kvm_mips_flush_gpa_pt", "pgd_free"} <= one.calls:
+            return one.name
+    raise TreeError(f"{MIPS} defines no function {name}: it is not bound")
+
+
+def bind(tree: Tree) -> Binding:
+    """Tie ``tree`` to the runner. Raises TreeError where a file is cut off or lacks its subject."""
+    mmu = functions(_check_whole(tree, MMU))
+    mips_source = _check_whole(tree, MIPS)
+    mips = functions(mips_source)
+    defines: dict[str, str] = {}
+    entries: dict[str, str] = {}
+    missing: dict[Kind, str] = {}
+    for name, macro in STATIC_ENTRIES.items():
+        actual = _static_entry(name, mmu, set(entries.values()))
+        if actual is None:
+            kind = next(k for k, function in FUNCTIONS.items() if function == name)
+            missing[kind] = f"not bound: {MMU} has no {name} and nothing of its shape"
+        else:
+            defines[macro] = entries[name] = actual
+    if not mmu or "SLAT_PTE_FOR_GPA" not in defines or "SLAT_MAP_PAGE" not in defines:
+        raise TreeError(f"{MMU} defines neither the walk nor the fault path: it is not bound")
+    destroy = _renamed(mips_source, "kvm_mips_free_gpa_pt", mips)
+    defines["SLAT_FREE_GPA_PT"] = entries["kvm_mips_free_gpa_pt"] = destroy
+    names = (destroy, *MIPS_SLICE[1:])
+    cache_type = structure(tree.read("include/linux/kvm_types.h"), "kvm_mmu_memory_cache")
+    slices = {
+        "mips_slice.h": cut(mips_source, MIPS, names, required=True),
+        "kvm_main_slice.h": cut(
+            tree.read("virt/kvm/kvm_main.c"), "virt/kvm/kvm_main.c", MAIN_SLICE, required=False
+        ),
+        "kvm_host_slice.h": cut(
+            tree.read("include/linux/kvm_host.h"), "include/linux/kvm_host.h", HOST_SLICE, False
+        ),
+        "mm_slice.h": _mm_slice(tree),
+        "kvm_types_slice.h": cache_type.text + "\n" if cache_type else "",
+    }
+    defines |= _table_init(tree)
+    return Binding(defines, slices, entries, missing)
+
+
+def _mm_slice(tree: Tree) -> str:
+    """Return the page-table descriptors' functions; allocation profiling is a macro over them."""
+    text = cut(tree.read("include/linux/mm.h"), "include/linux/mm.h", MM_SLICE, False)
+    if "pagetable_alloc_noprof(" in text:
+        text = "#define pagetable_alloc(...) pagetable_alloc_noprof(__VA_ARGS__)\n" + text
+    return text
+
+
+def _table_init(tree: Tree) -> dict[str, str]:
+    """Return macros that call pmd_init() and pud_init() in the form that the tree has (6.2)."""
+    available = functions(tree.read("arch/mips/mm/pgtable-64.c"))
+    out = {}
+    for name in ("pmd_init", "pud_init"):
+        one = available.get(name)
+        two = one is not None and "," in one.shape
+        call = "((unsigned long)(table), (unsigned long)(empty))" if two else "(table)"
+        out[f"SLAT_{name.upper()}(table, empty)"] = name + call
+    return out

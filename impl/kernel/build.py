@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""From a tree and a layout to an image: the tree's files, the shim and the runner, linked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from impl.kernel import sandbox
+from impl.kernel.binding import Binding
+from impl.kernel.errors import UnsupportedError
+from impl.kernel.kconfig import autoconf
+from impl.kernel.toolchain import Toolchain
+from impl.kernel.tree import MMU, Tree
+from model.layout import Layout
+
+HERE = Path(__file__).resolve().parent
+ARENA_PAGES = 1024
+ARENA = {32: 0x4000_0000, 64: 0x40_0000_0000}
+SHADOW = {32: 0x5000_0000, 64: 0x50_0000_0000}
+STACK = 0x2000_0000
+STACK_BYTES = 0x10_0000
+INCLUDES = (
+    "arch/mips/include",
+    "include",
+    "arch/mips/include/uapi",
+    "include/uapi",
+    "arch/mips/include/asm/mach-generic",
+)
+
+
+@dataclass(frozen=True)
+class Image:
+    """A linked image for one layout and byte order."""
+
+    elf: bytes
+    layout: Layout
+    big_endian: bool
+    instrumented: bool
+
+
+@dataclass(frozen=True)
+class _Job:
+    tree: Tree
+    binding: Binding
+    layout: Layout
+    big_endian: bool
+    toolchain: Toolchain
+    folder: Path
+
+    def defines(self) -> list[str]:
+        bits = self.layout.bits
+        values = {
+            "__KERNEL__": "1",
+            "KBUILD_MODNAME": '"kvm"',
+            "SLAT_ARENA": f"{ARENA[bits]:#x}UL",
+            "SLAT_SHADOW": f"{SHADOW[bits]:#x}UL",
+            "SLAT_ARENA_PAGES": str(ARENA_PAGES),
+            "SLAT_STACK": f"{STACK:#x}UL",
+            "SLAT_STACK_BYTES": f"{STACK_BYTES:#x}UL",
+            "SLAT_MMU_C": f'"{self.tree.root / MMU}"',
+            **self.binding.defines,
+        }
+        return [f"-D{name}={value}" for name, value in values.items()]
+
+    def command(self, source: Path, output: Path, instrument: bool) -> list[str]:
+        paths = [self.folder, HERE / "shim", HERE / "runner"]
+        paths += [self.tree.root / name for name in INCLUDES]
+        return [
+            *self.toolchain.compiler,
+            *self.toolchain.target(self.layout.bits, self.big_endian),
+            *self.toolchain.flags(instrument),
+            *(f"-I{path}" for path in paths),
+            "-include",
+            "linux/kconfig.h",
+            *self.defines(),
+            "-MD",
+            "-MF",
+            str(output.with_suffix(".d")),
+            "-c",
+            str(source),
+            "-o",
+            str(output),
+        ]
+
+
+def _limits(job: _Job) -> sandbox.Limits:
+    system = [Path(p) for p in ("/usr/lib", "/usr/bin", "/lib", "/lib64", "/bin", "/dev/null")]
+    system += [Path(job.toolchain.compiler[0]).resolve().parent, Path(sys.base_prefix)]
+    system += [Path("/usr/libexec"), Path("/usr/lib64"), Path("/etc/ld.so.cache")]
+    devices = Path("/dev/null"), Path("/dev/zero")
+    return sandbox.Limits(
+        read=(job.tree.root, HERE / "shim", HERE / "runner", *system),
+        write=(job.folder, *devices),
+    )
+
+
+def _first_error(output: str, job: _Job) -> str:
+    """Return the compiler's first complaint in one line, with paths relative to the tree."""
+    lines = [line for line in output.splitlines() if "error" in line or "undefined" in line]
+    text = lines[0] if lines else (output.splitlines() or ["no message"])[0]
+    for path in (str(job.tree.root) + "/", str(job.folder) + "/", str(HERE) + "/"):
+        text = text.replace(path, "")
+    return text.strip()
+
+
+def _run(command: list[str], job: _Job, what: str) -> None:
+    try:
+        done = sandbox.run(command, _limits(job), job.folder)
+    except subprocess.TimeoutExpired:
+        raise UnsupportedError(f"{what} took longer than {sandbox.SECONDS} s") from None
+    if done.returncode:
+        reason = _first_error(done.stderr or done.stdout, job)
+        raise UnsupportedError(f"{what} failed (Linux {job.tree.version}): {reason}")
+
+
+def _read_only_inside(job: _Job, listing: Path) -> None:
+    """Refuse a build that read a file outside the tree and our shim."""
+    allowed = (job.tree.root, HERE, job.folder.resolve())
+    text = listing.read_text(errors="replace").replace("\\\n", " ")
+    for name in text.split(":", 1)[1].split():
+        path = (job.folder / name).resolve()
+        if not any(path.is_relative_to(root) for root in allowed):
+            raise UnsupportedError(f"the tree includes {path}, which lies outside of it")
+
+
+def _refuse_assembler_files(job: _Job) -> None:
+    """Refuse directives that make the assembler read files, which -MD does not list."""
+    sources = [job.tree.root / MMU, job.tree.root / "arch/mips/mm/pgtable-64.c"]
+    texts = [path.read_text(errors="replace") for path in sources if path.is_file()]
+    for text in [*texts, *job.binding.slices.values()]:
+        if "incbin" in text or "#embed" in text.replace(" ", ""):
+            raise UnsupportedError("the tree embeds files into its code (.incbin or #embed)")
+
+
+def _compile(job: _Job, name: str, source: Path, instrument: bool) -> Path:
+    output = job.folder / f"{name}.o"
+    _run(job.command(source, output, instrument), job, f"compiling {name}")
+    _read_only_inside(job, output.with_suffix(".d"))
+    return output
+
+
+def _prepare(job: _Job) -> None:
+    generated = job.folder / "generated"
+    generated.mkdir()
+    (generated / "autoconf.h").write_text(autoconf(job.layout, job.big_endian))
+    for name, text in job.binding.slices.items():
+        (job.folder / name).write_text(text)
+    # KVM_MMU_CACHE_MIN_PAGES is defined inside mmu.c, so the unit that includes it exports it.
+    unit = '#include "unit.c"\nconst u32 slat_cache_min = KVM_MMU_CACHE_MIN_PAGES;\n'
+    (job.folder / "tree.c").write_text(unit)
+
+
+def build(
+    tree: Tree, binding: Binding, layout: Layout, big_endian: bool, toolchain: Toolchain
+) -> Image:
+    """Compile and link one layout. Raises UnsupportedError with a one-line reason."""
+    with tempfile.TemporaryDirectory(prefix="slatcheck-") as name:
+        job = _Job(tree, binding, layout, big_endian, toolchain, Path(name))
+        _refuse_assembler_files(job)
+        _prepare(job)
+        runner = HERE / "runner"
+        pgtable = tree.root / f"arch/mips/mm/pgtable-{layout.bits}.c"
+        objects = [
+            _compile(job, "tree", job.folder / "tree.c", instrument=True),
+            _compile(job, "pgtable", pgtable, instrument=True),
+        ]
+        for part in ("machine.c", "setjmp.S"):
+            objects.append(_compile(job, part.split(".")[0], runner / part, instrument=False))
+        output = job.folder / "image.elf"
+        link = [*toolchain.linker, "--gc-sections", "-static", "-nostdlib"]
+        if not toolchain.clang:
+            link = [*toolchain.linker, *toolchain.target(layout.bits, big_endian)]
+            link += ["-Wl,--gc-sections", "-static", "-nostdlib", "-no-pie"]
+        keep = ["slat_run", "slat_boot", "slat_stop", "slat_geometry", "slat_cache_min"]
+        flags = [f"-u{symbol}" for symbol in keep]
+        command = [*link, *flags, "-T", str(runner / "image.ld"), "-o", str(output)]
+        _run([*command, *map(str, objects)], job, "linking")
+        return Image(output.read_bytes(), layout, big_endian, toolchain.instrumented)

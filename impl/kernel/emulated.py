@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The emulated executor: an image run in Unicorn, a whole sequence for each call into it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from impl.interface import Capabilities, Event, Outcome, Run
+from impl.kernel.build import ARENA, ARENA_PAGES, SHADOW, STACK, STACK_BYTES, Image
+from impl.kernel.symbols import Symbols
+from model.layout import Geometry
+from model.operations import FUNCTIONS, Kind, Op
+
+BUDGET = 2_000_000
+"""Accesses to pages that one operation may take before it counts as runaway."""
+
+INSTRUCTIONS = 400_000_000
+"""Instructions that a whole sequence may take where the image cannot count for itself."""
+
+MAX_OPS = 4096
+
+# (rule, fatal) by enum slat_code of runner/slat.h; None is a limit of the runner itself.
+EVENTS: tuple[str | None, ...] = (
+    "bad-access",
+    "out-of-bounds",
+    "use-after-free",
+    "double-free",
+    "wild-free",
+    "uninitialised",
+    "leak",
+    "accounting",
+    "runaway",
+    "kernel-warning",
+    "kernel-bug",
+    "unlocked-access",
+    "cache-exhausted",
+    "dirty-unreported",
+    "wrong-result",
+    "bad-access",
+    None,
+)
+# By enum slat_subject of runner/slat.h.
+SUBJECTS = (
+    "",
+    "pgd",
+    "pud table",
+    "pmd table",
+    "pte table",
+    "unlinked page",
+    "cache array",
+    "empty table",
+    "mmu_lock",
+    "srcu",
+    "page reference",
+    "table destructor",
+    "table constructor",
+    "load",
+    "store",
+    "null pointer",
+    "pgd, all but its first pages",
+    "linked table",
+    "directory slots",
+    "entry",
+    "outside mmu_lock",
+    "read-only",
+    "ring",
+    "arena",
+)
+_LEVELS = ("unlinked page", "pte table", "pmd table", "pud table", "pgd")
+
+
+class ToolLimitError(Exception):
+    """The runner ran out of its own room; nothing can be said about the sequence."""
+
+
+def _uc(image: Image) -> Any:
+    # Unicorn: the maintained emulator with exact faults and a Python binding.
+    from unicorn import UC_ARCH_MIPS, UC_MODE_BIG_ENDIAN, UC_MODE_LITTLE_ENDIAN, Uc
+    from unicorn.mips_const import (
+        UC_CPU_MIPS32_24KF,
+        UC_CPU_MIPS64_MIPS64R2_GENERIC,
+    )
+    from unicorn.unicorn_const import UC_MODE_MIPS32, UC_MODE_MIPS64, UC_TLB_VIRTUAL
+
+    wide = image.layout.bits == 64
+    mode = UC_MODE_MIPS64 if wide else UC_MODE_MIPS32
+    mode |= UC_MODE_BIG_ENDIAN if image.big_endian else UC_MODE_LITTLE_ENDIAN
+    machine = Uc(UC_ARCH_MIPS, mode)
+    machine.ctl_set_cpu_model(UC_CPU_MIPS64_MIPS64R2_GENERIC if wide else UC_CPU_MIPS32_24KF)
+    # Addresses are mapped as they are; the architecture's own TLB makes stores ten times slower.
+    machine.ctl_set_tlb_mode(UC_TLB_VIRTUAL)
+    return machine
+
+
+class Emulator:
+    """One image in one machine. Not safe to share between processes."""
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+        self.symbols = Symbols(image.elf)
+        order = ">" if image.big_endian else "<"
+        self._op = struct.Struct(order + "IIQQQQII")
+        self._result = struct.Struct(order + "q8I")
+        self._change = struct.Struct(order + "QQ")
+        self._event = struct.Struct(order + "IIQQQ")
+        self._control = struct.Struct(order + "10I")
+        self._word = struct.Struct(order + "Q")
+        self._machine = _uc(image)
+        self._map()
+        at = self.symbols.address
+        self._at = {
+            name: at(f"slat_{name}")
+            for name in (
+                "control", "ops", "results", "changes", "dirty", "events", "run", "boot", "stop",
+                "geometry", "format", "cache_min",
+            )
+        }  # fmt: skip
+        self._call("boot", 0)
+        self._protect_tables()
+
+    def _map(self) -> None:
+        layout = self.image.layout
+        for name in ("image", "tables"):
+            start, end = (self.symbols.address(f"__{name}_{edge}") for edge in ("start", "end"))
+            self._machine.mem_map(start, end - start)
+        for low, data in self.symbols.segments():
+            self._machine.mem_write(low, data)
+        self._machine.mem_map(STACK, STACK_BYTES)
+        arena = ARENA_PAGES << layout.page_shift
+        self._machine.mem_map(ARENA[layout.bits], arena)
+        self._machine.mem_map(SHADOW[layout.bits], arena)
+
+    def _protect_tables(self) -> None:
+        from unicorn.unicorn_const import UC_PROT_READ
+
+        start = self.symbols.address("__tables_start")
+        size = self.symbols.address("__tables_end") - start
+        self._machine.mem_protect(start, size, UC_PROT_READ)
+
+    def _call(self, name: str, operations: int, budget: int = BUDGET) -> tuple[int, str] | None:
+        """Call a function of the image; return the PC and the cause where the machine faulted."""
+        from unicorn import UcError
+        from unicorn.mips_const import UC_MIPS_REG_PC, UC_MIPS_REG_RA, UC_MIPS_REG_SP
+
+        machine = self._machine
+        control = self._control.pack(operations, budget, 0, 0, 0, 0, 0, 0, 0, 0)
+        if name == "run":
+            instrumented = int(self.image.instrumented)
+            control = self._control.pack(operations, budget, 0, 0, 0, 0, 0, 0, instrumented, 1)
+        machine.mem_write(self._at["control"], control)
+        machine.reg_write(UC_MIPS_REG_SP, STACK + STACK_BYTES - 0x100)
+        machine.reg_write(UC_MIPS_REG_RA, self._at["stop"])
+        try:
+            # An instrumented image counts its own basic blocks; a bare one needs the machine to.
+            count = 0 if self.image.instrumented else INSTRUCTIONS
+            machine.emu_start(self._at[name], self._at["stop"], count=count)
+        except UcError as problem:
+            return machine.reg_read(UC_MIPS_REG_PC), str(problem)
+        if machine.reg_read(UC_MIPS_REG_PC) != self._at["stop"]:
+            return machine.reg_read(UC_MIPS_REG_PC), f"ran for {INSTRUCTIONS} instructions without an end"
+        return None
+
+    def _read(self, name: str, record: struct.Struct, count: int) -> list[tuple[int, ...]]:
+        if not count:
+            return []
+        data = self._machine.mem_read(self._at[name], count * record.size)
+        return list(record.iter_unpack(bytes(data)))
+
+    def geometry(self) -> Geometry:
+        """Return the geometry that the tree's headers and mmu.c evaluate to."""
+        word = struct.Struct(self._op.format[0] + "I")
+        values = [v[0] for v in self._read("geometry", word, 12)]
+        cache_min = self._read("cache_min", word, 1)[0][0]
+        bits, pgdir, pgds = values[0], values[5], values[6]
+        reach = min(bits, pgdir + pgds.bit_length() - 1)
+        return Geometry(*values, reach_bits=reach, cache_min=cache_min)
+
+    def entry_format(self) -> list[int]:
+        """Return the raw entries that the tree's own helpers make, as runner.c lists them."""
+        return [v[0] for v in self._read("format", self._word, 10)]
+
+    def coverage(self) -> tuple[set[int], set[int]]:
+        """Return (reached, all) addresses of the basic blocks of the tree's code."""
+        at = self.symbols.address
+        start, end = at("__start_coverage"), at("__stop_coverage")
+        seen = bytes(self._machine.mem_read(start, end - start)) if end > start else b""
+        wide = "Q" if self.image.layout.bits == 64 else "I"
+        block = struct.Struct(self._op.format[0] + 2 * wide)
+        first, last = at("__start_blocks"), at("__stop_blocks")
+        data = bytes(self._machine.mem_read(first, last - first)) if last > first else b""
+        blocks = [pc for pc, _ in block.iter_unpack(data)]
+        reached = {pc for pc, flag in zip(blocks, seen, strict=False) if flag}
+        return reached, set(blocks)
+
+    def run(self, ops: Sequence[Op]) -> Run:
+        """Execute a sequence in one call. Raises ToolLimitError where the runner ran out."""
+        if len(ops) > MAX_OPS:
+            raise ToolLimitError(f"a sequence has at most {MAX_OPS} operations")
+        self._machine.mem_write(self._at["ops"], b"".join(map(self._pack, ops)))
+        fault = self._call("run", len(ops))
+        control = self._control.unpack(
+            bytes(self._machine.mem_read(self._at["control"], self._control.size))
+        )
+        _, _, cursor, done, stopped, changes, dirty, events, _, _ = control
+        found = self._read("events", self._event, events)
+        if fault is not None:
+            return self._faulted(ops, cursor, fault)
+        count = done + (1 if stopped else 0)
+        results = self._read("results", self._result, count)
+        rings = (
+            self._read("changes", self._change, changes),
+            [v[0] for v in self._read("dirty", self._word, dirty)],
+            [self._decode_event(one) for one in found],
+        )
+        return self._decode(results, rings, cursor if stopped else None)
+
+    def _pack(self, op: Op) -> bytes:
+        flags = int(op.write) | int(op.writable) << 1 | int(op.answer) << 8
+        return self._op.pack(
+            op.kind, flags, op.first, op.last, op.mask, op.pfn, op.retries, op.oom
+        )
+
+    def _decode(
+        self,
+        results: list[tuple[int, ...]],
+        rings: tuple[list[tuple[int, ...]], list[int], list[Event]],
+        stop: int | None,
+    ) -> Run:
+        changes, dirty, events = rings
+        outcomes = []
+        c = d = e = 0
+        for value, c_end, d_end, e_end, tables, taken, freed, held, _ in results:
+            outcomes.append(
+                Outcome(
+                    value,
+                    _net(changes[c:c_end]) if c_end != c else {},
+                    tuple(dirty[d:d_end]),
+                    tables,
+                    taken,
+                    freed,
+                    held,
+                    tuple(events[e:e_end]),
+                )
+            )
+            c, d, e = c_end, d_end, e_end
+        return Run(outcomes, stop)
+
+    def _decode_event(self, raw: tuple[int, ...]) -> Event:
+        code, subject, address, pc, detail = raw
+        rule = EVENTS[code]
+        if rule is None:
+            raise ToolLimitError(f"the runner's {SUBJECTS[subject]} is full ({detail})")
+        place = self.symbols.place(pc)
+        fatal = rule not in _NOT_FATAL
+        return Event(
+            rule, SUBJECTS[subject], _detail(rule, subject, address, detail), fatal,
+            address, place.function, place.where,
+        )  # fmt: skip
+
+    def _faulted(self, ops: Sequence[Op], cursor: int, fault: tuple[int, str]) -> Run:
+        """Turn a fault of the machine itself into the outcome of the operation in progress."""
+        pc, cause = fault
+        place = self.symbols.place(pc)
+        event = Event("bad-access", "fault", cause, True, pc, place.function, place.where)
+        results = self._read("results", self._result, cursor)
+        blank: list[Outcome] = [Outcome(r[0], {}) for r in results]
+        self._reset()
+        return Run([*blank, Outcome(0, {}, events=(event,))], cursor)
+
+    def _reset(self) -> None:
+        """Start the machine afresh: after a fault its memory cannot be trusted."""
+        self._machine = _uc(self.image)
+        self._map()
+        self._call("boot", 0)
+        self._protect_tables()
+
+
+_NOT_FATAL = frozenset(
+    {"leak", "accounting", "kernel-warning", "unlocked-access", "dirty-unreported", "wrong-result"}
+)
+
+
+def _net(changes: list[tuple[int, ...]]) -> dict[int, int]:
+    """Return the last value of each frame that changed."""
+    return {frame: raw for frame, raw in changes}  # noqa: C416 - mypy wants pairs
+
+
+def _detail(rule: str, subject: int, address: int, detail: int) -> str:
+    """Return what happened in words; addresses stay out, so that text is stable."""
+    what = SUBJECTS[subject]
+    if rule in ("use-after-free", "uninitialised", "unlocked-access") and detail < len(_LEVELS):
+        return f"{what or 'memory'} of a {_LEVELS[detail]}" if rule != "unlocked-access" else (
+            f"a {_LEVELS[detail]} is used without mmu_lock"
+        )
+    if rule == "leak":
+        return f"{what} is never given back"
+    if rule in ("wild-free", "double-free"):
+        return f"{what or 'no page that was handed out'}, freed with order {detail}"
+    return what
+
+
+class EmulatedKernel:
+    """The tree's own C behind the interface of implementations."""
+
+    name = "kernel"
+
+    def __init__(self, image: Image, missing: dict[Kind, str]) -> None:
+        self.layout = image.layout
+        self.emulator = Emulator(image)
+        kinds = frozenset(FUNCTIONS) - frozenset(missing)
+        self.capabilities = Capabilities(kinds, missing=missing)
+
+    def run(self, ops: Sequence[Op]) -> Run:
+        """Execute ``ops``; see impl.interface.Implementation."""
+        return self.emulator.run(ops)
+

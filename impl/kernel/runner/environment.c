@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The rest of KVM and of the kernel: answers to faults, invalidations, locks, reports. */
+#include "slat.h"
+
+enum { ANSWER_PAGE, ANSWER_NO_SLOT, ANSWER_READ_ONLY, ANSWER_ERROR };
+enum { FLAG_WRITE = 1, FLAG_WRITABLE = 2 };
+
+static u64 here(void *address)
+{
+	return (unsigned long)address - 8;
+}
+
+/* Linked tables are allowed at once while the lock is held, and where nobody else can be. */
+void slat_lock_changed(void)
+{
+	slat_hot.allowed = 1u | (slat.kvm.mmu_lock.held || slat.creating || slat.leaving ? 2u : 0);
+}
+
+void slat_environment_begin(const struct slat_op *op)
+{
+	slat.op = op;
+	slat.asked = slat.pending = 0;
+	slat.allocations = 0;
+	slat.oom = op->oom;
+	slat.first_event = slat_control.events;
+	slat.log_full = slat.unlocked_seen = 0;
+	slat.creating = op->kind == OP_CREATE;
+	slat.leaving = op->kind == OP_DESTROY;
+	slat_hot.log = slat_log;
+	slat_hot.log_end = slat_log + MAX_LOG;
+	slat_hot.fuel = slat_control.budget;
+	slat_lock_changed();
+}
+
+/* What an operation took it must have given back: the lock, the srcu section, page references. */
+void slat_environment_end(void)
+{
+	slat.oom = 0;
+	if (slat.kvm.mmu_lock.held)
+		slat_report(EV_ACCOUNTING, SU_LOCK, 0, 0, slat.kvm.mmu_lock.held);
+	if (slat.kvm.srcu.held)
+		slat_report(EV_ACCOUNTING, SU_SRCU, 0, 0, slat.kvm.srcu.held);
+	if (slat.references)
+		slat_report(EV_ACCOUNTING, SU_PFN, 0, 0, slat.references);
+	slat.kvm.mmu_lock.held = slat.kvm.srcu.held = 0;
+	slat.references = 0;
+}
+
+void slat_lock(spinlock_t *lock)
+{
+	if (lock->held)
+		slat_fatal(EV_RUNAWAY, SU_LOCK, (unsigned long)lock, here(__builtin_return_address(0)), 0);
+	lock->held = 1;
+	slat_lock_changed();
+}
+
+void slat_unlock(spinlock_t *lock)
+{
+	if (!lock->held)
+		slat_report(EV_ACCOUNTING, SU_LOCK, (unsigned long)lock,
+			    here(__builtin_return_address(0)), 0);
+	lock->held = 0;
+	slat_lock_changed();
+}
+
+int srcu_read_lock(struct srcu_struct *srcu)
+{
+	return srcu->held++;
+}
+
+void srcu_read_unlock(struct srcu_struct *srcu, int index)
+{
+	(void)index;
+	srcu->held--;
+}
+
+/*
+ * The first op->retries answers are overtaken by an invalidation before the lock can be taken:
+ * by turns one that has ended (the sequence count moved) and one that is still in progress.
+ * What they answer is stale, so a table that keeps it has lost the invalidation.
+ */
+kvm_pfn_t gfn_to_pfn_prot(struct kvm *kvm, gfn_t gfn, bool write_fault, bool *writable)
+{
+	const struct slat_op *op = slat.op;
+	u32 answer = op->flags >> 8 & 0xff;
+	u64 pc = here(__builtin_return_address(0));
+
+	if (kvm->mmu_lock.held)
+		slat_report(EV_ACCOUNTING, SU_LOCK, 0, pc, 1);
+	if (gfn != op->first >> PAGE_SHIFT || write_fault != !!(op->flags & FLAG_WRITE))
+		slat_report(EV_WRONG_RESULT, SU_PFN, gfn, pc, write_fault);
+	kvm->mmu_invalidate_in_progress = 0;
+	if (answer == ANSWER_NO_SLOT)
+		return KVM_PFN_NOSLOT;
+	if (answer == ANSWER_READ_ONLY)
+		return KVM_PFN_ERR_RO_FAULT;
+	if (answer == ANSWER_ERROR)
+		return KVM_PFN_ERR_FAULT;
+	if (writable)
+		*writable = !!(op->flags & FLAG_WRITABLE);
+	slat.references++;
+	if (slat.asked++ < op->retries) {
+		if (slat.asked & 1)
+			kvm->mmu_invalidate_seq++;
+		else
+			kvm->mmu_invalidate_in_progress = 1;
+		return op->pfn ^ 1;
+	}
+	return op->pfn;
+}
+
+void kvm_release_pfn_clean(kvm_pfn_t pfn)
+{
+	if (!is_error_noslot_pfn(pfn))
+		slat.references--;
+}
+
+void kvm_release_pfn_dirty(kvm_pfn_t pfn)
+{
+	kvm_release_pfn_clean(pfn);
+}
+
+void kvm_set_pfn_dirty(kvm_pfn_t pfn) { (void)pfn; }
+void kvm_set_pfn_accessed(kvm_pfn_t pfn) { (void)pfn; }
+
+void mark_page_dirty(struct kvm *kvm, gfn_t gfn)
+{
+	if (!kvm->mmu_lock.held)
+		slat_report(EV_DIRTY_UNREPORTED, SU_DIRTY_LOCK, gfn, here(__builtin_return_address(0)), 0);
+	if (slat_control.dirty >= MAX_DIRTY)
+		slat_fatal(EV_TOOL_LIMIT, SU_RING, gfn, 0, 0);
+	slat_dirty[slat_control.dirty++] = gfn;
+}
+
+void kvm_flush_remote_tlbs(struct kvm *kvm) { (void)kvm; }
+void kvm_flush_remote_tlbs_memslot(struct kvm *kvm, const struct kvm_memory_slot *slot)
+{
+	(void)kvm;
+	(void)slot;
+}
+int kvm_vz_host_tlb_inv(struct kvm_vcpu *vcpu, unsigned long va)
+{
+	(void)vcpu;
+	(void)va;
+	return 0;
+}
+int hrtimer_cancel(struct hrtimer *timer) { return timer->armed; }
+void hrtimer_restart(struct hrtimer *timer) { timer->armed = 1; }
+struct kvm_mips_callbacks *kvm_mips_callbacks;
+unsigned long _page_cachable_default = _CACHE_CACHABLE_NONCOHERENT;
+pgd_t swapper_pg_dir[PTRS_PER_PGD];

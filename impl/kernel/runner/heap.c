@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The page allocator behind the shim, and the check on every load and store of the tree's code. */
+#include "slat.h"
+
+#define ARENA_BYTES ((unsigned long)SLAT_ARENA_PAGES << PAGE_SHIFT)
+#define POISON_FRESH 0xa5a5a5a5a5a5a5a5ULL
+#define POISON_FREED 0x6b6b6b6b6b6b6b6bULL
+#define WORDS_PER_PAGE (PAGE_SIZE / 4)
+
+struct page mem_map[SLAT_ARENA_PAGES];
+struct mm_struct init_mm;
+unsigned long slat_log[MAX_LOG];
+unsigned long slat_frame[16];
+/* One byte for each 32-bit word of the arena: written since the page was handed out. */
+static u8 written[SLAT_ARENA_PAGES * WORDS_PER_PAGE];
+/* One byte for each page: what an access may take for granted; anything else is looked into. */
+enum { ACCESS_LOOK = 0, ACCESS_FREE = 1, ACCESS_LOCKED = 2 };
+struct slat_hot slat_hot;
+static u8 granted[SLAT_ARENA_PAGES];
+
+extern char __image_start[], __image_end[], __tables_start[], __tables_end[];
+
+static u64 caller(void *address)
+{
+	/* The call is two instructions long: name the branch, not what follows it. */
+	return (unsigned long)address - 8;
+}
+
+void slat_report(u32 code, u32 subject, u64 address, u64 pc, u64 detail)
+{
+	struct slat_event *event;
+	u32 i;
+
+	/* Once for each operation is enough: a loop must not fill the ring with one thing. */
+	for (i = slat.first_event; i < slat_control.events; i++)
+		if (slat_events[i].code == code && slat_events[i].subject == subject)
+			return;
+	if (slat_control.events >= MAX_EVENTS)
+		return;
+	event = &slat_events[slat_control.events++];
+	event->code = code;
+	event->subject = subject;
+	event->address = address;
+	event->pc = pc;
+	event->detail = detail;
+}
+
+void slat_fatal(u32 code, u32 subject, u64 address, u64 pc, u64 detail)
+{
+	slat_report(code, subject, address, pc, detail);
+	slat_longjmp(slat_frame, 1);
+}
+
+void slat_warn(void)
+{
+	slat_report(EV_WARNING, SU_NONE, 0, caller(__builtin_return_address(0)), 0);
+}
+
+void slat_bug(void)
+{
+	slat_fatal(EV_BUG, SU_NONE, 0, caller(__builtin_return_address(0)), 0);
+}
+
+static void fill(unsigned long address, unsigned long bytes, u64 value)
+{
+	u64 *p = (u64 *)address, *end = (u64 *)(address + bytes);
+
+	for (; p < end; p += 8) {
+		p[0] = value; p[1] = value; p[2] = value; p[3] = value;
+		p[4] = value; p[5] = value; p[6] = value; p[7] = value;
+	}
+}
+
+static void set_written(unsigned long offset, unsigned long bytes, int on)
+{
+	unsigned long word = offset >> 2, end = (offset + bytes + 3) >> 2;
+
+	if (!((word | end) & 63)) {
+		fill((unsigned long)&written[word], end - word, on ? 0x0101010101010101ULL : 0);
+		return;
+	}
+	for (; word < end; word++)
+		written[word] = on;
+}
+
+static int is_written(unsigned long offset, unsigned long bytes)
+{
+	const u64 *p = (const u64 *)&written[offset >> 2], *end = (const u64 *)&written[(offset + bytes) >> 2];
+	u64 all = ~0ULL;
+
+	for (; p < end; p++)
+		all &= *p;
+	return (all & 0x0101010101010101ULL) == 0x0101010101010101ULL;
+}
+
+/* Linked tables may be used under mmu_lock only; pages in preparation by whoever holds them. */
+void slat_grant(struct page *page)
+{
+	u32 index = page - mem_map;
+
+	granted[index] = page->state != PAGE_LIVE ? ACCESS_LOOK : page->level ? ACCESS_LOCKED : ACCESS_FREE;
+}
+
+/* A table that is linked must hold nothing that its owner did not write. */
+void slat_check_written(struct page *page, unsigned long bytes)
+{
+	if (slat_control.instrumented && !is_written((unsigned long)(page - mem_map) << PAGE_SHIFT, bytes))
+		slat_report(EV_UNINITIALISED, SU_SLOTS, (unsigned long)page_address(page), 0, page->level);
+}
+
+struct page *slat_page_of(unsigned long address)
+{
+	unsigned long offset = address - SLAT_ARENA;
+
+	return offset < ARENA_BYTES ? &mem_map[offset >> PAGE_SHIFT] : 0;
+}
+
+static int table_subject(const struct page *page)
+{
+	static const u8 subjects[] = { SU_LOOSE, SU_PTE, SU_PMD, SU_PUD, SU_PGD };
+
+	return page->kind == PAGE_OBJECTS ? SU_OBJECTS : subjects[page->level];
+}
+
+/* --- allocation --- */
+static unsigned long take(unsigned int order, int zero, int compound, int kind)
+{
+	u32 size = 1u << order, first = (slat.used + size - 1) & ~(size - 1), i;
+	unsigned long address = SLAT_ARENA + ((unsigned long)first << PAGE_SHIFT);
+
+	if (slat.oom && ++slat.allocations == slat.oom)
+		return 0;
+	if (order > 10 || first + size + 1 > SLAT_ARENA_PAGES)
+		slat_fatal(EV_TOOL_LIMIT, SU_ARENA, 0, 0, slat.used);
+	for (i = slat.used; i < first; i++)
+		mem_map[i].state = PAGE_GUARD;
+	for (i = first; i < first + size; i++) {
+		struct page *page = &mem_map[i];
+
+		page->state = PAGE_LIVE;
+		page->order = order;
+		page->compound = compound;
+		page->head = i == first;
+		page->table = page->level = 0;
+		page->kind = kind;
+		page->block = first;
+		page->live = 0;
+		slat_grant(page);
+	}
+	mem_map[first + size].state = PAGE_GUARD;
+	slat.used = first + size + 1;
+	fill(address, PAGE_SIZE << order, zero ? 0 : POISON_FRESH);
+	set_written(address - SLAT_ARENA, PAGE_SIZE << order, zero);
+	if (kind == PAGE_TABLE) {
+		slat.taken += size;
+		slat.held += size;
+	}
+	return address;
+}
+
+unsigned long slat_get_pages(gfp_t gfp, unsigned int order)
+{
+	return take(order, !!(gfp & __GFP_ZERO), !!(gfp & __GFP_COMP), PAGE_TABLE);
+}
+
+unsigned int slat_compound_order(struct page *page)
+{
+	unsigned long offset = (unsigned long)page - (unsigned long)mem_map;
+
+	/* A page that is not the head of a compound block counts as one page. */
+	if (offset >= sizeof(mem_map))
+		return 0;
+	return page->compound && page->head ? page->order : 0;
+}
+
+static void retire(u32 first, u32 count)
+{
+	u32 i;
+
+	for (i = first; i < first + count; i++)
+		mem_map[i].state = PAGE_FREED;
+		granted[i] = ACCESS_LOOK;
+	fill(SLAT_ARENA + ((unsigned long)first << PAGE_SHIFT), (unsigned long)count << PAGE_SHIFT,
+	     POISON_FREED);
+}
+
+void slat_free_pages(struct page *page, unsigned int order)
+{
+	unsigned long offset = (unsigned long)page - (unsigned long)mem_map;
+	u64 pc = caller(__builtin_return_address(0)), address;
+	u32 index, count = 1u << order, i;
+
+	index = offset / sizeof(struct page);
+	if (offset >= sizeof(mem_map) || index * sizeof(struct page) != offset)
+		slat_fatal(EV_WILD_FREE, SU_NONE, 0, pc, order);
+	address = (unsigned long)page_address(page);
+	if (page->state == PAGE_FREED)
+		slat_fatal(EV_DOUBLE_FREE, table_subject(page), address, pc, order);
+	if (page->state != PAGE_LIVE || !page->head || order > page->order)
+		slat_fatal(EV_WILD_FREE, page->state == PAGE_LIVE ? table_subject(page) : SU_NONE, address,
+			   pc, order);
+	/* the slot that links a table must be empty before the table goes */
+	if (page->level && page->slot) {
+		struct page *parent = slat_page_of(page->slot);
+
+		if (parent && parent->state == PAGE_LIVE &&
+		    *(unsigned long *)page->slot == (unsigned long)address)
+			slat_fatal(EV_USE_AFTER_FREE, SU_LINKED, address, pc, page->level);
+	}
+	for (i = index; i < index + count; i++)
+		mem_map[i].head = 0;
+	page->head = 1;
+	retire(index, count);
+	slat.freed += count;
+	slat.held -= count;
+}
+
+void *kvmalloc_array(size_t n, size_t size, gfp_t gfp)
+{
+	if (n * size > PAGE_SIZE)
+		slat_fatal(EV_TOOL_LIMIT, SU_OBJECTS, 0, caller(__builtin_return_address(0)), n * size);
+	return (void *)take(0, !!(gfp & __GFP_ZERO), 0, PAGE_OBJECTS);
+}
+
+void kvfree(const void *address)
+{
+	struct page *page = slat_page_of((unsigned long)address);
+	u64 pc = caller(__builtin_return_address(0));
+
+	if (!address)
+		return;
+	if (!page || page->kind != PAGE_OBJECTS || page->state == PAGE_UNUSED ||
+	    page->state == PAGE_GUARD)
+		slat_fatal(EV_WILD_FREE, SU_NONE, (unsigned long)address, pc, 0);
+	if (page->state == PAGE_FREED)
+		slat_fatal(EV_DOUBLE_FREE, SU_OBJECTS, (unsigned long)address, pc, 0);
+	retire(page - mem_map, 1);
+}
+
+void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	(void)cache;
+	return (void *)slat_get_pages(gfp, 0);
+}
+
+void kmem_cache_free(struct kmem_cache *cache, void *object)
+{
+	(void)cache;
+	free_page((unsigned long)object);
+}
+
+/* --- constructors, destructors, counters: balanced at destroy --- */
+void slat_table_ctor(struct page *page)
+{
+	slat.constructors++;
+	page->table = 1;
+}
+
+void slat_table_dtor(struct page *page)
+{
+	unsigned long offset = (unsigned long)page - (unsigned long)mem_map;
+
+	slat.destructors++;
+	if (offset >= sizeof(mem_map) || page->table) {
+		if (offset < sizeof(mem_map))
+			page->table = 0;
+		return;
+	}
+	if (!slat.quiet)
+		slat_report(EV_ACCOUNTING, SU_CONSTRUCTOR, (unsigned long)page_address(page),
+			    caller(__builtin_return_address(0)), page->level);
+	slat.quiet = 1;
+}
+
+void slat_page_state(struct page *page, int item, int delta)
+{
+	(void)page;
+	if (item == NR_PAGETABLE)
+		slat.counter += delta;
+}
+
+/* Every page is accounted for: the root's block, tables by level, cached pages, cache arrays. */
+void slat_leaks(void)
+{
+	u32 i, seen[SU_ARENA + 1];
+
+	for (i = 0; i <= SU_ARENA; i++)
+		seen[i] = 0;
+	for (i = 0; i < slat.used; i++) {
+		struct page *page = &mem_map[i];
+		u32 subject = table_subject(page);
+
+		if (page->state != PAGE_LIVE)
+			continue;
+		if (mem_map[page->block].state == PAGE_FREED)
+			subject = SU_PGD_REST;
+		if (!seen[subject])
+			slat_report(EV_LEAK, subject, (unsigned long)page_address(page), 0, page->order);
+		seen[subject]++;
+	}
+	if (slat.constructors > slat.destructors)
+		slat_report(EV_ACCOUNTING, SU_COUNTER, 0, 0, slat.counter);
+}
+
+void slat_heap_reset(void)
+{
+	u32 i;
+
+	for (i = 0; i < slat.used; i++) {
+		mem_map[i].state = PAGE_UNUSED;
+		granted[i] = ACCESS_LOOK;
+		mem_map[i].level = mem_map[i].table = 0;
+	}
+	slat.used = 1;		/* a gap before the first block */
+	mem_map[0].state = PAGE_GUARD;
+	slat.taken = slat.freed = slat.held = slat.tables = 0;
+	slat.constructors = slat.destructors = slat.counter = 0;
+}
+
+/* --- the check --- */
+static int in_image(unsigned long address)
+{
+	return address >= (unsigned long)__image_start && address < (unsigned long)__image_end;
+}
+
+static int in_tables(unsigned long address)
+{
+	return address >= (unsigned long)__tables_start && address < (unsigned long)__tables_end;
+}
+
+static void bad_address(unsigned long address, int write, u64 pc)
+{
+	if (in_tables(address)) {
+		if (write && slat_control.ready)
+			slat_fatal(EV_OUT_OF_BOUNDS, SU_EMPTY_TABLE, address, pc, write);
+		return;
+	}
+	if (address - SLAT_STACK < SLAT_STACK_BYTES)
+		return;
+	slat_fatal(EV_BAD_ACCESS, address < 0x10000 ? SU_NULL : write ? SU_STORE : SU_LOAD, address, pc,
+		   write);
+}
+
+static void bad_page(const struct page *page, unsigned long address, int write, u64 pc)
+{
+	if (page->state == PAGE_FREED)
+		slat_fatal(EV_USE_AFTER_FREE, table_subject(page), address, pc, write);
+	if (page->state == PAGE_GUARD)
+		slat_fatal(EV_OUT_OF_BOUNDS, write ? SU_STORE : SU_LOAD, address, pc, write);
+	slat_fatal(EV_BAD_ACCESS, write ? SU_STORE : SU_LOAD, address, pc, write);
+}
+
+static void unlocked(const struct page *page, unsigned long address, u64 pc)
+{
+	if (slat.creating || slat.leaving || slat.unlocked_seen)
+		return;
+	slat.unlocked_seen = 1;
+	slat_report(EV_UNLOCKED, SU_LOCK, address, pc, page->level);
+}
+
+static noinline void unwritten(const struct page *page, unsigned long address, u64 pc)
+{
+	slat_fatal(EV_UNINITIALISED, page->kind == PAGE_OBJECTS ? SU_OBJECTS : SU_ENTRY, address, pc,
+		   page->level);
+}
+
+/* The whole check; the hooks below come here with whatever they cannot decide at once. */
+static noinline void inspect(unsigned long address, unsigned int size, int write, unsigned long pc)
+{
+	unsigned long offset = address - SLAT_ARENA;
+	struct page *page;
+
+	if (offset >= ARENA_BYTES) {
+		if (!in_image(address))
+			bad_address(address, write, pc);
+		return;
+	}
+	if (!slat_hot.fuel)
+		slat_fatal(EV_RUNAWAY, SU_NONE, 0, pc, slat_control.budget);
+	slat_hot.fuel--;
+	page = &mem_map[offset >> PAGE_SHIFT];
+	if (page->state != PAGE_LIVE)
+		bad_page(page, address, write, pc);
+	if (page->level && !slat.kvm.mmu_lock.held)
+		unlocked(page, address, pc);
+	if (write) {
+		written[offset >> 2] = 1;
+		if (size > 4)
+			written[(offset >> 2) + 1] = 1;
+		if (slat_hot.log < slat_hot.log_end)
+			*slat_hot.log++ = address;
+		else
+			slat.log_full = 1;
+	} else if (!written[offset >> 2]) {
+		unwritten(page, address, pc);
+	}
+}
+
+static __always_inline int at_once(unsigned long offset)
+{
+	return offset < ARENA_BYTES && granted[offset >> PAGE_SHIFT] & slat_hot.allowed && slat_hot.fuel;
+}
+
+static __always_inline void load(unsigned long address, unsigned int size, unsigned long ra)
+{
+	unsigned long offset = address - SLAT_ARENA;
+
+	if (likely(at_once(offset) && written[offset >> 2])) {
+		slat_hot.fuel--;
+		return;
+	}
+	inspect(address, size, 0, ra - 8);
+}
+
+static __always_inline void store(unsigned long address, unsigned int size, unsigned long ra)
+{
+	unsigned long offset = address - SLAT_ARENA;
+
+	if (likely(at_once(offset) && slat_hot.log < slat_hot.log_end)) {
+		slat_hot.fuel--;
+		written[offset >> 2] = 1;
+		if (size > 4)
+			written[(offset >> 2) + 1] = 1;
+		*slat_hot.log++ = address;
+		return;
+	}
+	inspect(address, size, 1, ra - 8);
+}
+
+#define HOOK(name, size, how) \
+	void __tsan_##name(void *address) \
+	{ \
+		how((unsigned long)address, size, (unsigned long)__builtin_return_address(0)); \
+	}
+HOOK(read1, 1, load) HOOK(read2, 2, load) HOOK(read4, 4, load) HOOK(read8, 8, load)
+HOOK(read16, 16, load) HOOK(unaligned_read2, 2, load) HOOK(unaligned_read4, 4, load)
+HOOK(unaligned_read8, 8, load) HOOK(unaligned_read16, 16, load)
+HOOK(write1, 1, store) HOOK(write2, 2, store) HOOK(write4, 4, store) HOOK(write8, 8, store)
+HOOK(write16, 16, store) HOOK(unaligned_write2, 2, store) HOOK(unaligned_write4, 4, store)
+HOOK(unaligned_write8, 8, store) HOOK(unaligned_write16, 16, store)
+void __tsan_init(void) { }
+/* Coverage is read out of the image; nothing has to be registered. */
+void __sanitizer_cov_bool_flag_init(void *start, void *end) { (void)start; (void)end; }
+void __sanitizer_cov_pcs_init(void *start, void *end) { (void)start; (void)end; }
+
+/* --- memory functions: the ends are checked, a whole block is marked at once --- */
+static void note_range(unsigned long address, size_t bytes, int write, u64 pc)
+{
+	unsigned long at;
+
+	if (!bytes)
+		return;
+	for (at = address; at < address + bytes; at = (at | (PAGE_SIZE - 1)) + 1)
+		inspect(at, 4, write, pc);
+	inspect(address + bytes - 1, 1, write, pc);
+	if (write && slat_page_of(address)) {
+		set_written(address - SLAT_ARENA, bytes, 1);
+		/* a linked table that is rewritten whole is looked at whole */
+		if (slat_page_of(address)->level)
+			slat.log_full = 1;
+	}
+}
+
+static void copy_bytes(u8 *to, const u8 *from, size_t bytes)
+{
+	while (bytes--)
+		*to++ = *from++;
+}
+
+void *memset(void *to, int value, size_t bytes)
+{
+	unsigned long address = (unsigned long)to, end = address + bytes;
+	u64 word = (u8)value * 0x0101010101010101ULL;
+
+	note_range(address, bytes, 1, caller(__builtin_return_address(0)));
+	if (!((address | bytes) & 63)) {
+		fill(address, bytes, word);
+	} else {
+		while (address < end)
+			*(volatile u8 *)address++ = value;
+	}
+	return to;
+}
+
+void *memcpy(void *to, const void *from, size_t bytes)
+{
+	u64 pc = caller(__builtin_return_address(0));
+
+	note_range((unsigned long)from, bytes, 0, pc);
+	note_range((unsigned long)to, bytes, 1, pc);
+	copy_bytes(to, from, bytes);
+	return to;
+}
+
+void *memmove(void *to, const void *from, size_t bytes)
+{
+	u8 *t = to;
+	const u8 *f = from;
+
+	if (t <= f)
+		return memcpy(to, from, bytes);
+	note_range((unsigned long)from, bytes, 0, caller(__builtin_return_address(0)));
+	note_range((unsigned long)to, bytes, 1, caller(__builtin_return_address(0)));
+	while (bytes--)
+		t[bytes] = f[bytes];
+	return to;
+}
+
+void *__tsan_memset(void *to, int value, size_t bytes) { return memset(to, value, bytes); }
+void *__tsan_memcpy(void *to, const void *from, size_t bytes) { return memcpy(to, from, bytes); }
+void *__tsan_memmove(void *to, const void *from, size_t bytes) { return memmove(to, from, bytes); }
+
+void memset64(u64 *to, u64 value, size_t words)
+{
+	note_range((unsigned long)to, words * 8, 1, caller(__builtin_return_address(0)));
+	fill((unsigned long)to, words * 8, value);
+}
+
+/* Assembly in the kernel: writes one page of zeros. */
+void clear_page(void *page)
+{
+	note_range((unsigned long)page, PAGE_SIZE, 1, caller(__builtin_return_address(0)));
+	fill((unsigned long)page & PAGE_MASK, PAGE_SIZE, 0);
+}
+
+void copy_page(void *to, void *from)
+{
+	memcpy(to, from, PAGE_SIZE);
+}

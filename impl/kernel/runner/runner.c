@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The trace runner: one call executes a whole sequence and leaves its outcomes in the rings. */
+#include "slat.h"
+
+struct slat_machine slat;
+struct slat_control slat_control;
+struct slat_op slat_ops[MAX_OPS];
+struct slat_result slat_results[MAX_OPS];
+struct slat_change slat_changes[MAX_CHANGES];
+u64 slat_dirty[MAX_DIRTY];
+struct slat_event slat_events[MAX_EVENTS];
+
+/* The geometry as the compiler sees it, in the order of model.layout.Geometry. */
+const u32 slat_geometry[] = {
+	BITS_PER_LONG, CONFIG_PGTABLE_LEVELS, PAGE_SHIFT, PMD_SHIFT, PUD_SHIFT, PGDIR_SHIFT, PTRS_PER_PGD,
+	PTRS_PER_PUD, PTRS_PER_PMD, PTRS_PER_PTE, sizeof(pte_t), PGD_TABLE_ORDER,
+};
+/* The entry format as the compiler sees it: one raw value for each flag, then two PFN probes. */
+u64 slat_format[10];
+
+static void record_format(void)
+{
+	pte_t pte = __pte(0);
+
+	slat_format[0] = sizeof(pte_t);
+	pte = pfn_pte(0, __pgprot(_PAGE_PRESENT));
+	slat_format[1] = slat_raw(&pte);
+	pte = pfn_pte(0, __pgprot(_PAGE_PRESENT | __READABLE | _page_cachable_default));
+	slat_format[2] = slat_raw(&pte);
+	pte = pfn_pte(0, __pgprot(_PAGE_PRESENT | __READABLE | __WRITEABLE | _page_cachable_default));
+	slat_format[3] = slat_raw(&pte);
+	pte = pte_mkold(pte);
+	slat_format[4] = slat_raw(&pte);
+	pte = pte_mkclean(pte);
+	slat_format[5] = slat_raw(&pte);
+	pte = pfn_pte(1, __pgprot(0));
+	slat_format[6] = slat_raw(&pte);
+	pte = pfn_pte(0x2aaaaaaUL, __pgprot(0));
+	slat_format[7] = slat_raw(&pte);
+	slat_format[8] = _PAGE_GLOBAL;
+	slat_format[9] = _PAGE_NO_READ | _PAGE_NO_EXEC;
+}
+
+/* Run once: the empty tables are filled by the tree's own code, then made read-only. */
+void slat_boot(void)
+{
+	slat_wide();
+	slat_geometry_init();
+#ifndef __PAGETABLE_PUD_FOLDED
+	SLAT_PUD_INIT(invalid_pud_table, invalid_pmd_table);
+#endif
+#ifndef __PAGETABLE_PMD_FOLDED
+	SLAT_PMD_INIT(invalid_pmd_table, invalid_pte_table);
+#endif
+	record_format();
+	slat_control.ready = 1;
+}
+
+static void clear(void *to, unsigned long bytes)
+{
+	volatile u8 *p = to;
+
+	while (bytes--)
+		*p++ = 0;
+}
+
+static void start(void)
+{
+	slat_heap_reset();
+	clear(&slat.kvm, sizeof(slat.kvm));
+	clear(&slat.vcpu, sizeof(slat.vcpu));
+	slat.vcpu.kvm = &slat.kvm;
+	slat.references = slat.quiet = 0;
+	slat_control.cursor = slat_control.done = slat_control.stopped = 0;
+	slat_control.changes = slat_control.dirty = slat_control.events = 0;
+}
+
+static void settle(const struct slat_op *op, s64 result)
+{
+	slat_environment_end();
+	if (op->kind == OP_CREATE && !result)
+		slat_observe_root();
+	else if (op->kind != OP_DESTROY)
+		slat_observe();
+	if (op->kind == OP_DESTROY || (op->kind == OP_CREATE && result))
+		slat_leaks();
+}
+
+static void record(s64 result)
+{
+	struct slat_result *out = &slat_results[slat_control.cursor];
+
+	out->result = result;
+	out->changes = slat_control.changes;
+	out->dirty = slat_control.dirty;
+	out->events = slat_control.events;
+	out->tables = slat.tables;
+	out->taken = slat.taken;
+	out->freed = slat.freed;
+	out->held = slat.held;
+	out->steps = slat_control.budget - slat_hot.fuel;
+}
+
+/* Before the root goes, the tables are compared whole with what the log made us believe. */
+static void confirm(void)
+{
+	u32 before = slat_control.changes;
+
+	slat_observe_all();
+	if (slat_control.changes != before)
+		slat_fatal(EV_TOOL_LIMIT, SU_RING, before, 0, slat_control.changes);
+}
+
+static s64 step(const struct slat_op *op)
+{
+	s64 result;
+
+	if (op->kind == OP_DESTROY)
+		confirm();
+	slat_environment_begin(op);
+	result = slat_dispatch(op, &slat.kvm, &slat.vcpu);
+	settle(op, result);
+	return result;
+}
+
+void slat_run(void)
+{
+	start();
+	while (slat_control.cursor < slat_control.ops) {
+		const struct slat_op *op = &slat_ops[slat_control.cursor];
+		s64 result;
+
+		if (slat_setjmp(slat_frame)) {
+			slat_control.stopped = 1;
+			record(0);
+			return;
+		}
+		result = step(op);
+		record(result);
+		slat_control.done = ++slat_control.cursor;
+		if (op->kind == OP_CREATE && result)
+			return;
+	}
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the runner's parts share: the wire format of a sequence, and the state of the machine. */
+#ifndef SLAT_H
+#define SLAT_H
+#include <linux/kvm_host.h>
+
+/* --- wire format: read and written by emulated.py in the target's byte order --- */
+struct slat_op {
+	u32 kind, flags;		/* flags: 1 write, 2 writable, answer << 8 */
+	u64 first, last, mask, pfn;
+	u32 retries, oom;
+};
+struct slat_result {
+	s64 result;
+	u32 changes, dirty, events;	/* ends of this operation's records in each ring */
+	u32 tables, taken, freed, held, steps;
+};
+struct slat_change { u64 gfn, raw; };
+struct slat_event { u32 code, subject; u64 address, pc, detail; };
+struct slat_control {
+	u32 ops, budget;		/* in: operations to run, accesses an operation may take */
+	u32 cursor, done, stopped;	/* out: operation in progress, finished, ended by a fatal event */
+	u32 changes, dirty, events;	/* out: records in each ring */
+	u32 instrumented, ready;
+};
+
+enum { MAX_OPS = 4096, MAX_CHANGES = 65536, MAX_DIRTY = 8192, MAX_EVENTS = 1024 };
+extern struct slat_control slat_control;
+extern struct slat_op slat_ops[MAX_OPS];
+extern struct slat_result slat_results[MAX_OPS];
+extern struct slat_change slat_changes[MAX_CHANGES];
+extern u64 slat_dirty[MAX_DIRTY];
+extern struct slat_event slat_events[MAX_EVENTS];
+
+enum slat_kind {
+	OP_CREATE, OP_FAULT, OP_FAULT_FAST, OP_LOOKUP, OP_FLUSH, OP_MKCLEAN, OP_MKOLD,
+	OP_LOG_DIRTY_MASKED, OP_UNMAP, OP_AGE, OP_TEST_AGE, OP_FLUSH_SLOT, OP_FLUSH_ALL,
+	OP_COMMIT_REGION, OP_DESTROY,
+};
+
+/* The order is that of EVENTS in emulated.py. */
+enum slat_code {
+	EV_BAD_ACCESS, EV_OUT_OF_BOUNDS, EV_USE_AFTER_FREE, EV_DOUBLE_FREE, EV_WILD_FREE,
+	EV_UNINITIALISED, EV_LEAK, EV_ACCOUNTING, EV_RUNAWAY, EV_WARNING, EV_BUG, EV_UNLOCKED,
+	EV_CACHE_EXHAUSTED, EV_DIRTY_UNREPORTED, EV_WRONG_RESULT, EV_STRUCTURE, EV_TOOL_LIMIT,
+};
+
+/* The order is that of SUBJECTS in emulated.py. */
+enum slat_subject {
+	SU_NONE, SU_PGD, SU_PUD, SU_PMD, SU_PTE, SU_LOOSE, SU_OBJECTS, SU_EMPTY_TABLE, SU_LOCK,
+	SU_SRCU, SU_PFN, SU_CONSTRUCTOR, SU_COUNTER, SU_LOAD, SU_STORE, SU_NULL, SU_PGD_REST,
+	SU_LINKED, SU_SLOTS, SU_ENTRY, SU_DIRTY_LOCK, SU_READ_ONLY, SU_RING, SU_ARENA,
+};
+
+/* --- the machine --- */
+enum slat_page_state { PAGE_UNUSED, PAGE_GUARD, PAGE_LIVE, PAGE_FREED };
+enum slat_page_kind { PAGE_TABLE, PAGE_OBJECTS };
+
+struct slat_machine {
+	struct kvm kvm;
+	struct kvm_vcpu vcpu;
+	u32 used;			/* pages of the arena that were handed out or skipped */
+	u32 taken, freed, held, tables;
+	u32 allocations, oom;		/* in this operation; the one that fails */
+	u32 first_event;
+	u32 log_full, unlocked_seen;
+	s32 references, constructors, destructors, counter;
+	int creating, leaving, quiet;
+	const struct slat_op *op;
+	u32 asked, pending;
+};
+extern struct slat_machine slat;
+
+/* What every load and store looks at: kinds of pages allowed now, accesses left, the log of stores. */
+struct slat_hot {
+	u32 allowed, fuel;
+	unsigned long *log, *log_end;
+};
+extern struct slat_hot slat_hot;
+void slat_lock_changed(void);
+
+/* heap.c */
+void slat_heap_reset(void);
+void slat_grant(struct page *page);
+void slat_report(u32 code, u32 subject, u64 address, u64 pc, u64 detail);
+__noreturn void slat_fatal(u32 code, u32 subject, u64 address, u64 pc, u64 detail);
+void slat_check_written(struct page *page, unsigned long bytes);
+struct page *slat_page_of(unsigned long address);
+void slat_leaks(void);
+extern unsigned long slat_log[];
+enum { MAX_LOG = 65536 };
+
+/* observe.c */
+void slat_geometry_init(void);
+void slat_observe_root(void);
+void slat_observe(void);
+void slat_observe_all(void);
+u64 slat_raw(const pte_t *pte);
+
+/* environment.c */
+void slat_environment_begin(const struct slat_op *op);
+void slat_environment_end(void);
+
+/* setjmp.S */
+int slat_setjmp(unsigned long *buffer);
+__noreturn void slat_longjmp(unsigned long *buffer, int value);
+void slat_wide(void);
+extern unsigned long slat_frame[16];
+
+/* unit.c: the tree's code */
+s64 slat_dispatch(const struct slat_op *op, struct kvm *kvm, struct kvm_vcpu *vcpu);
+#endif

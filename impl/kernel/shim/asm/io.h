@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Addresses: every page frame of the machine lies in the arena that heap.c hands out from. */
+#ifndef SLATCHECK_ASM_IO_H
+#define SLATCHECK_ASM_IO_H
+#include <slatcheck/base.h>
+#include <asm/cpu-features.h>
+#include <asm/pgtable-bits.h>
+#define virt_to_phys(address) ((unsigned long)(address) - SLAT_ARENA)
+#define phys_to_virt(phys) ((void *)((unsigned long)(phys) + SLAT_ARENA))
+#endif

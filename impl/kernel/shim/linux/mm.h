@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Page allocation and page-table descriptors; their meaning is sliced from the tree's linux/mm.h. */
+#ifndef SLATCHECK_LINUX_MM_H
+#define SLATCHECK_LINUX_MM_H
+#include <linux/mm_types.h>
+#include <linux/pgtable.h>
+
+extern struct page mem_map[];
+extern struct mm_struct init_mm;
+extern pgd_t swapper_pg_dir[];
+
+/* heap.c */
+unsigned long slat_get_pages(gfp_t gfp, unsigned int order);
+void slat_free_pages(struct page *page, unsigned int order);
+unsigned int slat_compound_order(struct page *page);
+void slat_table_ctor(struct page *page);
+void slat_table_dtor(struct page *page);
+void slat_page_state(struct page *page, int item, int delta);
+
+#define page_address(page) ((void *)(SLAT_ARENA + ((unsigned long)((page) - mem_map) << PAGE_SHIFT)))
+static inline struct page *alloc_pages(gfp_t gfp, unsigned int order)
+{
+	unsigned long address = slat_get_pages(gfp, order);
+
+	return address ? virt_to_page(address) : 0;
+}
+#define alloc_pages_noprof alloc_pages
+#define alloc_page(gfp) alloc_pages(gfp, 0)
+#define alloc_hooks(call) (call)
+#define __get_free_pages(gfp, order) slat_get_pages((gfp) & ~__GFP_HIGHMEM, order)
+#define __get_free_page(gfp) __get_free_pages(gfp, 0)
+#define get_zeroed_page(gfp) __get_free_pages((gfp) | __GFP_ZERO, 0)
+#define __free_pages(page, order) slat_free_pages(page, order)
+#define __free_page(page) slat_free_pages(page, 0)
+static inline void free_pages(unsigned long address, unsigned int order)
+{
+	if (address)
+		slat_free_pages(virt_to_page(address), order);
+}
+#define free_page(address) free_pages(address, 0)
+#define compound_order(page) slat_compound_order(page)
+
+/* Descriptors. */
+#define page_ptdesc(p) ((struct ptdesc *)(p))
+#define ptdesc_page(p) ((struct page *)(p))
+#define ptdesc_folio(p) ((struct folio *)(p))
+#define page_folio(p) ((struct folio *)(p))
+#define folio_page(f, n) ((struct page *)(f) + (n))
+#define virt_to_ptdesc(address) page_ptdesc(virt_to_page(address))
+#define ptdesc_address(p) page_address(ptdesc_page(p))
+
+/* Split page-table locks carry no state that the GPA table could break. */
+#define ptlock_init(x) 1
+#define ptlock_free(x) ((void)(x))
+#define pmd_ptlock_init(x) 1
+#define pmd_ptlock_free(x) ((void)(x))
+#define ptdesc_pmd_pts_init(x) ((void)(x))
+
+#define NR_PAGETABLE 1
+#define __folio_set_pgtable(f) slat_table_ctor((struct page *)(f))
+#define __folio_clear_pgtable(f) slat_table_dtor((struct page *)(f))
+#define __SetPageTable(p) slat_table_ctor(p)
+#define __ClearPageTable(p) slat_table_dtor(p)
+#define lruvec_stat_add_folio(f, item) slat_page_state((struct page *)(f), item, 1)
+#define lruvec_stat_sub_folio(f, item) slat_page_state((struct page *)(f), item, -1)
+#define inc_lruvec_page_state(p, item) slat_page_state(p, item, 1)
+#define dec_lruvec_page_state(p, item) slat_page_state(p, item, -1)
+
+#include "mm_slice.h"
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Pages, page-table descriptors and the part of an address space that the GPA table needs. */
+#ifndef SLATCHECK_LINUX_MM_TYPES_H
+#define SLATCHECK_LINUX_MM_TYPES_H
+#include <slatcheck/base.h>
+#include <asm/page.h>
+
+/* One for each page frame of the arena. A ptdesc and a folio are views of the same thing. */
+struct page {
+	u8 state;		/* enum slat_page_state */
+	u8 order;		/* of the block, kept in every page of it */
+	u8 compound;		/* the block was taken with __GFP_COMP */
+	u8 head;		/* first page of its block */
+	u8 table;		/* a page-table constructor ran and no destructor since */
+	u8 kind;		/* enum slat_page_kind */
+	u8 level;		/* 1 PTE .. 4 PGD once linked, else 0 */
+	u8 pad;
+	u32 block;		/* index of the first page of the block */
+	u32 live;		/* entries of a linked table that are not empty */
+	unsigned long slot;	/* address of the directory slot that links a table, 0 for the root */
+	u64 base;		/* first address (bytes of GPA) that a linked table covers */
+};
+struct ptdesc { struct page page; };
+struct folio { struct page page; };
+
+struct mm_struct {
+	pgd_t *pgd;
+	spinlock_t page_table_lock;
+};
+extern struct mm_struct init_mm;
+
+/* User mappings: generic inline functions of linux/pgtable.h name them, the GPA table has none. */
+struct vm_area_struct {
+	struct mm_struct *vm_mm;
+	unsigned long vm_start, vm_end, vm_flags;
+	pgprot_t vm_page_prot;
+};
+typedef struct { unsigned long val; } swp_entry_t;
+typedef unsigned int cydp_t;
+#define CYDP_CLEAR_YOUNG 1u
+#define CYDP_CLEAR_DIRTY 2u
+#endif

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The abstract map from guest frames to entries, executable: what every operation must do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from model.entry import Entry
+from model.layout import Layout
+from model.operations import EFAULT, ENOMEM, SLOT, Answer, Kind, Op, frame_range
+from model.ranges import clip
+
+
+class Expected(NamedTuple):
+    """What an operation must return and change.
+
+    ``results`` are the allowed return values, None where the operation returns nothing that
+    counts. ``changes`` maps each guest frame whose entry changes to the new entry, None where
+    it vanishes. ``dirty`` are the frames that must be reported dirty.
+    """
+
+    results: tuple[int, ...] | None
+    changes: dict[int, Entry | None]
+    dirty: frozenset[int] = frozenset()
+
+
+NOTHING = Expected(None, {})
+
+
+class AbstractMap:
+    """M: GFN -> Entry, partial, over the reach of a layout.
+
+    Every method that carries out an operation returns what it must show and updates the map.
+    A range is clipped to the reach; a fault or lookup at or beyond it is refused.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.entries: dict[int, Entry] = {}
+
+    def apply(self, op: Op) -> Expected:
+        """Carry out ``op`` and return what an implementation must show for it."""
+        return _HANDLERS[op.kind](self, op)
+
+    def settle(self, changes: dict[int, Entry | None]) -> None:
+        """Write ``changes`` into the map, as an observer found them."""
+        for frame, entry in changes.items():
+            if entry is None:
+                self.entries.pop(frame, None)
+            else:
+                self.entries[frame] = entry
+
+    def mapped(self, op: Op) -> list[int]:
+        """Return the mapped frames within reach that ``op``'s range covers, in no order."""
+        found = frame_range(op, self.layout.page_shift)
+        inside = clip(*found, self.layout.top) if found else None
+        if inside is None:
+            return []
+        first, last = inside
+        if last - first < len(self.entries):
+            return [frame for frame in range(first, last + 1) if frame in self.entries]
+        return [frame for frame in self.entries if first <= frame <= last]
+
+    def _change(
+        self, results: Iterable[int] | None, changes: dict[int, Entry | None], dirty: int = -1
+    ) -> Expected:
+        self.settle(changes)
+        reported = frozenset() if dirty < 0 else frozenset((dirty,))
+        return Expected(None if results is None else tuple(results), changes, reported)
+
+    def create(self, op: Op) -> Expected:
+        """Start empty; with a failing allocation there is no table (-ENOMEM)."""
+        self.entries.clear()
+        return Expected((-ENOMEM,) if op.oom == 1 else (0,), {})
+
+    def fault_fast(self, op: Op) -> Expected:
+        """Make an old entry young and, on a write, a clean writable one dirty."""
+        frame = op.first >> self.layout.page_shift
+        entry = self.entries.get(frame)
+        if entry is None:
+            return Expected((-EFAULT,), {})
+        refused = op.write and not entry.dirty and not entry.writable
+        dirtied = op.write and not entry.dirty and entry.writable
+        new = entry._replace(young=True, dirty=entry.dirty or dirtied)
+        changes: dict[int, Entry | None] = {} if new == entry else {frame: new}
+        return self._change(
+            (-EFAULT if refused else 0,), changes, frame if dirtied else -1
+        )
+
+    def fault(self, op: Op) -> Expected:
+        """Install or upgrade the entry with the answer of the environment.
+
+        Where an allocation fails, -ENOMEM is allowed beside the ordinary result; ``apply`` then
+        predicts the ordinary one, and ``fault_without_memory`` what a refusal must show.
+        """
+        frame = op.first >> self.layout.page_shift
+        if frame > self.layout.top:
+            return Expected((-EFAULT,), {})
+        fast = self.fault_fast(op)
+        if fast.results == (0,):
+            return fast
+        if op.answer is not Answer.PAGE:
+            return fast
+        entry = Entry(op.pfn, op.writable, True, op.write and op.writable)
+        changed: dict[int, Entry | None] = (
+            dict(fast.changes) if self.entries.get(frame) == entry else {frame: entry}
+        )
+        return self._change((0,), changed, frame if entry.dirty else -1)
+
+    def fault_without_memory(self, op: Op) -> Expected:
+        """Refuse a fault for want of memory: at most the faulting entry became young."""
+        fast = self.fault_fast(op)
+        return fast._replace(results=(-ENOMEM,)) if fast.results != (0,) else fast
+
+    def lookup(self, op: Op) -> Expected:
+        """Answer with the raw entry (0 when absent) and change nothing."""
+        entry = self.entries.get(op.first >> self.layout.page_shift)
+        raw = self.layout.entry.encode(entry) if entry else 0
+        return Expected((raw,) if raw is not None else (), {})
+
+    def remove(self, op: Op) -> Expected:
+        """Drop exactly the entries of the range."""
+        changes: dict[int, Entry | None] = dict.fromkeys(self.mapped(op))
+        results: tuple[int, ...] | None = None
+        if op.kind is Kind.UNMAP:
+            results = (1,) if changes else (0, 1)
+        elif op.kind is Kind.FLUSH:
+            whole = op.first == 0 and op.last >= self.layout.top
+            results = (1,) if whole else (0, 1)
+        return self._change(results, changes)
+
+    def clean(self, op: Op) -> Expected:
+        """Make exactly the dirty entries of the range clean."""
+        changes: dict[int, Entry | None] = {
+            frame: self.entries[frame]._replace(dirty=False)
+            for frame in self.mapped(op)
+            if self.entries[frame].dirty
+        }
+        results = (int(bool(changes)),) if op.kind is Kind.MKCLEAN else None
+        return self._change(results, changes)
+
+    def clean_masked(self, op: Op) -> Expected:
+        """Make exactly the dirty entries clean whose bit is set, relative to base + offset."""
+        base = op.first + op.last
+        changes: dict[int, Entry | None] = {
+            frame: self.entries[frame]._replace(dirty=False)
+            for frame in self.mapped(op)
+            if self.entries[frame].dirty and op.mask >> (frame - base) & 1
+        }
+        return self._change(None, changes)
+
+    def age(self, op: Op) -> Expected:
+        """Make exactly the young entries of the range old; true if there was one."""
+        changes: dict[int, Entry | None] = {
+            frame: self.entries[frame]._replace(young=False)
+            for frame in self.mapped(op)
+            if self.entries[frame].young
+        }
+        return self._change((int(bool(changes)),), changes)
+
+    def test_age(self, op: Op) -> Expected:
+        """Answer whether an entry of the range is young; change nothing."""
+        young = any(self.entries[frame].young for frame in self.mapped(op))
+        return Expected((int(young),), {})
+
+    def destroy(self, op: Op) -> Expected:
+        """Drop everything; nothing of any kind remains."""
+        return self._change(None, dict.fromkeys(self.entries))
+
+
+_HANDLERS = {
+    Kind.CREATE: AbstractMap.create,
+    Kind.FAULT: AbstractMap.fault,
+    Kind.FAULT_FAST: AbstractMap.fault_fast,
+    Kind.LOOKUP: AbstractMap.lookup,
+    Kind.FLUSH: AbstractMap.remove,
+    Kind.MKCLEAN: AbstractMap.clean,
+    Kind.MKOLD: AbstractMap.age,
+    Kind.LOG_DIRTY_MASKED: AbstractMap.clean_masked,
+    Kind.UNMAP: AbstractMap.remove,
+    Kind.AGE: AbstractMap.age,
+    Kind.TEST_AGE: AbstractMap.test_age,
+    Kind.FLUSH_SLOT: AbstractMap.remove,
+    Kind.FLUSH_ALL: AbstractMap.remove,
+    Kind.COMMIT_REGION: AbstractMap.clean,
+    Kind.DESTROY: AbstractMap.destroy,
+}
+assert SLOT <= set(_HANDLERS)

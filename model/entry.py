@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The format of a leaf entry: which bits of which word hold the frame and the flags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """What the abstract map knows of one mapped guest frame."""
+
+    pfn: int
+    writable: bool
+    young: bool
+    dirty: bool
+
+
+@dataclass(frozen=True)
+class PfnField:
+    """A run of ``width`` PFN bits from ``source`` up, stored at bit ``target`` of the raw entry."""
+
+    source: int
+    width: int
+    target: int
+
+
+@dataclass(frozen=True)
+class EntryFormat:
+    """Where a raw entry keeps its fields.
+
+    A raw entry is one integer; where the kernel keeps two words, it is
+    ``pte_low | pte_high << 32``, as ``pte_val()`` forms it. Each flag is a mask because some
+    formats keep a hardware bit in both words. ``cache`` is the attribute that
+    ``_page_cachable_default`` puts into every entry. ``named`` gives every bit with a name, for
+    reports.
+    """
+
+    size: int
+    present: int
+    write: int
+    accessed: int
+    modified: int
+    valid: int
+    hw_dirty: int
+    cache: int
+    pfn: tuple[PfnField, ...]
+    named: tuple[tuple[str, int], ...]
+
+    @property
+    def pfn_mask(self) -> int:
+        """The PFN bits that the format can hold."""
+        return sum(((1 << f.width) - 1) << f.source for f in self.pfn)
+
+    def holds(self, pfn: int) -> bool:
+        """Return whether every bit of ``pfn`` has a place in the entry."""
+        return not pfn & ~self.pfn_mask
+
+    def encode(self, entry: Entry) -> int | None:
+        """Return the raw value that represents ``entry``, or None where the PFN does not fit.
+
+        V is set if and only if young, D if and only if dirty and writable; neither global nor
+        an inhibit bit is ever set.
+        """
+        if not self.holds(entry.pfn):
+            return None
+        raw = self.present | self.cache | self.encode_pfn(entry.pfn)
+        if entry.writable:
+            raw |= self.write
+        if entry.young:
+            raw |= self.accessed | self.valid
+        if entry.dirty:
+            raw |= self.modified
+            if entry.writable:
+                raw |= self.hw_dirty
+        return raw
+
+    def encode_pfn(self, pfn: int) -> int:
+        """Return the raw bits of ``pfn``; bits without a place are lost."""
+        raw = 0
+        for f in self.pfn:
+            raw |= ((pfn >> f.source) & ((1 << f.width) - 1)) << f.target
+        return raw
+
+    def decode_pfn(self, raw: int) -> int:
+        """Return the page frame number that ``raw`` holds."""
+        pfn = 0
+        for f in self.pfn:
+            pfn |= ((raw >> f.target) & ((1 << f.width) - 1)) << f.source
+        return pfn
+
+    def decode(self, raw: int) -> Entry | None:
+        """Return the software view of ``raw``, or None if it is not present."""
+        if not raw & self.present:
+            return None
+        return Entry(
+            self.decode_pfn(raw),
+            bool(raw & self.write),
+            bool(raw & self.accessed),
+            bool(raw & self.modified),
+        )
+
+    def describe(self, raw: int) -> str:
+        """Return ``raw`` for a person: its PFN in hex and the names of the flags that are set."""
+        if not raw & self.present:
+            return f"not present ({raw:#x})" if raw else "absent"
+        flags = " ".join(name for name, mask in self.named if raw & mask)
+        return f"pfn {self.decode_pfn(raw):#x} [{flags}]"

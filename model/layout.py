@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The generic page-table layout: widths, levels, entry format and reach of one configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from model.entry import EntryFormat
+
+
+@dataclass(frozen=True)
+class Level:
+    """One unfolded level of the tree, seen from the root.
+
+    ``shift`` is the number of address bits below the level's index, ``entries`` how many slots
+    the index selects from (a power of two), ``order`` the allocation order of one table.
+    """
+
+    name: str
+    shift: int
+    entries: int
+    order: int = 0
+
+    def index(self, address: int) -> int:
+        """Return the slot that ``address`` (bytes, any width) selects, as ``*_index()`` does."""
+        return (address >> self.shift) & (self.entries - 1)
+
+    @property
+    def span(self) -> int:
+        """Bytes of guest-physical address space that one slot covers."""
+        return 1 << self.shift
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What a tree's headers evaluate to for one configuration.
+
+    Shifts of folded levels equal the PGD's and their entry counts are 1. ``cache_min`` is
+    ``KVM_MMU_CACHE_MIN_PAGES``, in pages. Field order is the order of every report.
+    """
+
+    bits: int
+    levels: int
+    page_shift: int
+    pmd_shift: int
+    pud_shift: int
+    pgdir_shift: int
+    ptrs_per_pgd: int
+    ptrs_per_pud: int
+    ptrs_per_pmd: int
+    ptrs_per_pte: int
+    pte_size: int
+    pgd_order: int
+    reach_bits: int
+    cache_min: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All that the algorithm needs to know of one kernel configuration.
+
+    ``permitted`` says whether Kconfig allows the configuration together with KVM; ``refusal``
+    says why not (empty when permitted). ``kconfig`` holds the choices that select it.
+    """
+
+    name: str
+    geometry: Geometry
+    tables: tuple[Level, ...]
+    entry: EntryFormat
+    phys_bits: int
+    permitted: bool
+    refusal: str
+    kconfig: dict[str, str] = field(hash=False, compare=False)
+
+    @property
+    def bits(self) -> int:
+        """Width of ``unsigned long`` in bits."""
+        return self.geometry.bits
+
+    @property
+    def page_shift(self) -> int:
+        """Base-2 logarithm of the page size in bytes."""
+        return self.geometry.page_shift
+
+    @property
+    def levels(self) -> int:
+        """Number of unfolded levels, the leaf table included."""
+        return self.geometry.levels
+
+    @property
+    def cache_needed(self) -> int:
+        """Pages that one fault may need: one for each table below the root."""
+        return self.geometry.levels - 1
+
+    @property
+    def frames(self) -> int:
+        """Number of guest frames within reach; the first frame beyond reach."""
+        return 1 << (self.geometry.reach_bits - self.page_shift)
+
+    @property
+    def top(self) -> int:
+        """The last guest frame within reach (inclusive)."""
+        return self.frames - 1
+
+    @property
+    def word_mask(self) -> int:
+        """The largest ``unsigned long``."""
+        return (1 << self.bits) - 1
+
+    @property
+    def root(self) -> Level:
+        """The page directory's level."""
+        return self.tables[0]
+
+    @property
+    def leaf(self) -> Level:
+        """The level whose slots are PTEs."""
+        return self.tables[-1]
+
+    def truncate(self, address: int) -> int:
+        """Return ``address`` as an ``unsigned long`` holds it."""
+        return address & self.word_mask
+
+    def table_bytes(self, level: Level) -> int:
+        """Bytes of the block that holds one table of ``level``."""
+        return 1 << (self.page_shift + level.order)
+
+    @property
+    def pfn_top(self) -> int:
+        """The largest page frame number within the physical address width (inclusive)."""
+        return (1 << (self.phys_bits - self.page_shift)) - 1

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The operations on a guest-physical map, their operands and their written form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+EFAULT = 14
+ENOMEM = 12
+
+
+class Kind(IntEnum):
+    """What an operation does; the numbers are shared with the C trace runner."""
+
+    CREATE = 0
+    FAULT = 1
+    FAULT_FAST = 2
+    LOOKUP = 3
+    FLUSH = 4
+    MKCLEAN = 5
+    MKOLD = 6
+    LOG_DIRTY_MASKED = 7
+    UNMAP = 8
+    AGE = 9
+    TEST_AGE = 10
+    FLUSH_SLOT = 11
+    FLUSH_ALL = 12
+    COMMIT_REGION = 13
+    DESTROY = 14
+
+
+class Answer(IntEnum):
+    """What the environment answers when a fault asks for the PFN of a guest frame."""
+
+    PAGE = 0
+    NO_SLOT = 1
+    READ_ONLY = 2
+    ERROR = 3
+
+
+class Op(NamedTuple):
+    """One operation with its operands; which of them count depends on ``kind``.
+
+    - FAULT, FAULT_FAST, LOOKUP: ``first`` is the address in bytes (an ``unsigned long``).
+    - FLUSH, MKCLEAN, MKOLD: guest frames ``first..last`` inclusive (``gfn_t``, 64 bits).
+    - UNMAP, AGE, TEST_AGE: guest frames [``first``, ``last``), half-open.
+    - LOG_DIRTY_MASKED: slot base ``first``, offset in the slot ``last``, ``mask`` of pages.
+    - FLUSH_SLOT, COMMIT_REGION: slot base ``first`` and ``last`` pages.
+
+    ``pfn``, ``writable``, ``answer`` are what a fault's environment answers, ``retries`` how
+    often an invalidation comes between that answer and the lock. ``oom`` = n > 0 lets the n-th
+    page allocation within the operation fail.
+    """
+
+    kind: Kind
+    first: int = 0
+    last: int = 0
+    mask: int = 0
+    pfn: int = 0
+    write: bool = False
+    writable: bool = False
+    answer: Answer = Answer.PAGE
+    retries: int = 0
+    oom: int = 0
+
+
+FUNCTIONS: dict[Kind, str] = {
+    Kind.CREATE: "kvm_pgd_alloc",
+    Kind.FAULT: "kvm_mips_map_page",
+    Kind.FAULT_FAST: "_kvm_mips_map_page_fast",
+    Kind.LOOKUP: "kvm_mips_pte_for_gpa",
+    Kind.FLUSH: "kvm_mips_flush_gpa_pt",
+    Kind.MKCLEAN: "kvm_mips_mkclean_gpa_pt",
+    Kind.MKOLD: "kvm_mips_mkold_gpa_pt",
+    Kind.LOG_DIRTY_MASKED: "kvm_arch_mmu_enable_log_dirty_pt_masked",
+    Kind.UNMAP: "kvm_unmap_gfn_range",
+    Kind.AGE: "kvm_age_gfn",
+    Kind.TEST_AGE: "kvm_test_age_gfn",
+    Kind.FLUSH_SLOT: "kvm_arch_flush_shadow_memslot",
+    Kind.FLUSH_ALL: "kvm_arch_flush_shadow_all",
+    Kind.COMMIT_REGION: "kvm_arch_commit_memory_region",
+    Kind.DESTROY: "kvm_mips_free_gpa_pt",
+}
+"""The entry point in the kernel that carries out each operation."""
+
+ADDRESSED = frozenset({Kind.FAULT, Kind.FAULT_FAST, Kind.LOOKUP})
+INCLUSIVE = frozenset({Kind.FLUSH, Kind.MKCLEAN, Kind.MKOLD})
+HALF_OPEN = frozenset({Kind.UNMAP, Kind.AGE, Kind.TEST_AGE})
+SLOT = frozenset({Kind.FLUSH_SLOT, Kind.COMMIT_REGION})
+U64 = (1 << 64) - 1
+
+_NAMES: dict[frozenset[Kind], tuple[str, str]] = {
+    ADDRESSED: ("gpa", ""),
+    INCLUSIVE: ("first", "last"),
+    HALF_OPEN: ("start", "end"),
+    SLOT: ("base", "npages"),
+    frozenset({Kind.LOG_DIRTY_MASKED}): ("base", "offset"),
+}
+
+
+def operand_names(kind: Kind) -> tuple[str, str]:
+    """Return the names under which ``first`` and ``last`` are shown; '' where unused."""
+    for kinds, names in _NAMES.items():
+        if kind in kinds:
+            return names
+    return "", ""
+
+
+def frame_range(op: Op, page_shift: int) -> tuple[int, int] | None:
+    """Return the inclusive range of guest frames that ``op`` names, None where it names none.
+
+    An empty or reversed range is None too. The masked dirty log is the hull of its mask.
+    """
+    if op.kind in ADDRESSED:
+        return op.first >> page_shift, op.first >> page_shift
+    if op.kind in INCLUSIVE:
+        found = op.first, op.last
+    elif op.kind in HALF_OPEN:
+        found = op.first, op.last - 1
+    elif op.kind in SLOT:
+        found = op.first, op.first + op.last - 1
+    elif op.kind is Kind.LOG_DIRTY_MASKED:
+        base = op.first + op.last
+        low = (op.mask & -op.mask).bit_length() - 1
+        found = base + low, base + op.mask.bit_length() - 1
+    elif op.kind is Kind.FLUSH_ALL:
+        found = 0, U64
+    else:
+        return None
+    return found if found[0] <= found[1] else None
+
+
+def to_json(op: Op) -> dict[str, Any]:
+    """Return the operation as a JSON object: lower-case name, operands in hex."""
+    out: dict[str, Any] = {"op": op.kind.name.lower()}
+    for name, value in zip(operand_names(op.kind), (op.first, op.last), strict=True):
+        if name:
+            out[name] = hex(value)
+    if op.kind is Kind.LOG_DIRTY_MASKED:
+        out["mask"] = hex(op.mask)
+    if op.kind in (Kind.FAULT, Kind.FAULT_FAST):
+        out["write"] = op.write
+    if op.kind is Kind.FAULT:
+        out["answer"] = op.answer.name.lower()
+        if op.answer is Answer.PAGE:
+            out |= {"pfn": hex(op.pfn), "writable": op.writable}
+        if op.retries:
+            out["retries"] = op.retries
+    if op.oom:
+        out["oom"] = op.oom
+    return out
+
+
+def _number(data: Mapping[str, Any], name: str) -> int:
+    value = data.get(name, 0)
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(f"operand '{name}' is not a number")
+    number = int(value, 0) if isinstance(value, str) else value
+    if not 0 <= number <= U64:
+        raise ValueError(f"operand '{name}' does not fit in 64 bits")
+    return number
+
+
+def from_json(data: Mapping[str, Any]) -> Op:
+    """Return the operation that ``to_json`` wrote. Raises ValueError on anything else."""
+    try:
+        kind = Kind[str(data["op"]).upper()]
+        answer = Answer[str(data.get("answer", "page")).upper()]
+    except KeyError as missing:
+        raise ValueError(f"unknown operation or answer: {missing}") from None
+    first_name, last_name = operand_names(kind)
+    known = {"op", "answer", "mask", "pfn", "write", "writable", "retries", "oom"}
+    extra = set(data) - known - {first_name, last_name}
+    if extra:
+        raise ValueError(f"unknown operand '{min(extra)}' of {data['op']}")
+    return Op(
+        kind,
+        _number(data, first_name) if first_name else 0,
+        _number(data, last_name) if last_name else 0,
+        mask=_number(data, "mask"),
+        pfn=_number(data, "pfn"),
+        write=bool(data.get("write", False)),
+        writable=bool(data.get("writable", False)),
+        answer=answer,
+        retries=_number(data, "retries"),
+        oom=_number(data, "oom"),
+    )
