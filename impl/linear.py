@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from impl.interface import Capabilities, Event, Outcome, Run
-from impl.multilevel.pte import wide_encode
 from model.entry import Entry
 from model.layout import Layout
 from model.operations import EFAULT, ENOMEM, FUNCTIONS, Answer, Kind, Op
@@ -72,7 +71,7 @@ class _Array:
         word = self.words.get(gfn, KVM_INVALID_PAGE)
         if word == KVM_INVALID_PAGE:
             return 0
-        return wide_encode(self.layout.entry, Entry(word, True, True, True))
+        return self.layout.entry.encode(Entry(word, True, True, True))
 
     def map_page(self, gfn: int, op: Op) -> Outcome:
         """Map a frame unless it is mapped; the array keeps the reference to the page."""

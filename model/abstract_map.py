@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from model.entry import Entry
 from model.layout import Layout
-from model.operations import EFAULT, ENOMEM, SLOT, Answer, Kind, Op, frame_range
+from model.operations import EFAULT, ENOMEM, Answer, Kind, Op, frame_range
 from model.ranges import clip
 
 
@@ -117,7 +117,7 @@ class AbstractMap:
         """Answer with the raw entry (0 when absent) and change nothing."""
         entry = self.entries.get(op.first >> self.layout.page_shift)
         raw = self.layout.entry.encode(entry) if entry else 0
-        return Expected((raw,) if raw is not None else (), {})
+        return Expected((raw,), {})
 
     def remove(self, op: Op) -> Expected:
         """Drop exactly the entries of the range."""
@@ -145,7 +145,7 @@ class AbstractMap:
         base = op.first + op.last
         changes: dict[int, Entry | None] = {
             frame: self.entries[frame]._replace(dirty=False)
-            for frame in self.mapped(op)
+            for frame in (self.mapped(op) if op.mask else ())
             if self.entries[frame].dirty and op.mask >> (frame - base) & 1
         }
         return self._change(None, changes)
@@ -186,4 +186,3 @@ _HANDLERS = {
     Kind.COMMIT_REGION: AbstractMap.clean,
     Kind.DESTROY: AbstractMap.destroy,
 }
-assert SLOT <= set(_HANDLERS)

@@ -6,6 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+SURPLUS_SHIFT = 64
+"""Where a raw entry keeps the PFN bits for which the format has no place."""
+
 
 class Entry(NamedTuple):
     """What the abstract map knows of one mapped guest frame."""
@@ -56,15 +59,14 @@ class EntryFormat:
         """Return whether every bit of ``pfn`` has a place in the entry."""
         return not pfn & ~self.pfn_mask
 
-    def encode(self, entry: Entry) -> int | None:
-        """Return the raw value that represents ``entry``, or None where the PFN does not fit.
+    def encode(self, entry: Entry) -> int:
+        """Return the raw value that represents ``entry``.
 
         V is set if and only if young, D if and only if dirty and writable; neither global nor
-        an inhibit bit is ever set.
+        an inhibit bit is ever set. PFN bits without a place stand above bit 64 of the result,
+        where no real entry has any: a table keeps them in a word of its own or is found out.
         """
-        if not self.holds(entry.pfn):
-            return None
-        raw = self.present | self.cache | self.encode_pfn(entry.pfn)
+        raw = self.present | self.cache | self.encode_pfn(entry.pfn) | self.surplus(entry.pfn)
         if entry.writable:
             raw |= self.write
         if entry.young:
@@ -75,6 +77,10 @@ class EntryFormat:
                 raw |= self.hw_dirty
         return raw
 
+    def surplus(self, pfn: int) -> int:
+        """Return the PFN bits that have no place, moved above bit 64 of the raw entry."""
+        return (pfn & ~self.pfn_mask) << SURPLUS_SHIFT
+
     def encode_pfn(self, pfn: int) -> int:
         """Return the raw bits of ``pfn``; bits without a place are lost."""
         raw = 0
@@ -84,7 +90,7 @@ class EntryFormat:
 
     def decode_pfn(self, raw: int) -> int:
         """Return the page frame number that ``raw`` holds."""
-        pfn = 0
+        pfn = raw >> SURPLUS_SHIFT
         for f in self.pfn:
             pfn |= ((raw >> f.target) & ((1 << f.width) - 1)) << f.source
         return pfn

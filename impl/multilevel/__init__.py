@@ -2,7 +2,6 @@
 """The multi-level page table in Python: one algorithm, run concretely and symbolically."""
 
 from impl.multilevel.multilevel import MultiLevel
-from impl.multilevel.pte import wide_decode, wide_encode
 from impl.multilevel.quirks import QUIRKS, Quirk, quirk
 
-__all__ = ["QUIRKS", "MultiLevel", "Quirk", "quirk", "wide_decode", "wide_encode"]
+__all__ = ["QUIRKS", "MultiLevel", "Quirk", "quirk"]

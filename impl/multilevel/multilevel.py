@@ -18,7 +18,7 @@ class MultiLevel:
     """The repaired multi-level table, with the kernel's quirks if asked for.
 
     ``algorithm`` is a module with the functions of ``impl.multilevel.table``. Raw entries may
-    have bits above 64, see ``impl.multilevel.pte.wide_encode``.
+    have bits above 64, see ``model.entry.EntryFormat.encode``.
     """
 
     name = "multilevel"

@@ -228,7 +228,7 @@ class ConcreteRuntime:
     def pfn_pte(self, pfn: int, writable: bool, dirty: bool) -> int:
         """Return a young entry; PFN bits without a place are kept above bit 64."""
         raw = pte.make(self.layout.entry, pfn, writable, dirty)
-        return raw | pte.wide_bits(self.layout.entry, pfn) if self._keep_pfn else raw
+        return raw | self.layout.entry.surplus(pfn) if self._keep_pfn else raw
 
     # Pages
 

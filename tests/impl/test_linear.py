@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from impl.interface import Implementation
 from impl.linear import KVM_INVALID_PAGE, Linear
-from impl.multilevel import wide_decode
 from model.abstract_map import AbstractMap
 from model.mips import layout
 from model.operations import EFAULT, ENOMEM, Answer, Kind, Op
@@ -37,7 +36,7 @@ def test_pfns_agree_with_the_abstract_map(steps: list[tuple[int, str]]) -> None:
     for op, outcome in zip(ops, array.run(ops).outcomes, strict=True):
         answer = expected.apply(op)
         for gfn, raw in outcome.changes.items():
-            entry = wide_decode(MIPS32.entry, raw)
+            entry = MIPS32.entry.decode(raw)
             pfns.pop(gfn, None)
             if entry is not None:
                 pfns[gfn] = entry.pfn

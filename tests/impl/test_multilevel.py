@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from impl.interface import Implementation, Outcome
-from impl.multilevel import MultiLevel, wide_decode, wide_encode
+from impl.multilevel import MultiLevel
 from model.abstract_map import AbstractMap, Expected
 from model.entry import Entry
 from model.layout import Layout
@@ -83,9 +83,6 @@ def sequences(draw: st.DrawFn, one: Layout) -> list[Op]:
 
 def expect(model: AbstractMap, op: Op, outcome: Outcome) -> Expected:
     """Return what the map allows; a fault may also be refused where an allocation failed."""
-    if op.kind is Kind.LOOKUP:
-        entry = model.entries.get(op.first >> model.layout.page_shift)
-        return Expected((wide_encode(model.layout.entry, entry) if entry else 0,), {})
     if op.kind is Kind.FAULT and op.oom and outcome.result == -ENOMEM:
         return model.fault_without_memory(op)
     return model.apply(op)
@@ -100,7 +97,7 @@ def difference(one: Layout, ops: list[Op], table: Implementation) -> str:
             return outcome.events[0].rule
         expected = expect(model, op, outcome)
         changes = {
-            gfn: wide_encode(one.entry, entry) if entry else 0
+            gfn: one.entry.encode(entry) if entry else 0
             for gfn, entry in expected.changes.items()
         }
         if outcome.changes != changes:
@@ -198,8 +195,8 @@ def test_wide_entries_keep_every_pfn(
     one: Layout, pfn: int, writable: bool, young: bool, dirty: bool
 ) -> None:
     entry = Entry(pfn, writable, young, dirty)
-    raw = wide_encode(one.entry, entry)
-    assert wide_decode(one.entry, raw) == entry
+    raw = one.entry.encode(entry)
+    assert one.entry.decode(raw) == entry
     if one.entry.holds(pfn):
         assert raw == one.entry.encode(entry)
-    assert wide_decode(one.entry, 0) is None
+    assert one.entry.decode(0) is None

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Triggers: the published classes of operands by which findings of one entry are told apart."""
+
+from __future__ import annotations
+
+from model.abstract_map import AbstractMap
+from model.layout import Layout
+from model.operations import ADDRESSED, HALF_OPEN, U64, Answer, Kind, Op, frame_range
+
+TRIGGERS: dict[str, str] = {
+    "truncated": "an address that an unsigned long cannot hold, so bits are lost on the way in",
+    "beyond-reach": "an address at or beyond the reach of the table",
+    "ends-at-top": "a half-open range whose end is exactly the first frame beyond reach",
+    "next-page-mapped": "a half-open range right before a frame that is mapped",
+    "mask-with-holes": "a dirty mask with clear bits between its lowest and its highest set bit",
+    "pfn-does-not-fit": "a page frame number with bits that the entry format has no place for",
+    "no-memory": "a page allocation within the operation fails",
+    "invalidated": "an invalidation comes between the look-up of the frame and the lock",
+    "refused": "the environment refuses: no slot, a read-only slot, an error",
+    "whole-range": "a range that covers the whole reach",
+    "any": "operands of no special kind",
+}
+"""The classes of operands, in the order in which the first that fits is taken."""
+
+
+def beyond(layout: Layout, op: Op) -> str | None:
+    """Return 'truncated' or 'beyond-reach' where an operand of ``op`` is, else None.
+
+    The end of a half-open range may equal the first frame beyond reach. A flush of everything
+    (``0..~0``) names no particular address beyond the reach.
+    """
+    found = frame_range(op, layout.page_shift)
+    if found is None or found == (0, U64) or op.kind in (Kind.CREATE, Kind.DESTROY):
+        return None
+    first, last = found
+    if max(first, last) << layout.page_shift > layout.word_mask:
+        return "truncated"
+    return "beyond-reach" if last > layout.top else None
+
+
+def _range_trigger(state: AbstractMap, op: Op) -> str | None:
+    layout = state.layout
+    if op.kind in HALF_OPEN and op.kind is not Kind.TEST_AGE:
+        if op.last == layout.frames:
+            return "ends-at-top"
+        if op.last in state.entries:
+            return "next-page-mapped"
+    if op.kind is Kind.LOG_DIRTY_MASKED:
+        run = op.mask >> ((op.mask & -op.mask).bit_length() - 1) if op.mask else 0
+        return "mask-with-holes" if run & (run + 1) else None
+    found = frame_range(op, layout.page_shift)
+    if found and op.kind not in ADDRESSED and found[0] == 0 and found[1] >= layout.top:
+        return "whole-range"
+    return None
+
+
+def _fault_trigger(layout: Layout, op: Op) -> str | None:
+    if op.kind is Kind.FAULT:
+        if op.answer is not Answer.PAGE:
+            return "refused"
+        if not layout.entry.holds(op.pfn):
+            return "pfn-does-not-fit"
+    return "invalidated" if op.retries else None
+
+
+def trigger(state: AbstractMap, op: Op) -> str:
+    """Return the class of ``op``'s operands, given the map before it."""
+    return (
+        beyond(state.layout, op)
+        or ("no-memory" if op.oom else None)
+        or _fault_trigger(state.layout, op)
+        or _range_trigger(state, op)
+        or "any"
+    )

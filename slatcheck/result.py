@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The result document: what was judged, the verdict on each part, and the findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any
+
+from model.layout import Layout
+from model.rules import rule
+
+SCHEMA = "slatcheck/1"
+
+
+class Verdict(Enum):
+    """Only ``HOLDS`` is a pass; see docs/architecture.md for what each of them means."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    UNKNOWN = "unknown"
+    VACUOUS = "vacuous"
+    UNSUPPORTED = "unsupported"
+    ERROR = "error"
+
+
+EXIT = {
+    Verdict.HOLDS: 0,
+    Verdict.VIOLATED: 1,
+    Verdict.UNKNOWN: 3,
+    Verdict.VACUOUS: 3,
+    Verdict.UNSUPPORTED: 3,
+    Verdict.ERROR: 4,
+}
+_ORDER = (
+    Verdict.ERROR,
+    Verdict.VIOLATED,
+    Verdict.UNKNOWN,
+    Verdict.UNSUPPORTED,
+    Verdict.VACUOUS,
+    Verdict.HOLDS,
+)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict that decides: error, violated, the open ones, and holds last.
+
+    Nothing at all is vacuous, never a pass.
+    """
+    found = set(verdicts)
+    return next((one for one in _ORDER if one in found), Verdict.VACUOUS)
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in the tree: the kernel function and the line of its file ('' and 0 if unknown)."""
+
+    function: str
+    file: str = ""
+    line: int = 0
+
+
+@dataclass
+class Finding:
+    """One way in which a promise is broken, with the shortest trace that was found for it.
+
+    ``trace`` is the list of operations as model.operations.to_json writes them; the last one
+    (the last but one where the trace ends with destroy and the symptom came before) shows it.
+    ``expected`` and ``actual`` are lines of text about coalesced ranges. ``fingerprint`` stays
+    the same across line numbers, seeds and layouts.
+    """
+
+    fingerprint: str
+    rule: str
+    severity: str
+    layouts: list[str]
+    entry: str
+    trigger: str
+    operands: dict[str, Any]
+    summary: str
+    trace: list[dict[str, Any]]
+    expected: list[str]
+    actual: list[str]
+    location: Location
+    seed: int
+    implementation: str
+    contract: bool = True
+    step: int = 0
+    related: list[str] = field(default_factory=list)
+    known: bool = False
+
+
+def fingerprint(rule_name: str, entry: str, trigger: str, contract: bool = True) -> str:
+    """Return the stable name of a finding: rule, entry point and trigger."""
+    tail = "" if contract else "/out-of-contract"
+    return f"{rule_name}/{entry}/{trigger}{tail}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question and its answer.
+
+    ``id`` is ``<implementation>/<function>/<rule>``; ``cases`` counts the operations behind it.
+    """
+
+    id: str
+    kind: str
+    layout: str
+    function: str
+    verdict: Verdict
+    reason: str = ""
+    seconds: float = 0.0
+    cases: int = 0
+    solver: str = ""
+
+
+@dataclass
+class Document:
+    """Everything one run has to say; ``kernel`` is None where no tree was given."""
+
+    tool: dict[str, Any]
+    kernel: dict[str, Any] | None
+    layouts: list[Layout]
+    checks: list[Check]
+    findings: list[Finding]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the whole: that of the worst check."""
+        return worst(check.verdict for check in self.checks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document as slatcheck/schema.json describes it."""
+        return {
+            "schema": SCHEMA,
+            "verdict": self.verdict.value,
+            "tool": self.tool,
+            "kernel": self.kernel,
+            "layouts": [layout_json(layout) for layout in self.layouts],
+            "checks": [asdict(check) | {"verdict": check.verdict.value} for check in self.checks],
+            "findings": [asdict(one) for one in self.findings],
+            "notes": self.notes,
+        }
+
+
+def layout_json(layout: Layout) -> dict[str, Any]:
+    """Return name, permission and geometry of a layout for the document."""
+    return {
+        "name": layout.name,
+        "permitted": layout.permitted,
+        "geometry": asdict(layout.geometry),
+    }
+
+
+def severity_of(rule_name: str, imprecise: bool = False) -> str:
+    """Return the severity of a finding: that of its rule, lowered for a spurious 'changed'."""
+    return "imprecise" if imprecise else rule(rule_name).severity.value
