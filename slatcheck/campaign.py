@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The search on one layout: sequences are drawn, run and judged until the budget is spent."""
+
+from __future__ import annotations
+
+import random
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from impl.interface import Implementation
+from model.layout import Layout
+from model.operations import Kind, Op
+
+from slatcheck.differential import Judge, Symptom, without
+from slatcheck.sequences import BLOCK, HEADER, Decoder
+from slatcheck.shrink import shrink
+
+LENGTH = 28
+"""Operations that a sequence may have."""
+
+DEFAULT_OPS = 24_000
+"""Operations that are run on each layout unless the user says otherwise."""
+
+REVISIT = 8
+"""Every n-th sequence keeps the operations that are known to fail: they may fail otherwise too."""
+
+
+@dataclass
+class Hit:
+    """One finding of a campaign: its symptom and the shortest trace that shows it."""
+
+    symptom: Symptom
+    ops: list[Op]
+
+
+@dataclass
+class Campaign:
+    """What the search on one layout brought to light.
+
+    ``compared`` counts the operations that were compared, by kind; ``limits`` are reasons for
+    which something could not be judged.
+    """
+
+    hits: dict[str, Hit] = field(default_factory=dict)
+    compared: dict[Kind, int] = field(default_factory=dict)
+    sequences: int = 0
+    seconds: float = 0.0
+    limits: list[str] = field(default_factory=list)
+
+    def count(self, compared: dict[Kind, int]) -> None:
+        """Add the operations of one run."""
+        for kind, cases in compared.items():
+            self.compared[kind] = self.compared.get(kind, 0) + cases
+
+    @property
+    def operations(self) -> int:
+        """Operations compared in all."""
+        return sum(self.compared.values())
+
+
+class Search:
+    """Runs a campaign against one implementation."""
+
+    def __init__(self, implementation: Implementation, seed: int, name: str) -> None:
+        self._implementation = implementation
+        self._layout: Layout = implementation.layout
+        capabilities = implementation.capabilities
+        self._judge = Judge(self._layout, capabilities.flags, capabilities.pages)
+        self._decoder = Decoder(self._layout, capabilities.kinds)
+        # zlib.crc32, not hash(): the same in every process.
+        self._seed = seed ^ zlib.crc32(name.encode())
+        self._excluded: set[tuple[str, str]] = set()
+        self._first: dict[str, tuple[Symptom, list[Op]]] = {}
+
+    def run(self, budget: int) -> Campaign:
+        """Search until ``budget`` operations were drawn; then shrink what was found."""
+        campaign = Campaign()
+        begin = time.monotonic()
+        self._directed(campaign)
+        self._draw(campaign, max(1, budget // LENGTH))
+        for mark, (symptom, ops) in sorted(self._first.items()):
+            campaign.hits[mark] = self._shrunk(mark, symptom, ops)
+        campaign.seconds = time.monotonic() - begin
+        return campaign
+
+    def _draw(self, campaign: Campaign, examples: int) -> None:
+        from hypothesis import HealthCheck, Phase, given, settings
+        from hypothesis import seed as with_seed
+        from hypothesis import strategies as st
+
+        size = HEADER + BLOCK * LENGTH
+
+        @with_seed(self._seed)
+        @settings(
+            max_examples=examples,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(st.binary(min_size=size, max_size=size))
+        def example(data: bytes) -> None:
+            self._try(campaign, self._decoder.decode(data))
+
+        example()
+
+    def _directed(self, campaign: Campaign) -> None:
+        """Run the sequences that everyone should pass: create and destroy, with and without."""
+        bare = [Op(Kind.CREATE), Op(Kind.DESTROY)]
+        kinds = self._implementation.capabilities.kinds
+        page = Op(Kind.FAULT, pfn=5)
+        for ops in (bare, [Op(Kind.CREATE, oom=1)], [bare[0], page, bare[1]]):
+            self._try(campaign, [op for op in ops if op.kind in kinds])
+
+    def _try(self, campaign: Campaign, ops: list[Op]) -> None:
+        campaign.sequences += 1
+        if self._excluded and campaign.sequences % REVISIT:
+            ops = without(self._layout, ops, frozenset(self._excluded))
+        verdict = self._judge.examine(self._implementation, ops)
+        campaign.count(verdict.compared)
+        for symptom in verdict.symptoms:
+            self._note(symptom, ops)
+
+    def _note(self, symptom: Symptom, ops: list[Op]) -> None:
+        mark = symptom.fingerprint
+        best = self._first.get(mark)
+        trace = ops[: symptom.step + 1]
+        if best is None or len(trace) < len(best[1]):
+            self._first[mark] = (symptom, trace)
+        if symptom.stops:
+            self._excluded.add((symptom.entry, symptom.trigger))
+
+    def _shrunk(self, mark: str, symptom: Symptom, ops: list[Op]) -> Hit:
+        def shows(candidate: list[Op]) -> bool:
+            return self._find(mark, candidate) is not None
+
+        if not shows(ops):
+            return Hit(symptom, ops)
+        ops = shrink(self._layout, ops, shows)
+        found = self._find(mark, ops)
+        return Hit(found or symptom, ops[: (found or symptom).step + 1])
+
+    def _find(self, mark: str, ops: Sequence[Op]) -> Symptom | None:
+        verdict = self._judge.examine(self._implementation, ops)
+        return next((one for one in verdict.symptoms if one.fingerprint == mark), None)
+
+
+def shuffled(items: Sequence[Layout], seed: int) -> list[Layout]:
+    """Return ``items`` in an order that depends on ``seed`` alone."""
+    mixed = list(items)
+    random.Random(seed).shuffle(mixed)
+    return mixed

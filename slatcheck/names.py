@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Names that the user gives, of layouts, rules and quirks: looked up, or refused with near ones."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from model import mips
+from model.layout import Layout
+from model.rules import RULES, Rule
+
+from slatcheck.errors import InputError
+
+
+def close(name: str, known: Iterable[str]) -> str:
+    """Return the words that follow 'unknown': the names most like ``name``, or ''."""
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _is_pattern(text: str) -> bool:
+    return any(mark in text for mark in "*?[")
+
+
+def _matching(pattern: str) -> list[Layout]:
+    found = mips.matching(pattern)
+    if not found:
+        what = "no layout matches" if _is_pattern(pattern) else "unknown layout"
+        near = close(pattern.strip("*?[]"), [one.name for one in mips.layouts()])
+        raise InputError(f"{what} '{pattern}'{near or ';'} 'slatcheck layouts' lists them all")
+    return found
+
+
+def _in_order(found: Iterable[Layout]) -> tuple[Layout, ...]:
+    names = {one.name for one in found}
+    return tuple(one for one in mips.layouts() if one.name in names)
+
+
+def find_layouts(patterns: Sequence[str], permitted_only: bool = False) -> tuple[Layout, ...]:
+    """Return the layouts that one of the shell patterns matches; all where there is no pattern.
+
+    Raises InputError for a pattern that matches nothing.
+    """
+    found = [one for p in patterns for one in _matching(p)] if patterns else list(mips.layouts())
+    return _in_order(one for one in found if one.permitted or not permitted_only)
+
+
+def layouts_to_check(patterns: Sequence[str]) -> tuple[Layout, ...]:
+    """Return the layouts to judge: all that Kconfig permits where there is no pattern.
+
+    A pattern selects among the permitted ones; a refused layout has to be named in full. Raises
+    InputError where nothing is selected.
+    """
+    if not patterns:
+        return mips.permitted_layouts()
+    chosen: list[Layout] = []
+    for pattern in patterns:
+        found = _matching(pattern)
+        if _is_pattern(pattern):
+            allowed = [one for one in found if one.permitted]
+            if not allowed:
+                raise InputError(
+                    f"'{pattern}' matches only layouts that Kconfig refuses with KVM; "
+                    f"name one in full to check it all the same, such as {found[0].name}"
+                )
+            found = allowed
+        chosen += found
+    return _in_order(chosen)
+
+
+def find_rule(name: str) -> Rule:
+    """Return the rule called ``name``. Raises InputError where there is none."""
+    for one in RULES:
+        if one.name == name:
+            return one
+    near = close(name, [one.name for one in RULES])
+    raise InputError(f"unknown rule '{name}'{near or ';'} 'slatcheck rule' lists them all")
+
+
+def check_quirks(names: Iterable[str]) -> None:
+    """Raise InputError where one of ``names`` is no quirk of the built-in table."""
+    from impl.multilevel.quirks import QUIRKS
+
+    known = [one.name for one in QUIRKS]
+    for name in names:
+        if name not in known:
+            near = close(name, known)
+            raise InputError(f"unknown quirk '{name}'{near or ';'} known: {', '.join(known)}")

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How far the work is: a live line on a terminal, plain lines elsewhere, always on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TextIO
+
+
+class Step(Protocol):
+    """What is looked at of a gate's progress."""
+
+    @property
+    def done(self) -> int:
+        """Return how many layouts are finished."""
+        ...
+
+    @property
+    def total(self) -> int:
+        """Return how many layouts there are."""
+        ...
+
+    @property
+    def layout(self) -> str:
+        """Return the layout that was finished last."""
+        ...
+
+    @property
+    def findings(self) -> int:
+        """Return how many findings there are so far."""
+        ...
+
+
+Report = Callable[[Step], None]
+
+
+def _plain(stream: TextIO) -> Report:
+    shown = 0
+
+    def report(step: Step) -> None:
+        nonlocal shown
+        if step.done <= shown:
+            return
+        shown = step.done
+        width = len(str(step.total))
+        text = f"[{step.done:{width}}/{step.total}] {step.layout}, {step.findings} findings so far"
+        print(text, file=stream, flush=True)
+
+    return report
+
+
+@contextmanager
+def shown(stream: TextIO | None = None) -> Iterator[Report]:
+    """Give the function to call with each step; what was live on the terminal goes at the end."""
+    stream = stream or sys.stderr
+    if not stream.isatty():
+        yield _plain(stream)
+        return
+    with _live(stream) as report:
+        yield report
+
+
+@contextmanager
+def _live(stream: TextIO) -> Iterator[Report]:
+    # rich: a progress line that survives resizing, narrow windows and dumb terminals.
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(file=stream), transient=True) as progress:
+        task = progress.add_task("starting", total=None)
+
+        def report(step: Step) -> None:
+            text = f"{escape(step.layout)}, {step.findings} findings so far"
+            progress.update(task, completed=step.done, total=step.total, description=text)
+
+        yield report

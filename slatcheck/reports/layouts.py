@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The layouts, and what guest RAM costs in each of them, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from impl.memory_cost import LinearCost, TableCost, linear_cost, table_cost
+from model.layout import Layout
+
+from slatcheck.memory_ranges import Ram
+from slatcheck.reports import json
+from slatcheck.reports.words import columns, count, size
+from slatcheck.result import layout_json
+
+
+def _costs(layout: Layout, ram: Sequence[Ram]) -> tuple[LinearCost, TableCost | None]:
+    """Return the cost of the array, and of the table, None where a range is beyond its reach."""
+    ranges = [one.of(layout) for one in ram]
+    try:
+        return linear_cost(layout, ranges), table_cost(layout, ranges)
+    except ValueError:
+        return linear_cost(layout, ranges), None
+
+
+def _memory_json(layout: Layout, ram: Sequence[Ram]) -> dict[str, Any]:
+    linear, table = _costs(layout, ram)
+    levels = [] if table is None else [level._asdict() for level in table.levels]
+    return {
+        "ranges": [
+            {"first": hex(first), "last": hex(last)} for first, last in (r.of(layout) for r in ram)
+        ],
+        "linear": linear._asdict(),
+        "table": None if table is None else {"levels": levels, "allocated": table.allocated},
+    }
+
+
+def _layout_json(layout: Layout, ram: Sequence[Ram]) -> dict[str, Any]:
+    found = layout_json(layout)
+    if layout.refusal:
+        found["refusal"] = layout.refusal
+    if ram:
+        found["memory"] = _memory_json(layout, ram)
+    return found
+
+
+def render_json(layouts: Sequence[Layout], ram: Sequence[Ram]) -> str:
+    """Return the layouts as JSON that fits ``schema-layouts.json``; sizes are in bytes."""
+    data = {"schema": "slatcheck-layouts/1", "layouts": [_layout_json(one, ram) for one in layouts]}
+    return json.validated(data, json.LAYOUTS)
+
+
+def render_text(layouts: Sequence[Layout], ram: Sequence[Ram]) -> str:
+    """Return the layouts as a table, followed by the cost of ``ram`` where there is some."""
+    lines = _table(layouts)
+    if ram:
+        lines += ["", *_memory(layouts, ram)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(layouts: Sequence[Layout]) -> list[str]:
+    rows = [["layout", "KVM", "levels", "page", "entries from the root", "PTE", "root", "reach"]]
+    for one in layouts:
+        geometry = one.geometry
+        rows.append(
+            [
+                one.name,
+                "yes" if one.permitted else "no",
+                str(one.levels),
+                size(1 << one.page_shift),
+                " x ".join(str(level.entries) for level in one.tables),
+                f"{geometry.pte_size} bytes",
+                count(1 << geometry.pgd_order, "page"),
+                f"{geometry.reach_bits} bits",
+            ]
+        )
+    lines = columns(rows)
+    refused = [one for one in layouts if not one.permitted]
+    permitted = len(layouts) - len(refused)
+    lines += ["", f"{count(len(layouts), 'layout')}, {permitted} of them permitted with KVM"]
+    if refused:
+        lines += ["", "refused by Kconfig"]
+        reasons: dict[str, list[str]] = {}
+        for one in refused:
+            reasons.setdefault(one.refusal, []).append(one.name)
+        lines += [f"  {reason}: {', '.join(names)}" for reason, names in reasons.items()]
+    return lines
+
+
+def _bytes(number: int) -> str:
+    return f"{number} ({size(number)})" if number >= 1024 and number % 1024 == 0 else str(number)
+
+
+def _memory(layouts: Sequence[Layout], ram: Sequence[Ram]) -> list[str]:
+    rows = [
+        ["layout", "array requested", "array handed out", "page table", "its tables"],
+    ]
+    for layout in layouts:
+        linear, table = _costs(layout, ram)
+        if table is None:
+            cells = ["-", f"beyond the reach of {layout.geometry.reach_bits} bits"]
+        else:
+            tables = ", ".join(f"{level.name} {level.tables}" for level in table.levels)
+            cells = [_bytes(table.allocated), tables]
+        rows.append([layout.name, str(linear.requested), _bytes(linear.allocated), *cells])
+    title = f"memory for guest RAM at {', '.join(one.text for one in ram)}, in bytes"
+    return [title, *(f"  {line}" for line in columns(rows, right=(1,)))]

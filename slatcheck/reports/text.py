@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The report for people: each finding with its shortest trace, then what the verdict rests on."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from difflib import SequenceMatcher
+
+from model.rules import RULES
+from model.triggers import TRIGGERS
+
+from slatcheck.reports.words import clean, columns, count, find_layout, layout_names
+from slatcheck.reports.words import written_operation as written
+from slatcheck.result import Check, Document, Finding, Verdict, worst
+
+Replay = Callable[[Finding], str]
+"""Gives the command that runs a finding again."""
+
+WIDTH = 100
+_LABEL = 11
+_ORDER = {one.name: number for number, one in enumerate(RULES)}
+_STATEMENTS = {one.name: one.statement for one in RULES}
+_HOW = "use --replay-dir DIR to have a file for 'slatcheck replay'"
+
+
+def render(document: Document, replay: Replay | None = None) -> str:
+    """Return the report, ending with the verdict on the whole.
+
+    ``replay`` gives the command for each finding; without it the report says how to get one.
+    """
+    names = [one.name for one in document.layouts]
+    lines = [_headline(document), ""]
+    for number, finding in enumerate(sorted(document.findings, key=_rank), 1):
+        lines += [*_finding(number, finding, names, replay), ""]
+    lines += _summary(document)
+    return "\n".join(lines) + "\n"
+
+
+def _rank(finding: Finding) -> tuple[bool, bool, bool, int, str]:
+    """Unsafe first, then what counts before what is out of contract, in catalogue order."""
+    return (
+        finding.severity != "unsafe",
+        not finding.contract,
+        finding.known,
+        _ORDER.get(finding.rule, len(_ORDER)),
+        finding.fingerprint,
+    )
+
+
+def _headline(document: Document) -> str:
+    tool, kernel = document.tool, document.kernel
+    parts = [f"{tool.get('name', 'slatcheck')} {tool.get('version', '')}".strip()]
+    if kernel is None:
+        parts.append("built-in page table")
+        if tool.get("quirks"):
+            parts.append(f"quirks {', '.join(tool['quirks'])}")
+    else:
+        parts.append(f"Linux {kernel.get('version', 'of unknown version')}")
+        if kernel.get("commit"):
+            parts.append(f"commit {kernel['commit']}")
+    if "seed" in tool:
+        parts.append(f"seed {tool['seed']}")
+    return clean(" · ".join(parts))
+
+
+def _labelled(label: str, text: str) -> list[str]:
+    """Return one labelled paragraph of a finding, wrapped and indented."""
+    lead = "    " + label.ljust(_LABEL)
+    return textwrap.wrap(
+        clean(text),
+        WIDTH,
+        initial_indent=lead,
+        subsequent_indent=" " * len(lead),
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [lead.rstrip()]
+
+
+def _finding(
+    number: int, finding: Finding, names: Sequence[str], replay: Replay | None
+) -> Iterator[str]:
+    marks = "".join(
+        text
+        for applies, text in (
+            (not finding.contract, ", out of contract"),
+            (finding.known, ", known"),
+        )
+        if applies
+    )
+    yield f"{number}. {finding.rule} ({finding.severity}{marks}) in {clean(finding.entry)}"
+    if finding.rule in _STATEMENTS:
+        yield f"    {_STATEMENTS[finding.rule]}"
+    yield ""
+    yield from _facts(finding, names)
+    yield ""
+    yield from _trace(finding)
+    yield ""
+    yield from _difference(finding)
+    yield from _ending(finding, replay)
+
+
+def _facts(finding: Finding, names: Sequence[str]) -> Iterator[str]:
+    if finding.summary:
+        yield from _labelled("what", finding.summary)
+    shown = layout_names(finding.layouts, names)
+    if len(names) > 1 and not shown.startswith("all ") and len(finding.layouts) > 1:
+        shown += f" ({len(finding.layouts)} of {len(names)})"
+    yield from _labelled("layouts", shown)
+    yield from _labelled("entry", finding.entry)
+    meaning = TRIGGERS.get(finding.trigger, "")
+    yield from _labelled("trigger", finding.trigger + (f": {meaning}" if meaning else ""))
+    if not finding.contract:
+        yield from _labelled("contract", "no caller in the kernel can pass these operands today")
+    yield from _labelled("where", _where(finding))
+
+
+def _where(finding: Finding) -> str:
+    place = finding.location
+    if not place.function and not place.file:
+        return "not known; begin at the entry point"
+    line = f"{place.file}:{place.line}" if place.line else place.file
+    return ", ".join(part for part in (place.function, line) if part)
+
+
+def _trace(finding: Finding) -> Iterator[str]:
+    name = finding.layouts[0] if finding.layouts else ""
+    layout = find_layout(name)
+    steps = len(finding.trace)
+    yield f"    shortest trace found ({count(steps, 'operation')}, {name}, seed {finding.seed}):"
+    shows = finding.step if 0 <= finding.step < steps else steps - 1
+    width = len(str(steps))
+    for number, data in enumerate(finding.trace):
+        mark = ">" if number == shows else " "
+        yield f"    {mark} {number + 1:{width}}. {written(data, layout)}"
+
+
+def _difference(finding: Finding) -> Iterator[str]:
+    """Yield expected against actual, the lines that both have in common once."""
+    expected = [clean(line) for line in finding.expected]
+    actual = [clean(line) for line in finding.actual]
+    if not expected and not actual:
+        return
+    yield f"    after step {_shown_step(finding)}, expected (-) and actual (+):"
+    matcher = SequenceMatcher(None, expected, actual, autojunk=False)
+    for tag, a, b, c, d in matcher.get_opcodes():
+        if tag == "equal":
+            yield from (f"        {line}" for line in expected[a:b])
+            continue
+        yield from (f"      - {line}" for line in expected[a:b])
+        yield from (f"      + {line}" for line in actual[c:d])
+    yield ""
+
+
+def _shown_step(finding: Finding) -> int:
+    steps = len(finding.trace)
+    return finding.step + 1 if 0 <= finding.step < steps else steps
+
+
+def _ending(finding: Finding, replay: Replay | None) -> Iterator[str]:
+    for number, other in enumerate(sorted(finding.related)):
+        yield from _labelled("" if number else "related", other)
+    yield f"    {'name'.ljust(_LABEL)}{clean(finding.fingerprint)}"
+    command = replay(finding) if replay else _HOW
+    yield f"    {'replay'.ljust(_LABEL)}{clean(command)}"
+
+
+# Summary
+
+
+def _summary(document: Document) -> Iterator[str]:
+    yield "layouts"
+    yield from _layout_table(document)
+    yield ""
+    yield from _open_checks(document)
+    if document.notes:
+        yield "notes"
+        for note in document.notes:
+            yield from textwrap.wrap(
+                clean(note), WIDTH, initial_indent="  - ", subsequent_indent="    "
+            )
+        yield ""
+    yield _totals(document)
+    yield f"verdict: {document.verdict.value}"
+
+
+def _checks_of(document: Document, name: str) -> list[Check]:
+    return [one for one in document.checks if one.layout == name]
+
+
+def _layout_table(document: Document) -> Iterator[str]:
+    names = list(dict.fromkeys(one.name for one in document.layouts))
+    names += sorted({one.layout for one in document.checks} - set(names) - {""})
+    rows = [["layout", "verdict", "operations", "findings", "evidence"]]
+    for name in names:
+        checks = _checks_of(document, name)
+        findings = sum(name in one.layouts for one in document.findings)
+        rows.append(
+            [
+                name,
+                worst(one.verdict for one in checks).value,
+                f"{sum(one.cases for one in checks):,}",
+                str(findings),
+                _evidence(checks),
+            ]
+        )
+    yield from (f"  {line}" for line in columns(rows, right=(2, 3)))
+
+
+def _evidence(checks: Sequence[Check]) -> str:
+    """Return on what kinds of evidence a layout's verdict rests, with the checks that hold."""
+    parts = []
+    for kind in dict.fromkeys(one.kind for one in checks):
+        mine = [one for one in checks if one.kind == kind]
+        hold = sum(one.verdict is Verdict.HOLDS for one in mine)
+        parts.append(f"{kind}: {hold} of {count(len(mine), 'check')} hold")
+    return "; ".join(parts) or "nothing was checked"
+
+
+def _open_checks(document: Document) -> Iterator[str]:
+    """Yield what was not decided, grouped by verdict and reason."""
+    groups: dict[tuple[Verdict, str], list[Check]] = {}
+    for check in document.checks:
+        if check.verdict not in (Verdict.HOLDS, Verdict.VIOLATED):
+            groups.setdefault((check.verdict, clean(check.reason)), []).append(check)
+    if not groups:
+        return
+    names = [one.name for one in document.layouts]
+    yield "not decided"
+    for (verdict, reason), checks in groups.items():
+        where = layout_names(list(dict.fromkeys(c.layout for c in checks if c.layout)), names)
+        functions = list(dict.fromkeys(c.function for c in checks if c.function))
+        what = ", ".join(functions[:4]) + (f" and {len(functions) - 4} more" * (len(functions) > 4))
+        text = f"{verdict.value}: {reason or 'no reason given'}"
+        text += f" ({count(len(checks), 'check')}{': ' if what else ''}{what}"
+        text += f"; {where})" if where else ")"
+        yield from textwrap.wrap(
+            clean(text),
+            WIDTH,
+            initial_indent="  - ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    yield ""
+
+
+def _totals(document: Document) -> str:
+    operations = sum(one.cases for one in document.checks)
+    parts = [
+        count(len(document.layouts), "layout"),
+        count(len(document.checks), "check"),
+        count(operations, "operation"),
+        _found(document),
+    ]
+    return ", ".join(parts)
+
+
+def _found(document: Document) -> str:
+    findings = document.findings
+    if findings:
+        unsafe = sum(one.severity == "unsafe" for one in findings)
+        return f"{count(len(findings), 'finding')} ({unsafe} unsafe)"
+    if document.verdict is Verdict.HOLDS:
+        return "no findings"
+    return f"nothing found, which is no pass: the verdict is {document.verdict.value}"

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Sequences of operations, decoded from bytes: addresses come from where layouts break."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from model.layout import Layout
+from model.operations import U64, Answer, Kind, Op
+
+HEADER = 6
+BLOCK = 7
+"""Bytes in front of a sequence, and for each operation. A block that begins with 0 is nothing."""
+
+_WEIGHTS: tuple[tuple[Kind, int], ...] = (
+    (Kind.FAULT, 84),
+    (Kind.FAULT_FAST, 8),
+    (Kind.LOOKUP, 10),
+    (Kind.FLUSH, 26),
+    (Kind.MKCLEAN, 16),
+    (Kind.MKOLD, 16),
+    (Kind.LOG_DIRTY_MASKED, 18),
+    (Kind.UNMAP, 22),
+    (Kind.AGE, 16),
+    (Kind.TEST_AGE, 8),
+    (Kind.FLUSH_SLOT, 16),
+    (Kind.FLUSH_ALL, 3),
+    (Kind.COMMIT_REGION, 12),
+)
+_KINDS: tuple[Kind, ...] = tuple(kind for kind, weight in _WEIGHTS for _ in range(weight))
+assert len(_KINDS) == 255
+_DELTAS = (0, 0, 0, 1, -1, 2, -2, 3)
+
+
+class Addresses:
+    """The guest frames and page frame numbers of a layout at which something begins or ends.
+
+    ``near`` are within reach, simple ones first; ``far`` lie at or beyond it, up to 64 bits.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        shift = layout.page_shift
+        spans = sorted(level.span >> shift for level in layout.tables)
+        near = [0]
+        for level, span in zip(reversed(layout.tables), spans, strict=True):
+            near += [span, span * (level.entries // 2), span * (level.entries - 1)]
+            near += [span * level.entries]
+        near += [layout.frames - span for span in spans] + [layout.top, layout.frames // 2]
+        near += [spans[-1] * 2 + spans[0] * 3, spans[-1] + 1]
+        self.near = [frame for frame in dict.fromkeys(near) if frame < layout.frames]
+        word = 1 << max(layout.bits - shift, 0)
+        gfns = 1 << (64 - shift)
+        far = [layout.frames, layout.frames * 2, layout.frames + spans[-1], word, word + 1]
+        far += [word + layout.frames // 2, word * 2, gfns - 1, gfns, gfns + 1, U64 >> 1, U64]
+        self.far = [frame for frame in dict.fromkeys(far) if layout.frames <= frame <= U64]
+        self.pfns = self._pfns()
+
+    def _pfns(self) -> list[int]:
+        layout = self.layout
+        top = layout.pfn_top
+        width = top.bit_length()
+        pfns = [5, 1, 2, 3, top, top // 2 + 1]
+        pfns += [1 << bit for bit in range(width)]
+        pfns += [(top >> bit) << bit for bit in range(0, width, 3)]
+        pfns += [0xABCDE & top, 0x12345 & top, 0]
+        return [pfn for pfn in dict.fromkeys(pfns) if pfn <= top]
+
+
+@lru_cache(maxsize=64)
+def addresses(layout: Layout) -> Addresses:
+    """Return the addresses of a layout (computed once)."""
+    return Addresses(layout)
+
+
+class Decoder:
+    """Turns the bytes that Hypothesis draws into operations on one layout.
+
+    Smaller bytes mean simpler operands. Four frames of the header are the focus of a sequence,
+    so that operations meet; ``kinds`` are those the implementations have.
+    """
+
+    def __init__(self, layout: Layout, kinds: frozenset[Kind], reach_only: bool = False) -> None:
+        self.layout = layout
+        self.kinds = kinds
+        self.reach_only = reach_only
+        self._table = addresses(layout)
+        self._makers: dict[Kind, Callable[[bytes, list[int]], Op]] = {
+            Kind.FAULT: self._fault,
+            Kind.FAULT_FAST: self._addressed,
+            Kind.LOOKUP: self._addressed,
+            Kind.LOG_DIRTY_MASKED: self._masked,
+            Kind.TEST_AGE: self._single,
+            Kind.FLUSH_SLOT: self._slot,
+            Kind.COMMIT_REGION: self._slot,
+            Kind.UNMAP: self._half_open,
+            Kind.AGE: self._half_open,
+            Kind.FLUSH: self._inclusive,
+            Kind.MKCLEAN: self._inclusive,
+            Kind.MKOLD: self._inclusive,
+            Kind.FLUSH_ALL: self._bare,
+        }
+
+    def decode(self, data: bytes) -> list[Op]:
+        """Return CREATE, the operations of ``data`` and DESTROY."""
+        near = self._table.near
+        focus = [near[byte % len(near)] for byte in data[:4]]
+        oom = 1 if data[4] > 250 else 0
+        ops = [Op(Kind.CREATE, oom=oom)]
+        for at in range(HEADER, len(data) - BLOCK + 1, BLOCK):
+            block = data[at : at + BLOCK]
+            if not block[0]:
+                continue
+            kind = _KINDS[block[0] - 1]
+            if kind in self.kinds:
+                ops.append(self._makers[kind](block, focus))
+        if Kind.DESTROY in self.kinds:
+            ops.append(Op(Kind.DESTROY))
+        return ops
+
+    def _frame(self, a: int, b: int, focus: list[int]) -> int:
+        table = self._table
+        if a < 200:
+            frame = focus[a & 3] + _DELTAS[b & 7]
+        elif a < 232 or self.reach_only:
+            frame = table.near[b % len(table.near)] + _DELTAS[a & 7]
+        else:
+            frame = table.far[b % len(table.far)] + (focus[a & 3] if a & 4 else 0)
+            return frame & U64
+        return max(0, min(frame, self.layout.top))
+
+    def _gpa(self, block: bytes, focus: list[int]) -> int:
+        frame = self._frame(block[1], block[2], focus)
+        offset = (block[6] >> 4) * 0x111 if block[6] & 8 else 0
+        return self.layout.truncate((frame << self.layout.page_shift) | offset)
+
+    def _fault(self, block: bytes, focus: list[int]) -> Op:
+        mode, extra = block[3], block[5]
+        write = bool(mode & 1)
+        answer = Answer.PAGE
+        if mode & 0xF0 == 0xF0:
+            answer = (Answer.NO_SLOT, Answer.ERROR, Answer.READ_ONLY, Answer.ERROR)[mode >> 1 & 3]
+        if answer is Answer.READ_ONLY and not write:
+            answer = Answer.NO_SLOT
+        pfns = self._table.pfns
+        return Op(
+            Kind.FAULT,
+            self._gpa(block, focus),
+            pfn=pfns[block[4] % len(pfns)],
+            write=write,
+            writable=write or not mode & 6,
+            answer=answer,
+            retries=extra >> 6 if extra & 0x30 == 0x30 else 0,
+            oom=1 + (extra & 3) if extra & 0x0C == 0x0C else 0,
+        )
+
+    def _addressed(self, block: bytes, focus: list[int]) -> Op:
+        kind = _KINDS[block[0] - 1]
+        write = kind is Kind.FAULT_FAST and bool(block[3] & 1)
+        return Op(kind, self._gpa(block, focus), write=write)
+
+    def _count(self, c: int, d: int) -> int:
+        """Return a number of pages: small, or that of one to three tables of some level."""
+        if c < 128:
+            return 1 + (d & 3)
+        spans = [level.span >> self.layout.page_shift for level in self.layout.tables]
+        return spans[c % len(spans)] * (1 + (d & 1)) + (d >> 1 & 3) - 1
+
+    def _bounds(self, block: bytes, focus: list[int]) -> tuple[int, int]:
+        """Return an inclusive range: counted from its start, up to another frame, or special."""
+        first = self._frame(block[1], block[2], focus)
+        how = block[3]
+        if how < 140:
+            return first, min(U64, first + max(1, self._count(block[4], block[5])) - 1)
+        if how < 200:
+            other = self._frame(block[4], block[5], focus)
+            return min(first, other), max(first, other)
+        if how < 225 or self.reach_only:
+            return first, max(first, self.layout.top)
+        if how < 240:
+            return 0, self.layout.top
+        return (0, U64) if how < 250 else (first, U64)
+
+    def _inclusive(self, block: bytes, focus: list[int]) -> Op:
+        return Op(_KINDS[block[0] - 1], *self._bounds(block, focus))
+
+    def _half_open(self, block: bytes, focus: list[int]) -> Op:
+        first, last = self._clip_slot(*self._bounds(block, focus))
+        return Op(_KINDS[block[0] - 1], first, last + 1)
+
+    def _clip_slot(self, first: int, last: int) -> tuple[int, int]:
+        """Return the range cut to what a memslot can be: no wrap, at most 2^31 - 1 pages."""
+        limit = (1 << (64 - self.layout.page_shift)) - 1
+        first = min(first, limit)
+        last = max(first, min(last, limit))
+        if last - first >= (1 << 31) - 1:
+            first = max(first, last - (1 << 31) + 2)
+        return first, last
+
+    def _single(self, block: bytes, focus: list[int]) -> Op:
+        first, _ = self._clip_slot(self._frame(block[1], block[2], focus), 0)
+        return Op(Kind.TEST_AGE, first, first + 1)
+
+    def _slot(self, block: bytes, focus: list[int]) -> Op:
+        first, last = self._clip_slot(*self._bounds(block, focus))
+        return Op(_KINDS[block[0] - 1], first, last - first + 1)
+
+    def _masked(self, block: bytes, focus: list[int]) -> Op:
+        shape, width = block[3], self.layout.bits
+        ones = (1 << width) - 1
+        shift = block[4] % width
+        mask = (1, 3, 5, 0x11, ones, ones // 3, 9, 0x8001)[shape & 7] << shift & ones
+        mask = mask or 1
+        # The frame that is picked lies under the mask, often in one of its holes.
+        under = self._frame(block[1], block[2], focus) - shift - (block[5] >> 1 & 1)
+        first, _ = self._clip_slot(max(0, under), 0)
+        limit = (1 << (64 - self.layout.page_shift)) - mask.bit_length()
+        offset = min(width * (block[5] & 1), first)
+        return Op(Kind.LOG_DIRTY_MASKED, min(first, limit) - offset, offset, mask=mask)
+
+    def _bare(self, block: bytes, focus: list[int]) -> Op:
+        return Op(_KINDS[block[0] - 1])
