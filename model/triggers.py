@@ -10,13 +10,14 @@ from model.operations import ADDRESSED, HALF_OPEN, U64, Answer, Kind, Op, frame_
 TRIGGERS: dict[str, str] = {
     "truncated": "an address that an unsigned long cannot hold, so bits are lost on the way in",
     "beyond-reach": "an address at or beyond the reach of the table",
+    "pfn-does-not-fit": "a page frame number with bits that the entry format has no place for",
+    "pfn-in-second-field": "a frame whose page number reaches into the entry's second PFN field",
+    "refused": "the environment refuses: no slot, a read-only slot, an error",
+    "no-memory": "a page allocation within the operation fails",
+    "invalidated": "an invalidation comes between the look-up of the frame and the lock",
     "ends-at-top": "a half-open range whose end is exactly the first frame beyond reach",
     "next-page-mapped": "a half-open range right before a frame that is mapped",
     "mask-with-holes": "a dirty mask with clear bits between its lowest and its highest set bit",
-    "pfn-does-not-fit": "a page frame number with bits that the entry format has no place for",
-    "no-memory": "a page allocation within the operation fails",
-    "invalidated": "an invalidation comes between the look-up of the frame and the lock",
-    "refused": "the environment refuses: no slot, a read-only slot, an error",
     "whole-range": "a range that covers the whole reach",
     "any": "operands of no special kind",
 }
@@ -54,12 +55,19 @@ def _range_trigger(state: AbstractMap, op: Op) -> str | None:
     return None
 
 
-def _fault_trigger(layout: Layout, op: Op) -> str | None:
-    if op.kind is Kind.FAULT:
-        if op.answer is not Answer.PAGE:
-            return "refused"
-        if not layout.entry.holds(op.pfn):
-            return "pfn-does-not-fit"
+def _fault_trigger(state: AbstractMap, op: Op) -> str | None:
+    layout = state.layout
+    if op.kind is Kind.FAULT and op.answer is Answer.PAGE and not layout.entry.holds(op.pfn):
+        return "pfn-does-not-fit"
+    if op.kind in (Kind.FAULT, Kind.FAULT_FAST):
+        entry = state.entries.get(op.first >> layout.page_shift)
+        fields = layout.entry.pfn
+        if entry and len(fields) > 1 and entry.pfn >> fields[1].source:
+            return "pfn-in-second-field"
+    if op.kind is Kind.FAULT and op.answer is not Answer.PAGE:
+        return "refused"
+    if op.oom:
+        return "no-memory"
     return "invalidated" if op.retries else None
 
 
@@ -67,8 +75,7 @@ def trigger(state: AbstractMap, op: Op) -> str:
     """Return the class of ``op``'s operands, given the map before it."""
     return (
         beyond(state.layout, op)
-        or ("no-memory" if op.oom else None)
-        or _fault_trigger(state.layout, op)
+        or _fault_trigger(state, op)
         or _range_trigger(state, op)
         or "any"
     )

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 import zlib
 from collections.abc import Sequence
@@ -13,7 +12,10 @@ from impl.interface import Implementation
 from model.layout import Layout
 from model.operations import Kind, Op
 
+from model.rules import rule
+
 from slatcheck.differential import Judge, Symptom, without
+from slatcheck.result import fingerprint
 from slatcheck.sequences import BLOCK, HEADER, Decoder
 from slatcheck.shrink import shrink
 
@@ -81,9 +83,16 @@ class Search:
         self._directed(campaign)
         self._draw(campaign, max(1, budget // LENGTH))
         for mark, (symptom, ops) in sorted(self._first.items()):
-            campaign.hits[mark] = self._shrunk(mark, symptom, ops)
+            if not self._is_special_case(symptom):
+                campaign.hits[mark] = self._shrunk(mark, symptom, ops)
         campaign.seconds = time.monotonic() - begin
         return campaign
+
+    def _is_special_case(self, symptom: Symptom) -> bool:
+        """Return whether the same memory-safety rule breaks at this entry for any operands."""
+        general = fingerprint(symptom.rule, symptom.entry, "any", symptom.contract)
+        safety = rule(symptom.rule).memory_safety
+        return safety and symptom.trigger != "any" and general in self._first
 
     def _draw(self, campaign: Campaign, examples: int) -> None:
         from hypothesis import HealthCheck, Phase, given, settings
@@ -146,9 +155,3 @@ class Search:
         verdict = self._judge.examine(self._implementation, ops)
         return next((one for one in verdict.symptoms if one.fingerprint == mark), None)
 
-
-def shuffled(items: Sequence[Layout], seed: int) -> list[Layout]:
-    """Return ``items`` in an order that depends on ``seed`` alone."""
-    mixed = list(items)
-    random.Random(seed).shuffle(mixed)
-    return mixed

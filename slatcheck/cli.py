@@ -145,7 +145,7 @@ def cli(settings: Settings, show_traceback: bool) -> None:
 # layouts
 
 
-@cli.command("layouts")
+@cli.command("layouts", short_help="List the layouts, and what guest RAM costs in each.")
 @click.argument("patterns", nargs=-1, metavar="[NAME]...")
 @click.option("--permitted", is_flag=True, help="Only layouts that Kconfig permits with KVM.")
 @click.option(
@@ -164,7 +164,7 @@ def layouts_command(
     format_: str,
     output: Path | None,
 ) -> int:
-    """List the page-table layouts, or those whose names match NAME (a shell pattern).
+    r"""List the page-table layouts, or those whose names match NAME (a shell pattern).
 
     With --memory, show what guest RAM costs in each as the linear array that the page table
     replaced, and as the page table. RANGE is START-END (END included), START+SIZE or START (the
@@ -189,14 +189,13 @@ def layouts_command(
 # rule
 
 
-@cli.command("rule")
+@cli.command("rule", short_help="List the rules, or explain one.")
 @click.argument("name", required=False)
 @_format_option
 @_output_option
 def rule_command(name: str | None, format_: str, output: Path | None) -> int:
     """List the rules, or explain the rule NAME."""
     from model.rules import RULES
-
     from slatcheck.reports import rules as report
 
     delivery = Delivery(format_, output)
@@ -213,7 +212,7 @@ def rule_command(name: str | None, format_: str, output: Path | None) -> int:
 # check
 
 
-@cli.command("check")
+@cli.command("check", short_help="Judge a kernel tree, or the built-in page table.")
 @click.option(
     "--kernel",
     type=click.Path(path_type=Path),
@@ -302,7 +301,7 @@ def check_command(
 # replay
 
 
-@cli.command("replay")
+@cli.command("replay", short_help="Run a finding again.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--kernel",
@@ -333,7 +332,7 @@ def replay_command(
 # diff
 
 
-@cli.command("diff")
+@cli.command("diff", short_help="Find where two implementations or layouts part.")
 @click.argument("left")
 @click.argument("right")
 @_seed_option
@@ -350,7 +349,7 @@ def diff_command(
     format_: str,
     output: Path | None,
 ) -> int:
-    """Run LEFT and RIGHT on the same operations and show the first at which they part.
+    r"""Run LEFT and RIGHT on the same operations and show the first at which they part.
 
     Each is IMPLEMENTATION@LAYOUT, where the implementation is multilevel (the built-in page
     table), multilevel:QUIRK, linear (the array it replaced), model, or kernel:PATH:
@@ -445,7 +444,7 @@ def _write_replays(document: Document, folder: Path) -> None:
     from slatcheck import replay
 
     for finding in document.findings:
-        data = replay.replay_file(finding, finding.layouts[0])
+        data = replay.replay_file(finding, finding.shown_on)
         text = json.dumps(data, indent=1) + "\n"
         output.write(folder / file_name(finding.fingerprint), text)
 

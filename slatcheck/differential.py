@@ -235,10 +235,10 @@ class _Case:
             return self._fault_entries()
         missed = [f for f in self.different if f in self.wanted and f not in changes]
         if missed:
-            return "stale-mapping", f"{len(missed)} entries of the range are as before", False
+            return "stale-mapping", f"{_entries(missed)} of the range as before", False
         extra = [f for f in self.different if f not in self.wanted]
         if len(extra) == len(self.different) and all(map(self._only_drops, extra)):
-            return "collateral-change", f"{len(extra)} entries outside the range", True
+            return "collateral-change", f"{_entries(extra)} outside the range changed", True
         return "wrong-entry", "the entry is not what the operation had to leave", False
 
     def _fault_entries(self) -> tuple[str, str, bool]:
@@ -289,6 +289,10 @@ class _Case:
         return kept and entry.young <= past.young and entry.dirty <= past.dirty
 
 
+def _entries(frames: list[int]) -> str:
+    return "1 entry" if len(frames) == 1 else f"{len(frames)} entries"
+
+
 def _shape(state: AbstractMap, op: Op) -> tuple[str, str]:
     """Return (entry point, trigger) of an operation, given the map before it."""
     return FUNCTIONS[op.kind], trigger(state, op)
@@ -300,7 +304,8 @@ def without(layout: Layout, ops: Sequence[Op], excluded: frozenset[tuple[str, st
     entries = {entry for entry, _ in excluded}
     kept = []
     for op in ops:
-        if FUNCTIONS[op.kind] in entries and _shape(state, op) in excluded:
+        fixed = op.kind in (Kind.CREATE, Kind.DESTROY)
+        if not fixed and FUNCTIONS[op.kind] in entries and _shape(state, op) in excluded:
             continue
         kept.append(op)
         state.apply(op)

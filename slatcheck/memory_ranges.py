@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from model.layout import Layout
 from model.operations import U64
-
 from slatcheck.errors import InputError
 
 _UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}

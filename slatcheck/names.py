@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from model import mips
 from model.layout import Layout
 from model.rules import RULES, Rule
-
 from slatcheck.errors import InputError
 
 

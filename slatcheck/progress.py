@@ -14,17 +14,17 @@ class Step(Protocol):
 
     @property
     def done(self) -> int:
-        """Return how many layouts are finished."""
+        """Return how many units of work are finished."""
         ...
 
     @property
     def total(self) -> int:
-        """Return how many layouts there are."""
+        """Return how many units of work there are."""
         ...
 
     @property
     def layout(self) -> str:
-        """Return the layout that was finished last."""
+        """Return the name of the layout that was finished last."""
         ...
 
     @property

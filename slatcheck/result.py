@@ -68,13 +68,14 @@ class Finding:
     ``trace`` is the list of operations as model.operations.to_json writes them; the last one
     (the last but one where the trace ends with destroy and the symptom came before) shows it.
     ``expected`` and ``actual`` are lines of text about coalesced ranges. ``fingerprint`` stays
-    the same across line numbers, seeds and layouts.
+    the same across line numbers, seeds and layouts. ``shown_on`` is the layout of the trace.
     """
 
     fingerprint: str
     rule: str
     severity: str
     layouts: list[str]
+    shown_on: str
     entry: str
     trigger: str
     operands: dict[str, Any]
@@ -89,6 +90,7 @@ class Finding:
     step: int = 0
     related: list[str] = field(default_factory=list)
     known: bool = False
+    quirks: list[str] = field(default_factory=list)
 
 
 def fingerprint(rule_name: str, entry: str, trigger: str, contract: bool = True) -> str:

@@ -81,6 +81,8 @@ def _simpler(layout: Layout, op: Op) -> Iterator[Op]:
         yield op._replace(last=op.first + least)
         yield op._replace(first=op.last - least)
         yield op._replace(first=0)
+        for last in (layout.top, layout.frames, layout.frames + op.first):
+            yield op._replace(last=last)
         yield op._replace(last=op.first + (width + least) // 2)
         yield op._replace(first=op.last - (width + least) // 2)
     elif op.kind in SLOT:

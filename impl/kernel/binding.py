@@ -62,13 +62,15 @@ class Binding:
     """How a tree is tied to the runner.
 
     ``defines`` are macros for the compiler, ``slices`` files to be written beside the shim,
-    ``entries`` the tree's own name of each entry point, ``missing`` why an operation has none.
+    ``entries`` the tree's own name of each entry point, ``missing`` why an operation has none,
+    ``places`` the file and line (1-based) at which each entry point is defined.
     """
 
     defines: dict[str, str]
     slices: dict[str, str]
     entries: dict[str, str]
     missing: dict[Kind, str] = field(default_factory=dict)
+    places: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
 def _static_entry(name: str, available: dict[str, Definition], taken: set[str]) -> str | None:
@@ -140,7 +142,20 @@ def bind(tree: Tree) -> Binding:
         "kvm_types_slice.h": cache_type.text + "\n" if cache_type else "",
     }
     defines |= _table_init(tree)
-    return Binding(defines, slices, entries, missing)
+    places = _places(entries, {MMU: mmu, MIPS: mips})
+    return Binding(defines, slices, entries, missing, places)
+
+
+def _places(
+    entries: dict[str, str], files: dict[str, dict[str, Definition]]
+) -> dict[str, tuple[str, int]]:
+    found = {}
+    for name in FUNCTIONS.values():
+        actual = entries.get(name, name)
+        for path, available in files.items():
+            if actual in available:
+                found[name] = (path, available[actual].line)
+    return found
 
 
 def _mm_slice(tree: Tree) -> str:

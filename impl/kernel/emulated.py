@@ -9,9 +9,10 @@ from typing import Any
 
 from impl.interface import Capabilities, Event, Outcome, Run
 from impl.kernel.build import ARENA, ARENA_PAGES, SHADOW, STACK, STACK_BYTES, Image
+from impl.kernel.errors import ToolLimitError
 from impl.kernel.symbols import Symbols
 from model.layout import Geometry
-from model.operations import FUNCTIONS, Kind, Op
+from model.operations import FUNCTIONS, U64, Kind, Op
 
 BUDGET = 2_000_000
 """Accesses to pages that one operation may take before it counts as runaway."""
@@ -71,11 +72,8 @@ SUBJECTS = (
     "ring",
     "arena",
 )
+CACHE_ALLOC = "kvm_mmu_memory_cache_alloc"
 _LEVELS = ("unlinked page", "pte table", "pmd table", "pud table", "pgd")
-
-
-class ToolLimitError(Exception):
-    """The runner ran out of its own room; nothing can be said about the sequence."""
 
 
 def _uc(image: Image) -> Any:
@@ -202,7 +200,7 @@ class Emulator:
         cache_min = self._read("cache_min", word, 1)[0][0]
         bits, pgdir, pgds = values[0], values[5], values[6]
         reach = min(bits, pgdir + pgds.bit_length() - 1)
-        return Geometry(*values, reach_bits=reach, cache_min=cache_min)
+        return Geometry(*values[:12], reach, cache_min)
 
     def entry_format(self) -> list[int]:
         """Return the raw entries that the tree's own helpers make, as runner.c lists them."""
@@ -236,12 +234,13 @@ class Emulator:
             return self._faulted(ops, cursor, fault)
         count = done + (1 if stopped else 0)
         results = self._read("results", self._result, count)
+        last = control[7] - 1 if stopped else -1
         rings = (
             self._read("changes", self._change, changes),
             [v[0] for v in self._read("dirty", self._word, dirty)],
-            [self._decode_event(one) for one in found],
+            [self._decode_event(one, at == last) for at, one in enumerate(found)],
         )
-        return self._decode(results, rings, cursor if stopped else None)
+        return self._decode(ops, results, rings, cursor if stopped else None)
 
     def _pack(self, op: Op) -> bytes:
         flags = int(op.write) | int(op.writable) << 1 | int(op.answer) << 8
@@ -251,6 +250,7 @@ class Emulator:
 
     def _decode(
         self,
+        ops: Sequence[Op],
         results: list[tuple[int, ...]],
         rings: tuple[list[tuple[int, ...]], list[int], list[Event]],
         stop: int | None,
@@ -258,10 +258,12 @@ class Emulator:
         changes, dirty, events = rings
         outcomes = []
         c = d = e = 0
-        for value, c_end, d_end, e_end, tables, taken, freed, held, _ in results:
+        for op, (value, c_end, d_end, e_end, tables, taken, freed, held, _) in zip(
+            ops, results, strict=False
+        ):
             outcomes.append(
                 Outcome(
-                    value,
+                    value & U64 if op.kind is Kind.LOOKUP else value,
                     _net(changes[c:c_end]) if c_end != c else {},
                     tuple(dirty[d:d_end]),
                     tables,
@@ -274,13 +276,14 @@ class Emulator:
             c, d, e = c_end, d_end, e_end
         return Run(outcomes, stop)
 
-    def _decode_event(self, raw: tuple[int, ...]) -> Event:
+    def _decode_event(self, raw: tuple[int, ...], fatal: bool) -> Event:
         code, subject, address, pc, detail = raw
         rule = EVENTS[code]
         if rule is None:
             raise ToolLimitError(f"the runner's {SUBJECTS[subject]} is full ({detail})")
         place = self.symbols.place(pc)
-        fatal = rule not in _NOT_FATAL
+        if rule in ("kernel-warning", "kernel-bug") and place.function == CACHE_ALLOC:
+            rule = "cache-exhausted"
         return Event(
             rule, SUBJECTS[subject], _detail(rule, subject, address, detail), fatal,
             address, place.function, place.where,
@@ -302,11 +305,6 @@ class Emulator:
         self._map()
         self._call("boot", 0)
         self._protect_tables()
-
-
-_NOT_FATAL = frozenset(
-    {"leak", "accounting", "kernel-warning", "unlocked-access", "dirty-unreported", "wrong-result"}
-)
 
 
 def _net(changes: list[tuple[int, ...]]) -> dict[int, int]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The two ways in which a tree is refused: it is wrong input, or it is beyond what we understand."""
+"""The ways in which a tree is refused: wrong input, beyond what we understand, or our own limits."""
 
 from __future__ import annotations
 
@@ -10,3 +10,7 @@ class TreeError(Exception):
 
 class UnsupportedError(Exception):
     """The tree is sound C but this layout cannot be built or run; the message is the reason."""
+
+
+class ToolLimitError(Exception):
+    """The runner ran out of its own room; nothing can be said about the sequence."""

@@ -8,7 +8,6 @@ from typing import Any
 
 from impl.memory_cost import LinearCost, TableCost, linear_cost, table_cost
 from model.layout import Layout
-
 from slatcheck.memory_ranges import Ram
 from slatcheck.reports import json
 from slatcheck.reports.words import columns, count, size

@@ -10,7 +10,6 @@ from typing import Any
 from model.operations import FUNCTIONS
 from model.rules import Rule
 from model.triggers import TRIGGERS
-
 from slatcheck.reports import json
 from slatcheck.reports.words import columns
 

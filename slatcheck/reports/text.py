@@ -9,7 +9,6 @@ from difflib import SequenceMatcher
 
 from model.rules import RULES
 from model.triggers import TRIGGERS
-
 from slatcheck.reports.words import clean, columns, count, find_layout, layout_names
 from slatcheck.reports.words import written_operation as written
 from slatcheck.result import Check, Document, Finding, Verdict, worst
@@ -31,8 +30,10 @@ def render(document: Document, replay: Replay | None = None) -> str:
     """
     names = [one.name for one in document.layouts]
     lines = [_headline(document), ""]
-    for number, finding in enumerate(sorted(document.findings, key=_rank), 1):
+    findings = sorted(document.findings, key=_rank)
+    for number, finding in enumerate(findings, 1):
         lines += [*_finding(number, finding, names, replay), ""]
+    lines += _index(findings)
     lines += _summary(document)
     return "\n".join(lines) + "\n"
 
@@ -104,7 +105,7 @@ def _facts(finding: Finding, names: Sequence[str]) -> Iterator[str]:
     if finding.summary:
         yield from _labelled("what", finding.summary)
     shown = layout_names(finding.layouts, names)
-    if len(names) > 1 and not shown.startswith("all ") and len(finding.layouts) > 1:
+    if len(names) > 1 and not shown.startswith(("all ", "both ")) and len(finding.layouts) > 1:
         shown += f" ({len(finding.layouts)} of {len(names)})"
     yield from _labelled("layouts", shown)
     yield from _labelled("entry", finding.entry)
@@ -124,7 +125,7 @@ def _where(finding: Finding) -> str:
 
 
 def _trace(finding: Finding) -> Iterator[str]:
-    name = finding.layouts[0] if finding.layouts else ""
+    name = finding.shown_on
     layout = find_layout(name)
     steps = len(finding.trace)
     yield f"    shortest trace found ({count(steps, 'operation')}, {name}, seed {finding.seed}):"
@@ -168,6 +169,19 @@ def _ending(finding: Finding, replay: Replay | None) -> Iterator[str]:
 # Summary
 
 
+def _index(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield one line a finding: whoever reads the end of a long report sees them all."""
+    if not findings:
+        return
+    rows = [
+        [f"{number}.", one.severity, one.rule, clean(one.entry), clean(one.trigger)]
+        for number, one in enumerate(findings, 1)
+    ]
+    yield "findings"
+    yield from (f"  {line}" for line in columns(rows, right=(0,)))
+    yield ""
+
+
 def _summary(document: Document) -> Iterator[str]:
     yield "layouts"
     yield from _layout_table(document)
@@ -199,12 +213,27 @@ def _layout_table(document: Document) -> Iterator[str]:
             [
                 name,
                 worst(one.verdict for one in checks).value,
-                f"{sum(one.cases for one in checks):,}",
+                f"{_operations(checks):,}",
                 str(findings),
                 _evidence(checks),
             ]
         )
     yield from (f"  {line}" for line in columns(rows, right=(2, 3)))
+
+
+def _operations(checks: Sequence[Check]) -> int:
+    """Return how many operations are behind ``checks``.
+
+    The checks of one function share its operations, one check for each rule it can break.
+    """
+    by_id: dict[tuple[str, str, str], int] = {}
+    for one in checks:
+        key = (one.layout, one.function, one.id)
+        by_id[key] = by_id.get(key, 0) + one.cases
+    by_function: dict[tuple[str, str], int] = {}
+    for (layout, function, _), cases in by_id.items():
+        by_function[layout, function] = max(cases, by_function.get((layout, function), 0))
+    return sum(by_function.values())
 
 
 def _evidence(checks: Sequence[Check]) -> str:
@@ -246,11 +275,10 @@ def _open_checks(document: Document) -> Iterator[str]:
 
 
 def _totals(document: Document) -> str:
-    operations = sum(one.cases for one in document.checks)
     parts = [
         count(len(document.layouts), "layout"),
         count(len(document.checks), "check"),
-        count(operations, "operation"),
+        count(_operations(document.checks), "operation"),
         _found(document),
     ]
     return ", ".join(parts)

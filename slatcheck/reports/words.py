@@ -75,7 +75,7 @@ def layout_names(names: Sequence[str], among: Sequence[str]) -> str:
     """
     found = set(names)
     if len(among) > 1 and found >= set(among):
-        return f"all {len(among)} layouts"
+        return "both layouts" if len(among) == 2 else f"all {len(among)} layouts"
     parts = []
     order = {one.name: number for number, one in enumerate(all_layouts())}
     for family, group in groupby(

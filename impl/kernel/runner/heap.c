@@ -261,15 +261,12 @@ void slat_table_dtor(struct page *page)
 	unsigned long offset = (unsigned long)page - (unsigned long)mem_map;
 
 	slat.destructors++;
-	if (offset >= sizeof(mem_map) || page->table) {
-		if (offset < sizeof(mem_map))
-			page->table = 0;
+	if (offset < sizeof(mem_map) && page->table) {
+		page->table = 0;
 		return;
 	}
-	if (!slat.quiet)
-		slat_report(EV_ACCOUNTING, SU_CONSTRUCTOR, (unsigned long)page_address(page),
-			    caller(__builtin_return_address(0)), page->level);
-	slat.quiet = 1;
+	if (!slat.unpaired)
+		slat.unpaired = caller(__builtin_return_address(0));
 }
 
 void slat_page_state(struct page *page, int item, int delta)
@@ -298,8 +295,9 @@ void slat_leaks(void)
 			slat_report(EV_LEAK, subject, (unsigned long)page_address(page), 0, page->order);
 		seen[subject]++;
 	}
-	if (slat.constructors > slat.destructors)
-		slat_report(EV_ACCOUNTING, SU_COUNTER, 0, 0, slat.counter);
+	if (slat.constructors != slat.destructors || slat.counter)
+		slat_report(EV_ACCOUNTING, slat.unpaired ? SU_CONSTRUCTOR : SU_COUNTER, 0, slat.unpaired,
+			    slat.counter);
 }
 
 void slat_heap_reset(void)

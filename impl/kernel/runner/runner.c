@@ -70,7 +70,8 @@ static void start(void)
 	clear(&slat.kvm, sizeof(slat.kvm));
 	clear(&slat.vcpu, sizeof(slat.vcpu));
 	slat.vcpu.kvm = &slat.kvm;
-	slat.references = slat.quiet = 0;
+	slat.references = 0;
+	slat.unpaired = 0;
 	slat_control.cursor = slat_control.done = slat_control.stopped = 0;
 	slat_control.changes = slat_control.dirty = slat_control.events = 0;
 }

@@ -65,7 +65,8 @@ struct slat_machine {
 	u32 first_event;
 	u32 log_full, unlocked_seen;
 	s32 references, constructors, destructors, counter;
-	int creating, leaving, quiet;
+	int creating, leaving;
+	u64 unpaired;			/* where a destructor first ran without a constructor */
 	const struct slat_op *op;
 	u32 asked, pending;
 };

@@ -5,8 +5,6 @@
 #include <linux/mm_types.h>
 #include <linux/pgtable.h>
 
-extern struct page mem_map[];
-extern struct mm_struct init_mm;
 extern pgd_t swapper_pg_dir[];
 
 /* heap.c */

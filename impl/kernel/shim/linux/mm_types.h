@@ -20,6 +20,7 @@ struct page {
 	unsigned long slot;	/* address of the directory slot that links a table, 0 for the root */
 	u64 base;		/* first address (bytes of GPA) that a linked table covers */
 };
+extern struct page mem_map[];
 struct ptdesc { struct page page; };
 struct folio { struct page page; };
 

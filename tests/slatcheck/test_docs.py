@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The documentation: every rule has its page, tables say what the model says, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from impl.multilevel.quirks import QUIRKS
+from model.contracts import CONTRACTS
+from model.operations import FUNCTIONS, Kind
+from model.rules import RULES, Rule
+from model.triggers import TRIGGERS
+from slatcheck.reports.rules import page
+from slatcheck.result import EXIT, Verdict
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+MINE = sorted([*DOCS.glob("*.md"), *(DOCS / "rules").glob("*.md")])
+SECTIONS = ("What is promised", "What is allowed", "A bug that breaks it", "Who can be hurt")
+
+
+def table(path: Path, header: str) -> list[list[str]]:
+    """Return the rows of the table in ``path`` whose first heading is ``header``."""
+    lines = path.read_text().splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith(f"| {header} |"))
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split(" | ")])
+    return rows
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_every_rule_has_a_page(rule: Rule) -> None:
+    text = (ROOT / page(rule)).read_text()
+    assert f"\n# {rule.name}\n\n*{rule.severity.value}.* {rule.statement}\n" in text
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == list(SECTIONS)
+    (trace,) = re.findall(r"```\n(.*?)\n```", text, re.DOTALL)
+    steps = [re.fullmatch(r"[> ] (\d+)\. (\w+)( .+)?", line) for line in trace.splitlines()]
+    assert [int(step[1]) for step in steps if step] == list(range(1, len(steps) + 1))
+    shown = [line for line in trace.splitlines() if line.startswith(">")]
+    assert shown == trace.splitlines()[-1:]
+    operations = [Kind[step[2].upper()] for step in steps if step]
+    assert operations[0] is Kind.CREATE
+    assert operations[-1] in rule.kinds
+
+
+def test_no_page_is_about_nothing() -> None:
+    pages = {path.stem for path in (DOCS / "rules").glob("*.md")} - {"README"}
+    assert pages == {rule.name for rule in RULES}
+
+
+def test_index_of_rules_is_the_catalogue() -> None:
+    assert table(DOCS / "rules/README.md", "rule") == [
+        [f"[{one.name}]({one.name}.md)", one.severity.value, one.statement] for one in RULES
+    ]
+
+
+def test_triggers_are_those_of_the_model() -> None:
+    assert table(DOCS / "triggers.md", "trigger") == [
+        [f"`{name}`", meaning] for name, meaning in TRIGGERS.items()
+    ]
+
+
+def test_contracts_are_those_of_the_model() -> None:
+    assert table(DOCS / "contracts.md", "operation") == [
+        [kind.name.lower(), f"`{FUNCTIONS[kind]}`", contract.operands, contract.source]
+        for kind, contract in CONTRACTS.items()
+    ]
+
+
+def test_verdicts_are_all_explained() -> None:
+    rows = table(DOCS / "architecture.md", "verdict")
+    assert {row[0].strip("`"): int(row[1]) for row in rows} == {
+        verdict.value: EXIT[verdict] for verdict in Verdict
+    }
+
+
+@pytest.mark.parametrize("path", MINE, ids=lambda path: str(path.relative_to(DOCS)))
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text()):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+def test_files_that_the_architecture_names_exist() -> None:
+    known = {
+        str(path.relative_to(ROOT))
+        for room in ("model", "impl", "proofs", "slatcheck", "tests", "tools")
+        for path in (ROOT / room).rglob("*")
+    }
+    named = re.findall(r"`([\w./-]+(?:\.(?:py|c|h|md)|/))`", (DOCS / "architecture.md").read_text())
+    assert named
+    for name in named:
+        if name != "mmu.c":
+            ends = f"/{name}".rstrip("/")
+            assert any(f"/{one}".endswith(ends) for one in known), name
+
+
+def test_every_module_is_on_the_map() -> None:
+    text = (DOCS / "architecture.md").read_text()
+    for folder in ("model", "impl", "impl/multilevel", "impl/kernel", "slatcheck"):
+        for path in sorted((ROOT / folder).glob("[a-z]*.py")):
+            assert path.name in text, f"{folder}/{path.name} is not on the map"
+
+
+def test_quirks_break_rules_that_have_pages() -> None:
+    assert {name for one in QUIRKS for name in one.rules} <= {one.name for one in RULES}
