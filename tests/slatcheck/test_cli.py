@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The command line: exit statuses, one line for bad input, and files written whole or not at all."""
+"""The command line: exit statuses, one line for bad input, files written whole or not at all."""
 
 from __future__ import annotations
 
@@ -145,10 +145,11 @@ def test_layouts_lists_all_and_why_some_are_refused(capsys: pytest.CaptureFixtur
     assert cli.run(["layouts", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)["layouts"]
     assert [one["name"] for one in found] == [one.name for one in layouts()]
-    fields = (
-        "bits levels page_shift pmd_shift pud_shift pgdir_shift ptrs_per_pgd ptrs_per_pud "
-        "ptrs_per_pmd ptrs_per_pte pte_size pgd_order reach_bits cache_min"
-    ).split()
+    fields = [
+        "bits", "levels", "page_shift", "pmd_shift", "pud_shift", "pgdir_shift", "ptrs_per_pgd",
+        "ptrs_per_pud", "ptrs_per_pmd", "ptrs_per_pte", "pte_size", "pgd_order", "reach_bits",
+        "cache_min",
+    ]  # fmt: skip
     for one, model in zip(found, layouts(), strict=True):
         assert list(one["geometry"]) == fields
         assert one["permitted"] == model.permitted == ("refusal" not in one)

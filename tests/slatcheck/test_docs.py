@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The documentation: every rule has its page, tables say what the model says, links lead somewhere."""
+"""The documentation: a page a rule, tables that say what the model says, links that lead on."""
 
 from __future__ import annotations
 
@@ -88,17 +88,13 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 
 def test_files_that_the_architecture_names_exist() -> None:
-    known = {
-        str(path.relative_to(ROOT))
-        for room in ("model", "impl", "proofs", "slatcheck", "tests", "tools")
-        for path in (ROOT / room).rglob("*")
-    }
-    named = re.findall(r"`([\w./-]+(?:\.(?:py|c|h|md)|/))`", (DOCS / "architecture.md").read_text())
-    assert named
+    rooms = [ROOT / name for name in ("model", "impl", "proofs", "slatcheck", "tests", "tools")]
+    known = [f"/{p.relative_to(ROOT)}" for room in rooms for p in (room, *room.rglob("*"))]
+    text = (DOCS / "architecture.md").read_text()
+    named = set(re.findall(r"`([\w./-]+(?:\.(?:py|c|h|md)|/))`", text)) - {"mmu.c"}
+    assert len(named) > 50
     for name in named:
-        if name != "mmu.c":
-            ends = f"/{name}".rstrip("/")
-            assert any(f"/{one}".endswith(ends) for one in known), name
+        assert any(one.endswith(f"/{name}".rstrip("/")) for one in known), name
 
 
 def test_every_module_is_on_the_map() -> None:

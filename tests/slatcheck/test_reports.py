@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import jsonschema
@@ -234,6 +234,13 @@ def test_enums_of_the_schema_are_those_of_the_model() -> None:
     assert set(operation["answer"]["enum"]) == {one.name.lower() for one in Answer}
     for kind in Kind:
         assert {name for name in operand_names(kind) if name} <= operation.keys()
+
+
+def test_schema_has_exactly_the_fields_of_the_document() -> None:
+    definitions = json_report.schema(json_report.DOCUMENT)["$defs"]
+    for name, kind in (("finding", Finding), ("check", Check)):
+        assert definitions[name]["required"] == list(definitions[name]["properties"])
+        assert set(definitions[name]["properties"]) == {one.name for one in fields(kind)}
 
 
 def test_every_operation_fits_the_schema() -> None:
