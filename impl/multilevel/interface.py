@@ -170,6 +170,14 @@ class Runtime(Protocol):
         """Run the page-table destructor on the page of a table."""
         ...
 
+    def cache_open(self) -> bool:
+        """Return whether the memory cache has its array of pages, taking it if need be."""
+        ...
+
+    def cache_close(self) -> None:
+        """Give back the array of the memory cache; it holds no page."""
+        ...
+
     def cache_count(self) -> int:
         """Return the number of pages in the vCPU's memory cache."""
         ...

@@ -121,6 +121,7 @@ class Memory:
         self.freed = 0
         self.tables = 0
         self.fail_in = 0
+        self.array = False
         self.constructed: dict[str, int] = {}
         self._next = 1 << (layout.bits - 1)
         self.markers = self._empty_tables()
@@ -148,12 +149,22 @@ class Memory:
             markers.insert(0, below)
         return markers
 
+    def _fails(self) -> bool:
+        """Count an allocation; return whether it is the one that fails."""
+        if not self.fail_in:
+            return False
+        self.fail_in -= 1
+        return self.fail_in == 0
+
+    def allocate_array(self) -> bool:
+        """Take the array of the memory cache, which is no page; False where the failure is due."""
+        self.array = not self._fails()
+        return self.array
+
     def allocate(self, order: int) -> int:
         """Return the address of 2**order fresh pages, or 0 where the failure is due."""
-        if self.fail_in:
-            self.fail_in -= 1
-            if self.fail_in == 0:
-                return 0
+        if self._fails():
+            return 0
         block = self._place(order, "page")
         self.live[block.address] = block
         self.taken += 1 << order
@@ -190,8 +201,10 @@ class Memory:
             block.kind = kind
 
     def held(self) -> dict[str, int]:
-        """Return the pages that are not given back, by kind."""
+        """Return how many pages, and arrays, are not given back, by kind."""
         found = dict(self.partial)
+        if self.array:
+            found["cache array"] = 1
         for block in self.live.values():
             found[block.kind] = found.get(block.kind, 0) + (1 << block.order)
         return found

@@ -255,6 +255,15 @@ class ConcreteRuntime:
         name = self.memory.name(level)
         self.memory.constructed[name] = self.memory.constructed.get(name, 0) - 1
 
+    def cache_open(self) -> bool:
+        """Return whether the memory cache has its array, taking it if need be."""
+        self._step()
+        return self.memory.array or self.memory.allocate_array()
+
+    def cache_close(self) -> None:
+        """Give back the array of the memory cache."""
+        self.memory.array = False
+
     def cache_count(self) -> int:
         """Return the number of pages in the memory cache."""
         self._step()

@@ -85,6 +85,8 @@ def kvm_mmu_topup_memory_cache(rt: Runtime, minimum: int) -> int:
     """Fill the memory cache unless it holds ``minimum`` pages; 0, or -ENOMEM with fewer."""
     if rt.cache_count() >= minimum:
         return 0
+    if not rt.cache_open():
+        return -ENOMEM
     while rt.cache_count() < CACHE_CAPACITY:
         page = rt.alloc_pages(0)
         if page == 0:
@@ -97,6 +99,7 @@ def kvm_mmu_free_memory_caches(rt: Runtime) -> None:
     """Give back every page in the memory cache (``kvm_mmu_free_memory_caches``)."""
     while rt.cache_count() != 0:
         rt.free_pages(rt.cache_pop(), 0)
+    rt.cache_close()
 
 
 # Reach

@@ -51,9 +51,9 @@ def finding(**changes: Any) -> Finding:
     return replace(base, **changes)
 
 
-def check(name: str, verdict: Verdict, rule: str = "stale-mapping", **changes: Any) -> Check:
+def check(where: str, verdict: Verdict, rule: str = "stale-mapping", **changes: Any) -> Check:
     function = "kvm_unmap_gfn_range"
-    base = Check(f"kernel/{function}/{rule}", "differential", name, function, verdict, cases=1200)
+    base = Check(f"kernel/{function}/{rule}", "differential", where, function, verdict, cases=1200)
     return replace(base, **changes)
 
 
@@ -193,8 +193,8 @@ def test_invalid_document_is_an_error_that_keeps_the_report(change: dict[str, An
 
 
 def test_unknown_keys_and_kinds_are_refused() -> None:
-    for name, value in (("kind", "guess"), ("layout", "x")):
-        bad = document(replace(check("mips32-4k", Verdict.HOLDS), **{name: value}))
+    for changes in ({"kind": "guess"}, {"layout": "x"}):
+        bad = document(check("mips32-4k", Verdict.HOLDS, **changes))
         with pytest.raises(json_report.InvalidReportError):
             json_report.render(bad)
     extra = document(check("mips32-4k", Verdict.HOLDS))
