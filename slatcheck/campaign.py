@@ -17,7 +17,7 @@ from model.rules import rule
 from slatcheck.differential import Judge, Symptom, without
 from slatcheck.result import fingerprint
 from slatcheck.sequences import BLOCK, HEADER, Decoder
-from slatcheck.shrink import shrink
+from slatcheck.shrink import LIMIT, shrink
 
 LENGTH = 28
 """Operations that a sequence may have."""
@@ -147,7 +147,9 @@ class Search:
 
         if not shows(ops):
             return Hit(symptom, ops)
-        ops = shrink(self._layout, ops, shows)
+        # A run that does not end costs as much as thousands that do.
+        limit = LIMIT // 20 if symptom.rule == "runaway" else LIMIT
+        ops = shrink(self._layout, ops, shows, limit)
         found = self._find(mark, ops)
         return Hit(found or symptom, ops[: (found or symptom).step + 1])
 

@@ -15,9 +15,9 @@ LIMIT = 600
 
 
 class _Budget:
-    def __init__(self, shows: Shows) -> None:
+    def __init__(self, shows: Shows, limit: int) -> None:
         self._shows = shows
-        self.left = LIMIT
+        self.left = limit
 
     def shows(self, ops: list[Op]) -> bool:
         if self.left <= 0:
@@ -158,12 +158,12 @@ def _simplify(layout: Layout, ops: list[Op], budget: _Budget) -> list[Op]:
     return ops
 
 
-def shrink(layout: Layout, ops: list[Op], shows: Shows) -> list[Op]:
+def shrink(layout: Layout, ops: list[Op], shows: Shows, limit: int = LIMIT) -> list[Op]:
     """Return a trace as short and simple as can be found that still shows the symptom.
 
-    ``shows`` decides whether a trace does. Deterministic; takes at most LIMIT runs.
+    ``shows`` decides whether a trace does. Deterministic; takes at most ``limit`` runs.
     """
-    budget = _Budget(shows)
+    budget = _Budget(shows, limit)
     ops = _drop(ops, budget)
     ops = _shift_all(layout, ops, budget)
     ops = _simplify(layout, ops, budget)

@@ -14,7 +14,7 @@ from impl.kernel.symbols import Symbols
 from model.layout import Geometry
 from model.operations import FUNCTIONS, U64, Kind, Op
 
-BUDGET = 2_000_000
+BUDGET = 1_000_000
 """Accesses to pages that one operation may take before it counts as runaway."""
 
 CODE, CODE_END = 0x0040_0000, 0x0050_0000

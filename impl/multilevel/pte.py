@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from model.entry import EntryFormat
 
-def mkyoung(fmt: EntryFormat, raw: int) -> int:
-    """Return ``raw``, accessed and valid (``pte_mkyoung``)."""
-    return raw | fmt.accessed | fmt.valid
+
+def mkyoung(fmt: EntryFormat, raw: int, inhibit: int = 0) -> int:
+    """Return ``raw``, accessed, and valid unless an ``inhibit`` bit is set (``pte_mkyoung``)."""
+    return raw | fmt.accessed | (0 if raw & inhibit else fmt.valid)
 
 
 def mkold(fmt: EntryFormat, raw: int) -> int:

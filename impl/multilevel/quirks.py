@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from model.entry import EntryFormat
 from model.layout import Layout
 from model.operations import Kind
 
@@ -48,6 +49,22 @@ def _large_root(layout: Layout) -> bool:
 
 def _pfn_gap(layout: Layout) -> bool:
     return not layout.entry.holds(layout.pfn_top)
+
+
+def no_read_in_pfn_word(entry: EntryFormat) -> int:
+    """Return the bit of a raw entry at which XPA's ``pte_mkyoung()`` looks for NO_READ.
+
+    The bit belongs to the high word, but is tested in the low one, where PFN bits are; 0 for
+    formats with one PFN field.
+    """
+    if len(entry.pfn) < 2:
+        return 0
+    return dict(entry.named)["no-read"] >> 32
+
+
+def _pfn_reads_as_no_read(layout: Layout) -> bool:
+    bit = no_read_in_pfn_word(layout.entry)
+    return bool(layout.entry.decode_pfn(bit) & layout.pfn_top)
 
 
 NOTIFIER_END_INCLUSIVE = Quirk(
@@ -149,6 +166,15 @@ PFN_TRUNCATED = Quirk(
     ("wrong-entry",),
     _pfn_gap,
 )
+YOUNG_READS_PFN_WORD = Quirk(
+    "young-reads-pfn-word",
+    "An old entry that becomes young gets V only if a bit of the word that holds the upper PFN "
+    "bits is clear, because NO_READ is looked for in that word.",
+    "pte_mkyoung",
+    (Kind.FAULT, Kind.FAULT_FAST),
+    ("wrong-entry",),
+    _pfn_reads_as_no_read,
+)
 FLUSH_ALL_UNLOCKED = Quirk(
     "flush-all-unlocked",
     "The flush of the whole map runs without mmu_lock.",
@@ -169,6 +195,7 @@ QUIRKS: tuple[Quirk, ...] = (
     PGD_FREED_AS_ONE_PAGE,
     PMD_DESTRUCTOR_UNPAIRED,
     PFN_TRUNCATED,
+    YOUNG_READS_PFN_WORD,
     FLUSH_ALL_UNLOCKED,
 )
 

@@ -13,7 +13,12 @@ from impl.multilevel.changes import Changes
 from impl.multilevel.environment import Environment
 from impl.multilevel.interface import Frame, Page, Slot
 from impl.multilevel.memory import Memory
-from impl.multilevel.quirks import PFN_TRUNCATED, Quirk
+from impl.multilevel.quirks import (
+    PFN_TRUNCATED,
+    YOUNG_READS_PFN_WORD,
+    Quirk,
+    no_read_in_pfn_word,
+)
 from model.layout import Layout
 from model.operations import FUNCTIONS, Op
 
@@ -41,6 +46,8 @@ class ConcreteRuntime:
         self._op: Op | None = None
         self._steps = 0
         self._keep_pfn = PFN_TRUNCATED not in quirks
+        tested = YOUNG_READS_PFN_WORD in quirks
+        self._inhibit = no_read_in_pfn_word(layout.entry) if tested else 0
 
     # One operation
 
@@ -211,7 +218,7 @@ class ConcreteRuntime:
 
     def pte_mkyoung(self, raw: int) -> int:
         """Return the entry, accessed."""
-        return pte.mkyoung(self.layout.entry, raw)
+        return pte.mkyoung(self.layout.entry, raw, self._inhibit)
 
     def pte_mkold(self, raw: int) -> int:
         """Return the entry, not accessed."""

@@ -56,5 +56,6 @@ def _parting(parting: Parting) -> Iterator[str]:
     )
     for sign, name, layout_name, shown in sides:
         yield ""
-        yield f"  {sign} {clean(name)} on {clean(layout_name)} shows"
+        place = "" if layout_name in name else f" on {clean(layout_name)}"
+        yield f"  {sign} {clean(name)}{place} shows"
         yield from (f"    {sign} {clean(line)}" for line in shown or ["nothing"])

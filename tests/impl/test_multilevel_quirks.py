@@ -30,6 +30,10 @@ def scenario(name: str, one: Layout) -> list[Op]:
         return pair(one, Op(Kind.FLUSH, one.frames, one.frames + 1))
     if name == "pfn-truncated":
         return pair(one, write(one, 3, one.pfn_top))
+    if name == "young-reads-pfn-word":
+        fields = one.entry.pfn
+        upper = one.pfn_top >> fields[-1].source << fields[-1].source
+        return pair(one, write(one, 3, upper), Op(Kind.MKOLD, 3, 3), write(one, 3))
     if name == "flush-all-unlocked":
         return pair(one, Op(Kind.FLUSH_ALL))
     return pair(one)
@@ -46,6 +50,7 @@ SYMPTOMS = {
     "pgd-freed-as-one-page": "leak",
     "pmd-destructor-unpaired": "accounting",
     "pfn-truncated": "FAULT changes",
+    "young-reads-pfn-word": "FAULT changes",
     "flush-all-unlocked": "unlocked-access",
 }
 
