@@ -84,9 +84,7 @@ class AbstractMap:
         dirtied = op.write and not entry.dirty and entry.writable
         new = entry._replace(young=True, dirty=entry.dirty or dirtied)
         changes: dict[int, Entry | None] = {} if new == entry else {frame: new}
-        return self._change(
-            (-EFAULT if refused else 0,), changes, frame if dirtied else -1
-        )
+        return self._change((-EFAULT if refused else 0,), changes, frame if dirtied else -1)
 
     def fault(self, op: Op) -> Expected:
         """Install or upgrade the entry with the answer of the environment.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 SURPLUS_SHIFT = 64
@@ -50,7 +51,7 @@ class EntryFormat:
     pfn: tuple[PfnField, ...]
     named: tuple[tuple[str, int], ...]
 
-    @property
+    @cached_property
     def pfn_mask(self) -> int:
         """The PFN bits that the format can hold."""
         return sum(((1 << f.width) - 1) << f.source for f in self.pfn)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from model.entry import EntryFormat
 
@@ -72,17 +73,17 @@ class Layout:
     refusal: str
     kconfig: dict[str, str] = field(hash=False, compare=False)
 
-    @property
+    @cached_property
     def bits(self) -> int:
         """Width of ``unsigned long`` in bits."""
         return self.geometry.bits
 
-    @property
+    @cached_property
     def page_shift(self) -> int:
         """Base-2 logarithm of the page size in bytes."""
         return self.geometry.page_shift
 
-    @property
+    @cached_property
     def levels(self) -> int:
         """Number of unfolded levels, the leaf table included."""
         return self.geometry.levels
@@ -92,27 +93,27 @@ class Layout:
         """Pages that one fault may need: one for each table below the root."""
         return self.geometry.levels - 1
 
-    @property
+    @cached_property
     def frames(self) -> int:
         """Number of guest frames within reach; the first frame beyond reach."""
         return 1 << (self.geometry.reach_bits - self.page_shift)
 
-    @property
+    @cached_property
     def top(self) -> int:
         """The last guest frame within reach (inclusive)."""
         return self.frames - 1
 
-    @property
+    @cached_property
     def word_mask(self) -> int:
         """The largest ``unsigned long``."""
         return (1 << self.bits) - 1
 
-    @property
+    @cached_property
     def root(self) -> Level:
         """The page directory's level."""
         return self.tables[0]
 
-    @property
+    @cached_property
     def leaf(self) -> Level:
         """The level whose slots are PTEs."""
         return self.tables[-1]
@@ -125,7 +126,7 @@ class Layout:
         """Bytes of the block that holds one table of ``level``."""
         return 1 << (self.page_shift + level.order)
 
-    @property
+    @cached_property
     def pfn_top(self) -> int:
         """The largest page frame number within the physical address width (inclusive)."""
         return (1 << (self.phys_bits - self.page_shift)) - 1

@@ -110,9 +110,7 @@ def _geometry_32(choice: Choice) -> tuple[Geometry, tuple[Level, ...]]:
     ptes = (1 << shift) >> (pte_log2 + halved)
     tables = (Level("pgd", pgdir, pgds, order), Level("pte", shift, ptes))
     return (
-        Geometry(
-            32, 2, shift, pgdir, pgdir, pgdir, pgds, 1, 1, ptes, 1 << pte_log2, order, 32, 1
-        ),
+        Geometry(32, 2, shift, pgdir, pgdir, pgdir, pgds, 1, 1, ptes, 1 << pte_log2, order, 32, 1),
         tables,
     )
 

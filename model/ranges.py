@@ -56,11 +56,7 @@ def maplets(entries: Mapping[int, int], unit: int = 0) -> list[Maplet]:
             run = found[-1]
             length = frame - run.first
             step = run.step if length > 1 else value - run.value
-            if (
-                run.last + 1 == frame
-                and step in (0, unit)
-                and value == run.value + step * length
-            ):
+            if run.last + 1 == frame and step in (0, unit) and value == run.value + step * length:
                 found[-1] = Maplet(run.first, frame, run.value, step)
                 continue
         found.append(Maplet(frame, frame, value, 0))

@@ -74,8 +74,5 @@ def _fault_trigger(state: AbstractMap, op: Op) -> str | None:
 def trigger(state: AbstractMap, op: Op) -> str:
     """Return the class of ``op``'s operands, given the map before it."""
     return (
-        beyond(state.layout, op)
-        or _fault_trigger(state, op)
-        or _range_trigger(state, op)
-        or "any"
+        beyond(state.layout, op) or _fault_trigger(state, op) or _range_trigger(state, op) or "any"
     )

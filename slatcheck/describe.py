@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from model.layout import Layout
 from model.ranges import maplets
-
 from slatcheck.differential import AS_BEFORE
 
 _UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))

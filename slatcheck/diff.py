@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from impl.interface import Capabilities, Implementation, Outcome, Run
@@ -18,7 +19,6 @@ from model.mips import layout as layout_named
 from model.mips import layouts
 from model.operations import ENOMEM, FUNCTIONS, Answer, Kind, Op, to_json
 from model.triggers import beyond
-
 from slatcheck.campaign import DEFAULT_OPS, LENGTH
 from slatcheck.describe import frames
 from slatcheck.errors import InputError
@@ -224,8 +224,8 @@ class _Pair:
         if self._result_counts(op, a, b) and self._value(op, 0, a) != self._value(op, 1, b):
             return "the result", [str(self._value(op, 0, a))], [str(self._value(op, 1, b))]
         if self.pages and op.kind is not Kind.DESTROY and (a.tables, a.held) != (b.tables, b.held):
-            said = [f"{x.tables} tables, {x.held} pages held" for x in (a, b)]
-            return "tables and pages", said[:1], said[1:]
+            held = [f"{x.tables} tables, {x.held} pages held" for x in (a, b)]
+            return "tables and pages", held[:1], held[1:]
         return None
 
     def _result_counts(self, op: Op, a: Outcome, b: Outcome) -> bool:
@@ -294,11 +294,11 @@ def _search(pair: _Pair, seed: int, budget: int, tried: list[int]) -> list[Op] |
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.binary(min_size=size, max_size=size))
-    def example(data: bytes) -> None:
+    @given(st.randoms(use_true_random=True))
+    def example(source: Random) -> None:
         if found:
             return
-        ops = pair.prepare(decoder.decode(data))
+        ops = pair.prepare(decoder.decode(source.randbytes(size)))
         tried[0] += 1
         tried[1] += len(ops)
         if ops and pair.part(ops) is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The judge: one run of an implementation compared with the abstract map, operation by operation."""
+"""The judge: a run of an implementation compared with the abstract map, step by step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from model.layout import Layout
 from model.operations import ENOMEM, FUNCTIONS, Answer, Kind, Op
 from model.rules import rule
 from model.triggers import beyond, trigger
-
 from slatcheck.result import fingerprint
 
 _FAULTS = frozenset({Kind.FAULT, Kind.FAULT_FAST})
@@ -119,9 +118,7 @@ class Judge:
             return False
         if op.kind in _FAULTS and frozenset(outcome.dirty) != expected.dirty:
             return False
-        if self.pages and not self._tables_agree(op, outcome, before):
-            return False
-        return True
+        return not self.pages or self._tables_agree(op, outcome, before)
 
     def _tables_agree(self, op: Op, outcome: Outcome, before: Outcome) -> bool:
         if outcome.taken - outcome.freed != outcome.held:
@@ -132,9 +129,7 @@ class Judge:
             return False
         return op.kind is not Kind.CREATE or outcome.tables == 0
 
-    def _from_event(
-        self, op: Op, event: Event, step: int, kind_of: str, contract: bool
-    ) -> Symptom:
+    def _from_event(self, op: Op, event: Event, step: int, kind_of: str, contract: bool) -> Symptom:
         """Name an event. What is not about operands is told apart by its subject."""
         safety = rule(event.rule).memory_safety
         slug = event.subject.replace(",", "").replace(" ", "-")
@@ -310,4 +305,3 @@ def without(layout: Layout, ops: Sequence[Op], excluded: frozenset[tuple[str, st
         kept.append(op)
         state.apply(op)
     return kept
-

@@ -16,7 +16,6 @@ from model.mips import layout as layout_named
 from model.operations import FUNCTIONS, Kind, to_json
 from model.rules import rules_of
 from model.triggers import TRIGGERS
-
 from slatcheck import __version__, describe
 from slatcheck.campaign import Hit
 from slatcheck.result import (
@@ -132,9 +131,7 @@ def _run(units: list[Unit], jobs: int) -> Iterator[tuple[int, Report]]:
             raise
 
 
-def _document(
-    request: Request, kernel: dict[str, Any] | None, reports: list[Report]
-) -> Document:
+def _document(request: Request, kernel: dict[str, Any] | None, reports: list[Report]) -> Document:
     findings = merge(reports, request.seed)
     checks = [one for report in reports for one in checks_of(report)]
     tool = {"name": "slatcheck", "version": __version__, "seed": request.seed}

@@ -11,13 +11,12 @@ from impl.interface import Implementation
 from model.mips import layout as layout_named
 from model.operations import Kind, Op, from_json
 from model.rules import rule
-
 from slatcheck import __version__
 from slatcheck.campaign import Campaign, Hit
 from slatcheck.differential import Judge
 from slatcheck.errors import InputError
 from slatcheck.gate import checks_of, kernel_facts, merge
-from slatcheck.result import Document, Finding
+from slatcheck.result import Document, Finding, Verdict
 from slatcheck.work import Report, Unit
 
 REPLAY_SCHEMA = "slatcheck-replay/1"
@@ -94,15 +93,19 @@ def replay(path: Path, kernel: Path | None, cc: str | None) -> Document:
     if subject == "kernel" and kernel is None:
         raise InputError(f"{path} was found in a kernel tree: give one with --kernel")
     tree = kernel if subject == "kernel" else None
+    if not isinstance(data["quirks"], list) or not isinstance(data["seed"], int):
+        raise InputError(f"{path} is damaged: its quirks or its seed are of the wrong kind")
     quirks = tuple(str(name) for name in data["quirks"])
-    unit = Unit(layout.name, True, tree, cc, quirks, int(data["seed"]), None)
+    unit = Unit(layout.name, True, tree, cc, quirks, data["seed"], None)
     facts = kernel_facts(tree, cc)
     report = Report(unit, subject)
     implementation = _implementation(unit, report)
     if report.failure is None:
         _judge(implementation, ops, report)
     tool = {"name": "slatcheck", "version": __version__, "seed": unit.seed}
-    return Document(tool, facts, [layout], checks_of(report), merge([report], unit.seed))
+    # Of what the trace does not do, nothing is asked.
+    checks = [one for one in checks_of(report) if one.verdict is not Verdict.VACUOUS]
+    return Document(tool, facts, [layout], checks, merge([report], unit.seed))
 
 
 def _judge(implementation: Implementation, ops: list[Op], report: Report) -> None:

@@ -130,8 +130,12 @@ class Document:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on the whole: that of the worst check."""
-        return worst(check.verdict for check in self.checks)
+        """The verdict on the whole: that of the worst check; a layout without any is vacuous."""
+        verdicts = [check.verdict for check in self.checks]
+        judged = {check.layout for check in self.checks}
+        if any(layout.name not in judged for layout in self.layouts):
+            verdicts.append(Verdict.VACUOUS)
+        return worst(verdicts)
 
     def to_json(self) -> dict[str, Any]:
         """Return the document as slatcheck/schema.json describes it."""

@@ -75,7 +75,7 @@ def addresses(layout: Layout) -> Addresses:
 
 
 class Decoder:
-    """Turns the bytes that Hypothesis draws into operations on one layout.
+    """Turns the bytes of an example that Hypothesis draws into operations on one layout.
 
     Smaller bytes mean simpler operands. Four frames of the header are the focus of a sequence,
     so that operations meet; ``kinds`` are those the implementations have.
@@ -173,12 +173,12 @@ class Decoder:
         how = block[3]
         if how < 140:
             return first, min(U64, first + max(1, self._count(block[4], block[5])) - 1)
-        if how < 200:
+        if how < 225:
             other = self._frame(block[4], block[5], focus)
             return min(first, other), max(first, other)
-        if how < 225 or self.reach_only:
+        if how < 240 or self.reach_only:
             return first, max(first, self.layout.top)
-        if how < 240:
+        if how < 245:
             return 0, self.layout.top
         return (0, U64) if how < 250 else (first, U64)
 

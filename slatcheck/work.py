@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One unit of work: an implementation is made for one layout, searched, and its findings replayed."""
+"""A unit of work: an implementation for one layout, searched, and its findings replayed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
 from model.layout import Geometry, Layout
 from model.mips import layout as layout_named
 from model.operations import Kind, Op
-
 from slatcheck.campaign import DEFAULT_OPS, Campaign, Hit, Search
 from slatcheck.differential import Judge, Symptom
 from slatcheck.errors import InputError

@@ -5,23 +5,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any
 
 from impl.interface import Capabilities, Event, Outcome, Run
-from impl.kernel.build import ARENA, ARENA_PAGES, SHADOW, STACK, STACK_BYTES, Image
+from impl.kernel.build import Image
 from impl.kernel.errors import ToolLimitError
+from impl.kernel.machine import Machine
 from impl.kernel.symbols import Symbols
 from model.layout import Geometry
 from model.operations import FUNCTIONS, U64, Kind, Op
 
 BUDGET = 1_000_000
 """Accesses to pages that one operation may take before it counts as runaway."""
-
-CODE, CODE_END = 0x0040_0000, 0x0050_0000
-"""Where runner/image.ld puts code: [CODE, CODE_END) in bytes; everything else is data."""
-
-INSTRUCTIONS = 400_000_000
-"""Instructions that a whole sequence may take where the image cannot count for itself."""
 
 MAX_OPS = 4096
 
@@ -76,43 +70,6 @@ CACHE_ALLOC = "kvm_mmu_memory_cache_alloc"
 _LEVELS = ("unlinked page", "pte table", "pmd table", "pud table", "pgd")
 
 
-def _uc(image: Image) -> Any:
-    # Unicorn: the maintained emulator with exact faults and a Python binding.
-    from unicorn import UC_ARCH_MIPS, UC_MODE_BIG_ENDIAN, UC_MODE_LITTLE_ENDIAN, Uc
-    from unicorn.mips_const import (
-        UC_CPU_MIPS32_24KF,
-        UC_CPU_MIPS64_MIPS64R2_GENERIC,
-    )
-    from unicorn.unicorn_const import (
-        UC_HOOK_TLB_FILL,
-        UC_MODE_MIPS32,
-        UC_MODE_MIPS64,
-        UC_PROT_EXEC,
-        UC_PROT_READ,
-        UC_PROT_WRITE,
-        UC_TLB_VIRTUAL,
-    )
-
-    wide = image.layout.bits == 64
-    mode = UC_MODE_MIPS64 if wide else UC_MODE_MIPS32
-    mode |= UC_MODE_BIG_ENDIAN if image.big_endian else UC_MODE_LITTLE_ENDIAN
-    machine = Uc(UC_ARCH_MIPS, mode)
-    machine.ctl_set_cpu_model(UC_CPU_MIPS64_MIPS64R2_GENERIC if wide else UC_CPU_MIPS32_24KF)
-    # Addresses are mapped as they are. Left to itself the emulator grants a page either loads or
-    # stores and changes its mind at every switch; and it watches stores to executable pages.
-    # Granting data both and code neither write is twenty times faster; mem_map() still decides.
-    machine.ctl_set_tlb_mode(UC_TLB_VIRTUAL)
-
-    def grant(_: Any, address: int, __: int, entry: Any, ___: Any) -> bool:
-        entry.paddr = address
-        code = CODE <= address < CODE_END
-        entry.perms = UC_PROT_READ | (UC_PROT_EXEC if code else UC_PROT_WRITE)
-        return True
-
-    machine.hook_add(UC_HOOK_TLB_FILL, grant)
-    return machine
-
-
 class Emulator:
     """One image in one machine. Not safe to share between processes."""
 
@@ -124,74 +81,32 @@ class Emulator:
         self._result = struct.Struct(order + "q8I")
         self._change = struct.Struct(order + "QQ")
         self._event = struct.Struct(order + "IIQQQ")
-        self._control = struct.Struct(order + "10I")
+        self._control = struct.Struct(order + "11I")
         self._word = struct.Struct(order + "Q")
-        self._machine = _uc(image)
-        self._map()
+        self._machine = Machine(image, self.symbols)
         at = self.symbols.address
         self._at = {
             name: at(f"slat_{name}")
             for name in (
-                "control", "ops", "results", "changes", "dirty", "events", "run", "boot", "stop",
+                "control", "ops", "results", "changes", "dirty", "events", "run", "boot",
                 "geometry", "format", "cache_min",
             )
         }  # fmt: skip
         self._call("boot", 0)
-        self._protect_tables()
+        self._machine.protect_tables()
 
-    def _map(self) -> None:
-        # Code is not writable and data not executable: pages that are both make stores slow.
-        from unicorn.unicorn_const import UC_PROT_EXEC, UC_PROT_READ, UC_PROT_WRITE
-
-        at, machine, bits = self.symbols.address, self._machine, self.image.layout.bits
-        data = UC_PROT_READ | UC_PROT_WRITE
-        start, middle, end = at("__image_start"), at("__data_start"), at("__image_end")
-        machine.mem_map(start, middle - start, UC_PROT_READ | UC_PROT_EXEC)
-        machine.mem_map(middle, end - middle, data)
-        tables = at("__tables_start")
-        machine.mem_map(tables, at("__tables_end") - tables, data)
-        for low, content in self.symbols.segments():
-            machine.mem_write(low, content)
-        machine.mem_map(STACK, STACK_BYTES, data)
-        arena = ARENA_PAGES << self.image.layout.page_shift
-        machine.mem_map(ARENA[bits], arena, data)
-        machine.mem_map(SHADOW[bits], arena, data)
-
-    def _protect_tables(self) -> None:
-        from unicorn.unicorn_const import UC_PROT_READ
-
-        start = self.symbols.address("__tables_start")
-        size = self.symbols.address("__tables_end") - start
-        self._machine.mem_protect(start, size, UC_PROT_READ)
-
-    def _call(self, name: str, operations: int, budget: int = BUDGET) -> tuple[int, str] | None:
+    def _call(self, name: str, operations: int, resume: bool = False) -> tuple[int, str] | None:
         """Call a function of the image; return the PC and the cause where the machine faulted."""
-        from unicorn import UcError
-        from unicorn.mips_const import UC_MIPS_REG_PC, UC_MIPS_REG_RA, UC_MIPS_REG_SP
-
-        machine = self._machine
-        control = self._control.pack(operations, budget, 0, 0, 0, 0, 0, 0, 0, 0)
-        if name == "run":
-            instrumented = int(self.image.instrumented)
-            control = self._control.pack(operations, budget, 0, 0, 0, 0, 0, 0, instrumented, 1)
-        machine.mem_write(self._at["control"], control)
-        machine.reg_write(UC_MIPS_REG_SP, STACK + STACK_BYTES - 0x100)
-        machine.reg_write(UC_MIPS_REG_RA, self._at["stop"])
-        try:
-            # An instrumented image counts its own basic blocks; a bare one needs the machine to.
-            count = 0 if self.image.instrumented else INSTRUCTIONS
-            machine.emu_start(self._at[name], self._at["stop"], count=count)
-        except UcError as problem:
-            return machine.reg_read(UC_MIPS_REG_PC), str(problem)
-        if machine.reg_read(UC_MIPS_REG_PC) != self._at["stop"]:
-            return machine.reg_read(UC_MIPS_REG_PC), f"ran for {INSTRUCTIONS} instructions without an end"
-        return None
+        modes = (int(self.image.instrumented), int(name == "run"), int(resume))
+        control = self._control.pack(operations, BUDGET, 0, 0, 0, 0, 0, 0, *modes)
+        self._machine.write(self._at["control"], control)
+        return self._machine.call(self._at[name])
 
     def _read(self, name: str, record: struct.Struct, count: int) -> list[tuple[int, ...]]:
         if not count:
             return []
-        data = self._machine.mem_read(self._at[name], count * record.size)
-        return list(record.iter_unpack(bytes(data)))
+        data = self._machine.read(self._at[name], count * record.size)
+        return list(record.iter_unpack(data))
 
     def geometry(self) -> Geometry:
         """Return the geometry that the tree's headers and mmu.c evaluate to."""
@@ -200,7 +115,9 @@ class Emulator:
         cache_min = self._read("cache_min", word, 1)[0][0]
         bits, pgdir, pgds = values[0], values[5], values[6]
         reach = min(bits, pgdir + pgds.bit_length() - 1)
-        return Geometry(*values[:12], reach, cache_min)
+        names = list(Geometry.__dataclass_fields__)[:12]
+        named = dict(zip(names, values, strict=True))
+        return Geometry(**named, reach_bits=reach, cache_min=cache_min)
 
     def entry_format(self) -> list[int]:
         """Return the raw entries that the tree's own helpers make, as runner.c lists them."""
@@ -210,25 +127,26 @@ class Emulator:
         """Return (reached, all) addresses of the basic blocks of the tree's code."""
         at = self.symbols.address
         start, end = at("__start_coverage"), at("__stop_coverage")
-        seen = bytes(self._machine.mem_read(start, end - start)) if end > start else b""
+        seen = self._machine.read(start, end - start) if end > start else b""
         wide = "Q" if self.image.layout.bits == 64 else "I"
         block = struct.Struct(self._op.format[0] + 2 * wide)
         first, last = at("__start_blocks"), at("__stop_blocks")
-        data = bytes(self._machine.mem_read(first, last - first)) if last > first else b""
+        data = self._machine.read(first, last - first) if last > first else b""
         blocks = [pc for pc, _ in block.iter_unpack(data)]
         reached = {pc for pc, flag in zip(blocks, seen, strict=False) if flag}
         return reached, set(blocks)
 
-    def run(self, ops: Sequence[Op]) -> Run:
-        """Execute a sequence in one call. Raises ToolLimitError where the runner ran out."""
+    def run(self, ops: Sequence[Op], resume: bool = False) -> Run:
+        """Execute a sequence in one call. Raises ToolLimitError where the runner ran out.
+
+        With ``resume`` the operations go on with the table that the last call left.
+        """
         if len(ops) > MAX_OPS:
             raise ToolLimitError(f"a sequence has at most {MAX_OPS} operations")
-        self._machine.mem_write(self._at["ops"], b"".join(map(self._pack, ops)))
-        fault = self._call("run", len(ops))
-        control = self._control.unpack(
-            bytes(self._machine.mem_read(self._at["control"], self._control.size))
-        )
-        _, _, cursor, done, stopped, changes, dirty, events, _, _ = control
+        self._machine.write(self._at["ops"], b"".join(map(self._pack, ops)))
+        fault = self._call("run", len(ops), resume)
+        control = self._control.unpack(self._machine.read(self._at["control"], self._control.size))
+        _, _, cursor, done, stopped, changes, dirty, events, *_ = control
         found = self._read("events", self._event, events)
         if fault is not None:
             return self._faulted(ops, cursor, fault)
@@ -244,9 +162,7 @@ class Emulator:
 
     def _pack(self, op: Op) -> bytes:
         flags = int(op.write) | int(op.writable) << 1 | int(op.answer) << 8
-        return self._op.pack(
-            op.kind, flags, op.first, op.last, op.mask, op.pfn, op.retries, op.oom
-        )
+        return self._op.pack(op.kind, flags, op.first, op.last, op.mask, op.pfn, op.retries, op.oom)
 
     def _decode(
         self,
@@ -301,10 +217,9 @@ class Emulator:
 
     def _reset(self) -> None:
         """Start the machine afresh: after a fault its memory cannot be trusted."""
-        self._machine = _uc(self.image)
-        self._map()
+        self._machine.restart()
         self._call("boot", 0)
-        self._protect_tables()
+        self._machine.protect_tables()
 
 
 def _net(changes: list[tuple[int, ...]]) -> dict[int, int]:
@@ -316,8 +231,10 @@ def _detail(rule: str, subject: int, address: int, detail: int) -> str:
     """Return what happened in words; addresses stay out, so that text is stable."""
     what = SUBJECTS[subject]
     if rule in ("use-after-free", "uninitialised", "unlocked-access") and detail < len(_LEVELS):
-        return f"{what or 'memory'} of a {_LEVELS[detail]}" if rule != "unlocked-access" else (
-            f"a {_LEVELS[detail]} is used without mmu_lock"
+        return (
+            f"{what or 'memory'} of a {_LEVELS[detail]}"
+            if rule != "unlocked-access"
+            else (f"a {_LEVELS[detail]} is used without mmu_lock")
         )
     if rule == "leak":
         return f"{what} is never given back"
@@ -340,4 +257,3 @@ class EmulatedKernel:
     def run(self, ops: Sequence[Op]) -> Run:
         """Execute ``ops``; see impl.interface.Implementation."""
         return self.emulator.run(ops)
-

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The ways in which a tree is refused: wrong input, beyond what we understand, or our own limits."""
+"""Why a tree is refused: it is wrong input, beyond what we understand, or beyond our limits."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Symbols:
         from elftools.elf.elffile import ELFFile
 
         self._elf = ELFFile(io.BytesIO(elf))
-        table = self._elf.get_section_by_name(".symtab")
+        table: Any = self._elf.get_section_by_name(".symtab")
         self._addresses = {s.name: s["st_value"] for s in table.iter_symbols() if s.name}
         spans = sorted(
             (s["st_value"], s["st_value"] + s["st_size"], s.name)
@@ -122,9 +122,7 @@ class _Unit:
                 return file, line
         return None
 
-    def frames(
-        self, address: int, outermost: str, row: tuple[int, int]
-    ) -> list[tuple[str, str]]:
+    def frames(self, address: int, outermost: str, row: tuple[int, int]) -> list[tuple[str, str]]:
         """Return (function, file:line inside it) from the outermost to the innermost frame."""
         chain = [
             (name, file, line)

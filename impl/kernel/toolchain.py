@@ -12,18 +12,18 @@ from pathlib import Path
 
 from impl.kernel.errors import TreeError
 
-COMMON = (
-    "-std=gnu11 -O2 -g1 -gdwarf-4 -ffreestanding -fwrapv -fno-strict-aliasing "
-    "-fno-delete-null-pointer-checks -fno-common -fno-stack-protector -fno-builtin "
-    "-ffunction-sections -nostdinc -mno-abicalls -fno-pic -G0 -msoft-float "
-    "-ferror-limit=0 -Werror=implicit-function-declaration -Werror=implicit-int -Werror=int-conversion -w"
-).split()
+COMMON = [
+    *["-std=gnu11", "-O2", "-g1", "-gdwarf-4", "-ffreestanding", "-fwrapv", "-fno-strict-aliasing"],
+    *["-fno-delete-null-pointer-checks", "-fno-common", "-fno-stack-protector", "-fno-builtin"],
+    *["-ffunction-sections", "-nostdinc", "-mno-abicalls", "-fno-pic", "-G0", "-msoft-float", "-w"],
+    *["-Werror=implicit-function-declaration", "-Werror=implicit-int", "-Werror=int-conversion"],
+]
 # The emulator loses its place when a load or store in a branch delay slot meets a page anew.
 NO_DELAY_SLOTS = {True: ["-mllvm", "-disable-mips-delay-filler"], False: ["-fno-delayed-branch"]}
 # Clang alone can call back before every load and store.
 INSTRUMENT = [
-    *"-Xclang -fsanitize=thread -mllvm -tsan-instrument-func-entry-exit=0".split(),
-    *"-mllvm -tsan-instrument-read-before-write=1".split(),
+    *["-Xclang", "-fsanitize=thread", "-mllvm", "-tsan-instrument-func-entry-exit=0"],
+    *["-mllvm", "-tsan-instrument-read-before-write=1"],
     "-fsanitize-coverage=inline-bool-flag,pc-table",
 ]
 
@@ -57,7 +57,11 @@ class Toolchain:
 
     def flags(self, instrument: bool) -> list[str]:
         """Return the arguments that do not depend on the target."""
-        return [*COMMON, *NO_DELAY_SLOTS[self.clang], *(INSTRUMENT if instrument and self.clang else [])]
+        return [
+            *COMMON,
+            *NO_DELAY_SLOTS[self.clang],
+            *(INSTRUMENT if instrument and self.clang else []),
+        ]
 
 
 def _version(command: tuple[str, ...]) -> str:

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
 from impl.kernel.binding import bind
 from impl.kernel.build import build
 from impl.kernel.emulated import EmulatedKernel
@@ -88,7 +89,7 @@ BUGS = (
     ),
     Bug("wrong order", "wild-free", "kvm_mips_free_gpa_pt", "pgd_free(NULL, kvm->arch.gpa_mm.pgd)",
         "free_pages((unsigned long)kvm->arch.gpa_mm.pgd, 3)", file=MIPS),
-    Bug("new pte table uncleared", "uninitialised", "kvm_mips_walk_pgd", "clear_page(new_pte);", ""),
+    Bug("new table uncleared", "uninitialised", "kvm_mips_walk_pgd", "clear_page(new_pte);", ""),
     Bug("pgd init short", "uninitialised", "kvm_pgd_init", "PTRS_PER_PGD", "PTRS_PER_PGD / 2"),
     Bug("pgd init long", "out-of-bounds", "kvm_pgd_init", "PTRS_PER_PGD", "PTRS_PER_PGD * 2"),
     Bug("one entry too many", "out-of-bounds", "kvm_mips_flush_gpa_pte", LOOP, "i <= i_max + 1"),

@@ -126,7 +126,10 @@ static s64 step(const struct slat_op *op)
 
 void slat_run(void)
 {
-	start();
+	if (slat_control.resume)
+		slat_control.cursor = slat_control.changes = slat_control.dirty = slat_control.events = 0;
+	else
+		start();
 	while (slat_control.cursor < slat_control.ops) {
 		const struct slat_op *op = &slat_ops[slat_control.cursor];
 		s64 result;

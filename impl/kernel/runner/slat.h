@@ -21,7 +21,8 @@ struct slat_control {
 	u32 ops, budget;		/* in: operations to run, accesses an operation may take */
 	u32 cursor, done, stopped;	/* out: operation in progress, finished, ended by a fatal event */
 	u32 changes, dirty, events;	/* out: records in each ring */
-	u32 instrumented, ready;
+	u32 instrumented, ready;	/* in: stores are logged; booted */
+	u32 resume;			/* in: go on with the table that is there */
 };
 
 enum { MAX_OPS = 4096, MAX_CHANGES = 65536, MAX_DIRTY = 8192, MAX_EVENTS = 1024 };

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The emulated machine: an image mapped into Unicorn, with exact permissions, and calls into it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from impl.kernel.build import ARENA, ARENA_PAGES, SHADOW, STACK, STACK_BYTES, Image
+from impl.kernel.symbols import Symbols
+
+INSTRUCTIONS = 400_000_000
+"""Instructions that a whole sequence may take where the image cannot count for itself."""
+
+CODE, CODE_END = 0x0040_0000, 0x0050_0000
+"""Where runner/image.ld puts code: [CODE, CODE_END) in bytes; everything else is data."""
+
+
+def _unicorn() -> tuple[Any, Any]:
+    # Unicorn: the maintained emulator with exact faults and a Python binding.
+    return importlib.import_module("unicorn"), importlib.import_module("unicorn.mips_const")
+
+
+class Machine:
+    """One image in one emulated MIPS. Not safe to share between processes."""
+
+    def __init__(self, image: Image, symbols: Symbols) -> None:
+        self.image = image
+        self.symbols = symbols
+        self._uc, self._mips = _unicorn()
+        self._stop = symbols.address("slat_stop")
+        self.restart()
+
+    def restart(self) -> None:
+        """Put the image into a fresh machine; nothing has run."""
+        uc, mips = self._uc, self._mips
+        wide = self.image.layout.bits == 64
+        mode = uc.UC_MODE_MIPS64 if wide else uc.UC_MODE_MIPS32
+        order = uc.UC_MODE_BIG_ENDIAN if self.image.big_endian else uc.UC_MODE_LITTLE_ENDIAN
+        self._machine = uc.Uc(uc.UC_ARCH_MIPS, mode | order)
+        model = mips.UC_CPU_MIPS64_MIPS64R2_GENERIC if wide else mips.UC_CPU_MIPS32_24KF
+        self._machine.ctl_set_cpu_model(model)
+        self._grant()
+        self._map()
+
+    def _grant(self) -> None:
+        """Map addresses as they are, code for execution and data for loads and stores at once.
+
+        Left to itself the emulator grants a page either loads or stores and changes its mind at
+        every switch, and it watches stores to pages that may be executed. This is twenty times
+        faster; what _map() permits still decides.
+        """
+        uc = self._uc
+
+        def fill(_: Any, address: int, __: int, entry: Any, ___: Any) -> bool:
+            entry.paddr = address
+            code = CODE <= address < CODE_END
+            entry.perms = uc.UC_PROT_READ | (uc.UC_PROT_EXEC if code else uc.UC_PROT_WRITE)
+            return True
+
+        self._machine.ctl_set_tlb_mode(uc.UC_TLB_VIRTUAL)
+        self._machine.hook_add(uc.UC_HOOK_TLB_FILL, fill)
+
+    def _map(self) -> None:
+        uc, at, bits = self._uc, self.symbols.address, self.image.layout.bits
+        data = uc.UC_PROT_READ | uc.UC_PROT_WRITE
+        arena = ARENA_PAGES << self.image.layout.page_shift
+        start, middle, end = at("__image_start"), at("__data_start"), at("__image_end")
+        self._machine.mem_map(start, middle - start, uc.UC_PROT_READ | uc.UC_PROT_EXEC)
+        for low, size in (
+            (middle, end - middle),
+            (at("__tables_start"), at("__tables_end") - at("__tables_start")),
+            (STACK, STACK_BYTES),
+            (ARENA[bits], arena),
+            (SHADOW[bits], arena),
+        ):
+            self._machine.mem_map(low, size, data)
+        for low, content in self.symbols.segments():
+            self._machine.mem_write(low, content)
+
+    def protect_tables(self) -> None:
+        """Make the empty tables read-only, as nothing may ever store into them."""
+        start = self.symbols.address("__tables_start")
+        size = self.symbols.address("__tables_end") - start
+        self._machine.mem_protect(start, size, self._uc.UC_PROT_READ)
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write bytes into the machine's memory."""
+        self._machine.mem_write(address, data)
+
+    def read(self, address: int, size: int) -> bytes:
+        """Return ``size`` bytes of the machine's memory."""
+        return bytes(self._machine.mem_read(address, size))
+
+    def call(self, address: int) -> tuple[int, str] | None:
+        """Call a function of the image; return (PC, cause) where the machine faulted."""
+        machine, mips = self._machine, self._mips
+        machine.reg_write(mips.UC_MIPS_REG_SP, STACK + STACK_BYTES - 0x100)
+        machine.reg_write(mips.UC_MIPS_REG_RA, self._stop)
+        # An instrumented image counts its own accesses; a bare one needs the machine to count.
+        count = 0 if self.image.instrumented else INSTRUCTIONS
+        try:
+            machine.emu_start(address, self._stop, count=count)
+        except self._uc.UcError as problem:
+            return machine.reg_read(mips.UC_MIPS_REG_PC), str(problem)
+        if machine.reg_read(mips.UC_MIPS_REG_PC) != self._stop:
+            cause = f"ran for {INSTRUCTIONS} instructions without an end"
+            return machine.reg_read(mips.UC_MIPS_REG_PC), cause
+        return None
