@@ -25,7 +25,7 @@ DEFAULT_OPS = 30_000
 """Operations that are run on each layout unless the user says otherwise."""
 
 REVISIT = 8
-"""Every n-th sequence keeps the operations that are known to fail: they may fail otherwise too."""
+"""Every n-th sequence keeps operations that are known to fail, but end: they may fail otherwise."""
 
 
 @dataclass
@@ -76,6 +76,7 @@ class Search:
         # zlib.crc32, not hash(): the same in every process.
         self._seed = seed ^ zlib.crc32(name.encode())
         self._excluded: set[tuple[str, str]] = set()
+        self._endless: set[tuple[str, str]] = set()
         self._first: dict[str, tuple[Symptom, list[Op]]] = {}
 
     def run(self, budget: int) -> Campaign:
@@ -128,8 +129,10 @@ class Search:
 
     def _try(self, campaign: Campaign, ops: list[Op]) -> None:
         campaign.sequences += 1
-        if self._excluded and campaign.sequences % REVISIT:
-            ops = without(self._layout, ops, frozenset(self._excluded))
+        revisit = campaign.sequences % REVISIT == 0
+        excluded = self._endless if revisit else self._excluded
+        if excluded:
+            ops = without(self._layout, ops, frozenset(excluded))
         verdict = self._judge.examine(self._implementation, ops)
         campaign.count(verdict.compared)
         for symptom in verdict.symptoms:
@@ -143,6 +146,8 @@ class Search:
             self._first[mark] = (symptom, trace)
         if symptom.stops:
             self._excluded.add((symptom.entry, symptom.trigger))
+            if symptom.rule == "runaway":
+                self._endless.add((symptom.entry, symptom.trigger))
 
     def _shrunk(self, mark: str, symptom: Symptom, ops: list[Op]) -> Hit:
         def shows(candidate: list[Op]) -> bool:
@@ -151,7 +156,7 @@ class Search:
         if not self._shrinking or not shows(ops):
             return Hit(symptom, ops)
         # A run that does not end costs as much as thousands that do.
-        limit = LIMIT // 20 if symptom.rule == "runaway" else LIMIT
+        limit = LIMIT // 40 if symptom.rule == "runaway" else LIMIT
         ops = shrink(self._layout, ops, shows, limit)
         found = self._find(mark, ops)
         return Hit(found or symptom, ops[: (found or symptom).step + 1])

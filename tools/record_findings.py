@@ -10,16 +10,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-# Run as a script, Python looks beside this file only.
-sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
-
 from model.mips import layout
 from slatcheck.campaign import DEFAULT_OPS
 from slatcheck.errors import InputError
 from slatcheck.gate import Request, check
 from slatcheck.result import Verdict
 
+ROOT = Path(__file__).resolve().parent.parent
 EXPECTED = ROOT / "tests/kernels/expected.json"
 MARKER = ".slatcheck-package"
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from impl.interface import Capabilities, Event, Outcome, Run
 from impl.kernel.build import Image
 from impl.kernel.errors import ToolLimitError
-from impl.kernel.machine import Machine
+from impl.kernel.machine import ENDLESS, Machine
 from impl.kernel.symbols import Symbols
 from model.layout import Geometry
 from model.operations import FUNCTIONS, U64, Kind, Op
@@ -209,7 +209,8 @@ class Emulator:
         """Turn a fault of the machine itself into the outcome of the operation in progress."""
         pc, cause = fault
         place = self.symbols.place(pc)
-        event = Event("bad-access", "fault", cause, True, pc, place.function, place.where)
+        rule = "runaway" if cause == ENDLESS else "bad-access"
+        event = Event(rule, "fault", cause, True, pc, place.function, place.where)
         results = self._read("results", self._result, cursor)
         blank: list[Outcome] = [Outcome(r[0], {}) for r in results]
         self._reset()

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import importlib
+import threading
+import time
+from functools import cache
 from typing import Any
 
 from impl.kernel.build import ARENA, ARENA_PAGES, SHADOW, STACK, STACK_BYTES, Image
@@ -12,6 +15,12 @@ from impl.kernel.symbols import Symbols
 INSTRUCTIONS = 400_000_000
 """Instructions that a whole sequence may take where the image cannot count for itself."""
 
+ENDLESS = "no end in sight"
+"""The cause of a call that had to be ended."""
+
+SECONDS = 10.0
+"""Seconds after which a call that makes no access any more is ended; a call takes milliseconds."""
+
 CODE, CODE_END = 0x0040_0000, 0x0050_0000
 """Where runner/image.ld puts code: [CODE, CODE_END) in bytes; everything else is data."""
 
@@ -19,6 +28,38 @@ CODE, CODE_END = 0x0040_0000, 0x0050_0000
 def _unicorn() -> tuple[Any, Any]:
     # Unicorn: the maintained emulator with exact faults and a Python binding.
     return importlib.import_module("unicorn"), importlib.import_module("unicorn.mips_const")
+
+
+class _Watch(threading.Thread):
+    """Ends calls that go on for ever without an access that the image could count."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._running: tuple[float, Any] | None = None
+
+    def run(self) -> None:
+        """Look at the call in progress, twice a second."""
+        while True:
+            time.sleep(0.5)
+            running = self._running
+            if running is not None and time.monotonic() - running[0] > SECONDS:
+                running[1].emu_stop()
+
+    def start_call(self, machine: Any) -> None:
+        """Note that a call begins."""
+        self._running = time.monotonic(), machine
+
+    def end_call(self) -> None:
+        """Note that the call is over."""
+        self._running = None
+
+
+@cache
+def _watch() -> _Watch:
+    """Return the one watch of this process."""
+    watch = _Watch()
+    watch.start()
+    return watch
 
 
 class Machine:
@@ -99,11 +140,14 @@ class Machine:
         machine.reg_write(mips.UC_MIPS_REG_RA, self._stop)
         # An instrumented image counts its own accesses; a bare one needs the machine to count.
         count = 0 if self.image.instrumented else INSTRUCTIONS
+        watch = _watch()
+        watch.start_call(machine)
         try:
             machine.emu_start(address, self._stop, count=count)
         except self._uc.UcError as problem:
             return machine.reg_read(mips.UC_MIPS_REG_PC), str(problem)
+        finally:
+            watch.end_call()
         if machine.reg_read(mips.UC_MIPS_REG_PC) != self._stop:
-            cause = f"ran for {INSTRUCTIONS} instructions without an end"
-            return machine.reg_read(mips.UC_MIPS_REG_PC), cause
+            return machine.reg_read(mips.UC_MIPS_REG_PC), ENDLESS
         return None
