@@ -244,6 +244,6 @@ class Memory:
         block = self.at(level, address, index)
         if block is not None and block.shared:
             detail = "store to a shared empty table"
-            self.report("bad-access", self.name(level), detail, address=address)
+            self.report("out-of-bounds", "empty table", detail, address=address)
             return None
         return block
