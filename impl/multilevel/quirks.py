@@ -129,7 +129,7 @@ WALK_SKIPS_PUD = Quirk(
     "so a new table is linked into the shared empty PUD table.",
     "kvm_mips_walk_pgd",
     (Kind.FAULT,),
-    ("bad-access",),
+    ("out-of-bounds",),
     _four_levels,
 )
 PGD_ALWAYS_PRESENT = Quirk(

@@ -97,8 +97,7 @@ def difference(one: Layout, ops: list[Op], table: Implementation) -> str:
             return outcome.events[0].rule
         expected = expect(model, op, outcome)
         changes = {
-            gfn: one.entry.encode(entry) if entry else 0
-            for gfn, entry in expected.changes.items()
+            gfn: one.entry.encode(entry) if entry else 0 for gfn, entry in expected.changes.items()
         }
         if outcome.changes != changes:
             return f"{op.kind.name} changes"

@@ -45,7 +45,7 @@ SYMPTOMS = {
     "no-reach-check": "FLUSH changes",
     "pgd-init-by-eight": "out-of-bounds",
     "pgd-init-skips-pud": "bad-access",
-    "walk-skips-pud": "bad-access",
+    "walk-skips-pud": "out-of-bounds",
     "pgd-always-present": "wild-free",
     "pgd-freed-as-one-page": "leak",
     "pmd-destructor-unpaired": "accounting",

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from types import ModuleType
 
 import pytest
-from impl.multilevel import MultiLevel, table
-from model.mips import layout
+
+from impl.multilevel import QUIRKS, MultiLevel, quirk, table
+from model.mips import layout, permitted_layouts
 from model.rules import RULES
 from slatcheck.campaign import DEFAULT_OPS, Search
 
@@ -47,7 +48,8 @@ BUGS = (
     Bug("always safe", "unsafe-to-remove", "            frame.result = False", "            pass",
         on="mips32-4k"),
     Bug("table kept", "leak", FREE, ""),
-    Bug("not unlinked", "use-after-free", "            rt.store(level, table, i, rt.empty(level))\n",
+    Bug("not unlinked", "use-after-free",
+        "            rt.store(level, table, i, rt.empty(level))\n",
         ""),
     Bug("freed twice", "double-free", FREE, FREE + FREE),
     Bug("order too large", "wild-free", "else rt.layout.root.order)",
@@ -98,10 +100,26 @@ def planted(bug: Bug) -> ModuleType:
 @pytest.mark.parametrize("bug", BUGS, ids=str)
 def test_planted_bug_is_found(bug: Bug) -> None:
     one = MultiLevel(layout(bug.on), algorithm=planted(bug))
-    campaign = Search(one, 0, f"multilevel/{bug.on}", shrinking=False).run(DEFAULT_OPS // 4)
-    assert bug.rule in {mark.partition("/")[0] for mark in campaign.hits}, sorted(campaign.hits)
+    marks = hits(one)
+    assert bug.rule in {mark.partition("/")[0] for mark in marks}, sorted(marks)
 
 
 def test_every_rule_has_a_planted_bug() -> None:
     # The built-in table computes nothing from headers, so geometry cannot go wrong in it.
     assert {bug.rule for bug in BUGS} == {rule.name for rule in RULES} - {"geometry"}
+
+
+@pytest.mark.parametrize("one", [quirk_.name for quirk_ in QUIRKS])
+def test_each_quirk_is_found_where_it_bites_and_nowhere_else(one: str) -> None:
+    chosen = quirk(one)
+    biting = next(where for where in permitted_layouts() if chosen.bites(where))
+    marks = hits(MultiLevel(biting, frozenset({chosen})))
+    assert {mark.partition("/")[0] for mark in marks} & set(chosen.rules), sorted(marks)
+    for spared in [where for where in permitted_layouts() if not chosen.bites(where)][:1]:
+        assert not hits(MultiLevel(spared, frozenset({chosen})))
+
+
+def hits(one: MultiLevel) -> set[str]:
+    """Return the fingerprints that a short search finds."""
+    search = Search(one, 0, f"multilevel/{one.layout.name}", shrinking=False)
+    return set(search.run(DEFAULT_OPS // 4).hits)
