@@ -13,12 +13,12 @@ from impl.interface import Implementation
 from model.layout import Layout
 from model.operations import Kind, Op
 from model.rules import rule
-from slatcheck.differential import Judge, Symptom, without
+from slatcheck.differential import Judge, Symptom, plan
 from slatcheck.result import fingerprint
 from slatcheck.sequences import BLOCK, HEADER, Decoder
 from slatcheck.shrink import LIMIT, shrink
 
-LENGTH = 56
+LENGTH = 112
 """Operations that a sequence may have."""
 
 DEFAULT_OPS = 30_000
@@ -131,9 +131,8 @@ class Search:
         campaign.sequences += 1
         revisit = campaign.sequences % REVISIT == 0
         excluded = self._endless if revisit else self._excluded
-        if excluded:
-            ops = without(self._layout, ops, frozenset(excluded))
-        verdict = self._judge.examine(self._implementation, ops)
+        ops, expected = plan(self._layout, ops, frozenset(excluded))
+        verdict = self._judge.examine(self._implementation, ops, expected)
         campaign.count(verdict.compared)
         for symptom in verdict.symptoms:
             self._note(symptom, ops)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from impl.interface import Event, Implementation, Outcome
+from impl.interface import Event, Implementation, Outcome, Run
 from model.abstract_map import NOTHING, AbstractMap, Expected
 from model.contracts import in_contract
 from model.layout import Layout
@@ -63,14 +63,29 @@ class Judge:
         self.flags = flags
         self.pages = pages
 
-    def examine(self, implementation: Implementation, ops: Sequence[Op]) -> Verdict:
-        """Run ``ops`` on the implementation and return every symptom that can be followed."""
+    def examine(
+        self,
+        implementation: Implementation,
+        ops: Sequence[Op],
+        expected: Sequence[Expected] | None = None,
+    ) -> Verdict:
+        """Run ``ops`` on the implementation and return every symptom that can be followed.
+
+        ``expected`` is what plan() predicted for just these operations: as long as all of it
+        comes true, the map need not be worked out again.
+        """
         run = implementation.run(ops)
+        start = self._foreseen(ops, expected, run) if expected is not None else 0
         state = AbstractMap(self.layout)
+        for op in ops[:start] if start < len(ops) else ():
+            state.apply(op)
         symptoms: list[Symptom] = []
         compared: dict[Kind, int] = {}
-        before = Outcome(0, {})
-        for step, (op, outcome) in enumerate(zip(ops, run.outcomes, strict=False)):
+        for op in ops[:start]:
+            compared[op.kind] = compared.get(op.kind, 0) + 1
+        before = run.outcomes[start - 1] if start else Outcome(0, {})
+        for step in range(start, min(len(ops), len(run.outcomes))):
+            op, outcome = ops[step], run.outcomes[step]
             compared[op.kind] = compared.get(op.kind, 0) + 1
             found = self._step(state, op, outcome, before, step, run.stop == step)
             symptoms += found
@@ -81,6 +96,19 @@ class Judge:
                 break
             before = outcome
         return Verdict(symptoms, compared)
+
+    def _foreseen(self, ops: Sequence[Op], expected: Sequence[Expected], run: Run) -> int:
+        """Return how many operations, from the first, showed just what was expected."""
+        before = Outcome(0, {})
+        for step, (op, wanted, outcome) in enumerate(
+            zip(ops, expected, run.outcomes, strict=False)
+        ):
+            if outcome.events or run.stop == step or not self._agrees(op, wanted, outcome, before):
+                return step
+            if not in_contract(self.layout, op):
+                return step
+            before = outcome
+        return min(len(ops), len(run.outcomes))
 
     def _step(
         self, state: AbstractMap, op: Op, outcome: Outcome, before: Outcome, step: int, last: bool
@@ -293,15 +321,20 @@ def _shape(state: AbstractMap, op: Op) -> tuple[str, str]:
     return FUNCTIONS[op.kind], trigger(state, op)
 
 
-def without(layout: Layout, ops: Sequence[Op], excluded: frozenset[tuple[str, str]]) -> list[Op]:
-    """Return ``ops`` less those whose (entry point, trigger) is excluded, as the map goes on."""
+def plan(
+    layout: Layout, ops: Sequence[Op], excluded: frozenset[tuple[str, str]]
+) -> tuple[list[Op], list[Expected]]:
+    """Return ``ops`` less those whose (entry point, trigger) is excluded, and what they must show.
+
+    An operation's trigger is looked at in the map that the kept ones before it leave.
+    """
     state = AbstractMap(layout)
     entries = {entry for entry, _ in excluded}
-    kept = []
+    kept, expected = [], []
     for op in ops:
         fixed = op.kind in (Kind.CREATE, Kind.DESTROY)
         if not fixed and FUNCTIONS[op.kind] in entries and _shape(state, op) in excluded:
             continue
         kept.append(op)
-        state.apply(op)
-    return kept
+        expected.append(state.apply(op))
+    return kept, expected

@@ -162,7 +162,7 @@ class Decoder:
 
     def _count(self, c: int, d: int) -> int:
         """Return a number of pages: small, or that of one to three tables of some level."""
-        if c < 128:
+        if c < 168:
             return 1 + (d & 3)
         spans = [level.span >> self.layout.page_shift for level in self.layout.tables]
         return spans[c % len(spans)] * (1 + (d & 1)) + (d >> 1 & 3) - 1
@@ -171,7 +171,7 @@ class Decoder:
         """Return an inclusive range: counted from its start, up to another frame, or special."""
         first = self._frame(block[1], block[2], focus)
         how = block[3]
-        if how < 140:
+        if how < 190:
             return first, min(U64, first + max(1, self._count(block[4], block[5])) - 1)
         if how < 225:
             other = self._frame(block[4], block[5], focus)
