@@ -37,13 +37,17 @@ CONTRACTS: dict[Kind, Contract] = {
     Kind.FAULT_FAST: Contract("any unsigned long address", "kvm_mips_map_page, mmu.c"),
     Kind.LOOKUP: Contract("any unsigned long address", "_kvm_mips_map_page_fast, mmu.c"),
     Kind.FLUSH: Contract(
-        "first <= last, inclusive, any gfn_t",
+        "first <= last, inclusive, frames of slots; or 0..~0",
         "kernel-doc of kvm_mips_flush_gpa_pt; kvm_mips_free_gpa_pt passes 0..~0",
     ),
     Kind.MKCLEAN: Contract(
-        "first <= last, inclusive, any gfn_t", "kernel-doc of kvm_mips_mkclean_gpa_pt"
+        "first <= last, inclusive, frames of slots; or 0..~0",
+        "kernel-doc of kvm_mips_mkclean_gpa_pt",
     ),
-    Kind.MKOLD: Contract("first <= last, inclusive, any gfn_t", "kvm_age_gfn, mmu.c"),
+    Kind.MKOLD: Contract(
+        "first <= last, inclusive, frames of slots; or 0..~0",
+        "kvm_age_gfn, mmu.c",
+    ),
     Kind.LOG_DIRTY_MASKED: Contract(
         "a mask that is not 0, bits within a slot",
         "kvm_clear_dirty_log_protect and kvm_get_dirty_log_protect, virt/kvm/kvm_main.c",
@@ -56,7 +60,8 @@ CONTRACTS: dict[Kind, Contract] = {
     ),
     Kind.TEST_AGE: Contract("[gfn, gfn + 1)", "kvm_mmu_notifier_test_young, kvm_main.c"),
     Kind.FLUSH_SLOT: Contract(
-        "a slot: page-aligned, 1 to 2^31 - 1 pages, no wrap", "__kvm_set_memory_region"
+        "a slot: page-aligned, 1 to 2^31 - 1 pages (2 GiB on 32-bit), no wrap",
+        "__kvm_set_memory_region",
     ),
     Kind.FLUSH_ALL: Contract("none", "kvm_mmu_notifier_release, virt/kvm/kvm_main.c"),
     Kind.COMMIT_REGION: Contract(
@@ -66,9 +71,21 @@ CONTRACTS: dict[Kind, Contract] = {
 }
 
 
+def slot_limits(layout: Layout) -> tuple[int, int]:
+    """Return (first frame that no slot reaches, most pages of a slot).
+
+    ``__kvm_set_memory_region`` refuses a slot whose end wraps, and one whose memory does not fit
+    in user space, half of the addresses of a 32-bit kernel (``access_ok``).
+    """
+    most = MAX_SLOT_PAGES
+    if layout.bits == 32:
+        most = min(most, 1 << (31 - layout.page_shift))
+    return (1 << (64 - layout.page_shift)) - 1, most
+
+
 def _in_a_slot(layout: Layout, first: int, count: int) -> bool:
-    limit = 1 << (64 - layout.page_shift)
-    return 0 < count <= MAX_SLOT_PAGES and first + count <= limit
+    limit, most = slot_limits(layout)
+    return 0 < count <= most and first + count <= limit
 
 
 def in_contract(layout: Layout, op: Op) -> bool:
@@ -81,7 +98,9 @@ def in_contract(layout: Layout, op: Op) -> bool:
             return op.writable or not op.write
         return op.answer is not Answer.READ_ONLY or op.write
     if kind in INCLUSIVE:
-        return op.first <= op.last <= U64
+        # Frames are those of slots; the whole range is 0..~0.
+        within = op.last < slot_limits(layout)[0] or (op.first, op.last) == (0, U64)
+        return op.first <= op.last and within
     if kind is Kind.TEST_AGE:
         return op.last == op.first + 1 and _in_a_slot(layout, op.first, 1)
     if kind in HALF_OPEN:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
+from model.contracts import slot_limits
 from model.layout import Layout
 from model.operations import U64, Answer, Kind, Op
 
@@ -14,17 +15,17 @@ BLOCK = 7
 """Bytes in front of a sequence, and for each operation. A block that begins with 0 is nothing."""
 
 _WEIGHTS: tuple[tuple[Kind, int], ...] = (
-    (Kind.FAULT, 84),
-    (Kind.FAULT_FAST, 8),
-    (Kind.LOOKUP, 10),
+    (Kind.FAULT, 66),
+    (Kind.FAULT_FAST, 16),
+    (Kind.LOOKUP, 14),
     (Kind.FLUSH, 26),
     (Kind.MKCLEAN, 16),
     (Kind.MKOLD, 16),
     (Kind.LOG_DIRTY_MASKED, 18),
     (Kind.UNMAP, 22),
     (Kind.AGE, 16),
-    (Kind.TEST_AGE, 8),
-    (Kind.FLUSH_SLOT, 16),
+    (Kind.TEST_AGE, 16),
+    (Kind.FLUSH_SLOT, 14),
     (Kind.FLUSH_ALL, 3),
     (Kind.COMMIT_REGION, 12),
 )
@@ -37,6 +38,7 @@ class Addresses:
     """The guest frames and page frame numbers of a layout at which something begins or ends.
 
     ``near`` are within reach, simple ones first; ``far`` lie at or beyond it, up to 64 bits.
+    ``second`` are page frame numbers in the second PFN field of entries that have one.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -56,6 +58,9 @@ class Addresses:
         far += [word + layout.frames // 2, word * 2, gfns - 1, gfns, gfns + 1, U64 >> 1, U64]
         self.far = [frame for frame in dict.fromkeys(far) if layout.frames <= frame <= U64]
         self.pfns = self._pfns()
+        fields = layout.entry.pfn[1:]
+        bits = [1 << (one.source + bit) for one in fields for bit in range(one.width)]
+        self.second = [pfn for pfn in bits if pfn <= layout.pfn_top]
 
     def _pfns(self) -> list[int]:
         layout = self.layout
@@ -123,7 +128,7 @@ class Decoder:
         table = self._table
         if a < 200:
             frame = focus[a & 3] + _DELTAS[b & 7]
-        elif a < 232 or self.reach_only:
+        elif a < 222 or self.reach_only:
             frame = table.near[b % len(table.near)] + _DELTAS[a & 7]
         else:
             frame = table.far[b % len(table.far)] + (focus[a & 3] if a & 4 else 0)
@@ -143,17 +148,22 @@ class Decoder:
             answer = (Answer.NO_SLOT, Answer.ERROR, Answer.READ_ONLY, Answer.ERROR)[mode >> 1 & 3]
         if answer is Answer.READ_ONLY and not write:
             answer = Answer.NO_SLOT
-        pfns = self._table.pfns
         return Op(
             Kind.FAULT,
             self._gpa(block, focus),
-            pfn=pfns[block[4] % len(pfns)],
+            pfn=self._pfn(block[4]),
             write=write,
             writable=write or not mode & 6,
             answer=answer,
             retries=extra >> 6 if extra & 0x30 == 0x30 else 0,
             oom=1 + (extra & 3) if extra & 0x0C == 0x0C else 0,
         )
+
+    def _pfn(self, byte: int) -> int:
+        table = self._table
+        if byte >= 208 and table.second:
+            return table.second[byte % len(table.second)]
+        return table.pfns[byte % len(table.pfns)]
 
     def _addressed(self, block: bytes, focus: list[int]) -> Op:
         kind = _KINDS[block[0] - 1]
@@ -183,20 +193,22 @@ class Decoder:
         return (0, U64) if how < 250 else (first, U64)
 
     def _inclusive(self, block: bytes, focus: list[int]) -> Op:
-        return Op(_KINDS[block[0] - 1], *self._bounds(block, focus))
+        first, last = self._bounds(block, focus)
+        if (first, last) != (0, U64):
+            limit = slot_limits(self.layout)[0] - 1
+            first, last = min(first, limit), min(last, limit)
+        return Op(_KINDS[block[0] - 1], first, last)
 
     def _half_open(self, block: bytes, focus: list[int]) -> Op:
         first, last = self._clip_slot(*self._bounds(block, focus))
         return Op(_KINDS[block[0] - 1], first, last + 1)
 
     def _clip_slot(self, first: int, last: int) -> tuple[int, int]:
-        """Return the range cut to what a memslot can be: no wrap, at most 2^31 - 1 pages."""
-        limit = (1 << (64 - self.layout.page_shift)) - 1
-        first = min(first, limit)
-        last = max(first, min(last, limit))
-        if last - first >= (1 << 31) - 1:
-            first = max(first, last - (1 << 31) + 2)
-        return first, last
+        """Return the inclusive range cut to what a memslot can be; the end is what stays."""
+        limit, most = slot_limits(self.layout)
+        first = min(first, limit - 1)
+        last = max(first, min(last, limit - 1))
+        return max(first, last - most + 1), last
 
     def _single(self, block: bytes, focus: list[int]) -> Op:
         first, _ = self._clip_slot(self._frame(block[1], block[2], focus), 0)
@@ -215,7 +227,7 @@ class Decoder:
         # The frame that is picked lies under the mask, often in one of its holes.
         under = self._frame(block[1], block[2], focus) - shift - (block[5] >> 1 & 1)
         first, _ = self._clip_slot(max(0, under), 0)
-        limit = (1 << (64 - self.layout.page_shift)) - mask.bit_length()
+        limit = slot_limits(self.layout)[0] - mask.bit_length()
         offset = min(width * (block[5] & 1), first)
         return Op(Kind.LOG_DIRTY_MASKED, min(first, limit) - offset, offset, mask=mask)
 

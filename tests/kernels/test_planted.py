@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -23,10 +21,9 @@ from model.operations import Op
 from slatcheck.campaign import DEFAULT_OPS, Campaign, Hit, Search
 from slatcheck.differential import Symptom
 from slatcheck.work import geometry_symptoms
+from tests.kernels.copies import edit, share
 
-FOLDERS = ("arch/mips/include", "arch/mips/kvm", "arch/mips/mm", "include", "virt/kvm")
 PGTABLE_64 = "arch/mips/include/asm/pgtable-64.h"
-PGALLOC = "arch/mips/include/asm/pgalloc.h"
 MACRO = "BUILD_PTE_RANGE_OP"
 
 
@@ -144,13 +141,6 @@ BUGS = (
 )  # fmt: skip
 
 
-def copy_tree(source: Path, target: Path) -> None:
-    """Copy what a build needs, by hard links: nothing is written through them."""
-    for name in FOLDERS:
-        shutil.copytree(source / name, target / name, copy_function=os.link)
-    os.link(source / "Makefile", target / "Makefile")
-
-
 def replace_in(text: str, bug: Bug) -> str:
     """Return the file with the bug planted; fails where the words are not there."""
     start, end = 0, len(text)
@@ -170,11 +160,8 @@ def replace_in(text: str, bug: Bug) -> str:
 
 def plant(tree: Tree, bug: Bug, folder: Path) -> Tree:
     """Return a copy of ``tree`` with the bug in it."""
-    copy_tree(tree.root, folder)
-    path = folder / bug.file
-    text = replace_in(path.read_text(), bug)
-    path.unlink()
-    path.write_text(text)
+    share(tree.root, folder)
+    edit(folder, bug.file, lambda text: replace_in(text, bug))
     return open_tree(folder)
 
 

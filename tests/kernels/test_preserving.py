@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,35 +13,10 @@ import pytest
 from impl.kernel.slices import functions
 from impl.kernel.tree import MIPS, MMU
 from slatcheck.work import Unit, search
+from tests.kernels.copies import edit, share
 
-FOLDERS = ("arch/mips/include", "arch/mips/kvm", "arch/mips/mm", "include", "virt/kvm")
 LAYOUTS = ("mips32-4k", "mips64-4k")
 BUDGET = 4_000
-
-
-def _share(source: str, target: str) -> None:
-    """Link a file; copy it where the folders are on different file systems."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
-def share(tree: Path, folder: Path) -> None:
-    """Build a tree in ``folder`` that shares its files with ``tree``: write none in place."""
-    for name in FOLDERS:
-        shutil.copytree(tree / name, folder / name, symlinks=True, copy_function=_share)
-    _share(str(tree / "Makefile"), str(folder / "Makefile"))
-
-
-def edit(folder: Path, name: str, change: Callable[[str], str]) -> None:
-    """Replace a file of a shared tree by what ``change`` makes of it."""
-    path = folder / name
-    text = path.read_text()
-    changed = change(text)
-    assert changed != text
-    path.unlink()
-    path.write_text(changed)
 
 
 def renamed(*names: str) -> Callable[[str], str]:
