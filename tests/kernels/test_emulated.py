@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The emulated executor: geometry of every layout, both byte orders, coverage, limits."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cache
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from impl.kernel.binding import bind
+from impl.kernel.build import build
+from impl.kernel.emulated import MAX_OPS, EmulatedKernel
+from impl.kernel.errors import ToolLimitError
+from impl.kernel.toolchain import find
+from impl.kernel.tree import open_tree
+from model.layout import Layout
+from model.mips import layout, layouts
+from model.operations import Kind, Op
+from slatcheck.sequences import BLOCK, HEADER, Decoder
+from slatcheck.work import geometry_symptoms
+
+
+@cache
+def loaded(
+    root: Path, one: Layout, big_endian: bool = True, cc: str | None = None
+) -> EmulatedKernel:
+    tree = open_tree(root)
+    binding = bind(tree)
+    return EmulatedKernel(build(tree, binding, one, big_endian, find(cc)), binding.missing)
+
+
+def sequences(one: Layout, count: int) -> list[list[Op]]:
+    source, decoder = Random(7), Decoder(one, frozenset(Kind))
+    return [decoder.decode(source.randbytes(HEADER + BLOCK * 40)) for _ in range(count)]
+
+
+@pytest.mark.parametrize("one", layouts(), ids=lambda one: one.name)
+def test_headers_and_model_agree(kernel_trees: dict[str, Path], one: Layout) -> None:
+    emulator = loaded(kernel_trees["6.12"], one).emulator
+    found = geometry_symptoms(one, emulator.geometry(), emulator.entry_format())
+    assert not found, found[0].said
+
+
+@pytest.mark.parametrize("name", ["mips32-4k", "mips32-16k-xpa", "mips64-4k", "mips64-64k-va48"])
+def test_byte_orders_agree(kernel_tree: Path, name: str) -> None:
+    one = layout(name)
+    big, little = loaded(kernel_tree, one, True), loaded(kernel_tree, one, False)
+    for ops in sequences(one, 25):
+        assert big.run(ops).outcomes == little.run(ops).outcomes
+
+
+def test_reached_blocks_are_counted(kernel_tree: Path) -> None:
+    kernel = loaded(kernel_tree, layout("mips64-4k"))
+    for ops in sequences(kernel.layout, 20):
+        kernel.run(ops)
+    reached, every = kernel.emulator.coverage()
+    assert reached <= every
+    assert len(reached) > len(every) // 2
+
+
+def test_too_long_a_sequence_is_no_verdict(kernel_trees: dict[str, Path]) -> None:
+    kernel = loaded(kernel_trees["6.12"], layout("mips32-4k"))
+    with pytest.raises(ToolLimitError):
+        kernel.run([Op(Kind.CREATE)] + [Op(Kind.LOOKUP)] * MAX_OPS)
+
+
+if shutil.which("mips-linux-gnu-gcc"):
+
+    @pytest.mark.parametrize("name", ["mips32-4k", "mips64-4k"])
+    def test_compilers_agree(kernel_tree: Path, name: str) -> None:
+        one = layout(name)
+        ours = loaded(kernel_tree, one)
+        theirs = loaded(kernel_tree, one, True, "mips-linux-gnu-gcc")
+        for ops in sequences(one, 15):
+            pairs = zip(ours.run(ops).outcomes, theirs.run(ops).outcomes, strict=False)
+            for ours_shows, theirs_show in pairs:
+                assert ours_shows.result == theirs_show.result
+                assert ours_shows.changes == theirs_show.changes
