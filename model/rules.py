@@ -177,8 +177,9 @@ RULES: tuple[Rule, ...] = (
         "leak",
         _U,
         "At destroy nothing of any kind is left: every page went back, with its order.",
-        "Pages were never given back, or only a part of their block was.",
-        frozenset({Kind.CREATE, Kind.DESTROY}),
+        "Pages were never given back, or only a part of their block was, or a directory was freed "
+        "while it still linked tables.",
+        REMOVING | {Kind.CREATE, Kind.DESTROY},
     ),
     Rule(
         "accounting",

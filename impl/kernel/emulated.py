@@ -65,6 +65,7 @@ SUBJECTS = (
     "read-only",
     "ring",
     "arena",
+    "tables of a freed directory",
 )
 CACHE_ALLOC = "kvm_mmu_memory_cache_alloc"
 _LEVELS = ("unlinked page", "pte table", "pmd table", "pud table", "pgd")
@@ -95,9 +96,11 @@ class Emulator:
         self._call("boot", 0)
         self._machine.protect_tables()
 
-    def _call(self, name: str, operations: int, resume: bool = False) -> tuple[int, str] | None:
+    def _call(
+        self, name: str, operations: int, resume: bool = False, logged: bool = True
+    ) -> tuple[int, str] | None:
         """Call a function of the image; return the PC and the cause where the machine faulted."""
-        modes = (int(self.image.instrumented), int(name == "run"), int(resume))
+        modes = (int(self.image.instrumented and logged), int(name == "run"), int(resume))
         control = self._control.pack(operations, BUDGET, 0, 0, 0, 0, 0, 0, *modes)
         self._machine.write(self._at["control"], control)
         return self._machine.call(self._at[name])
@@ -136,15 +139,16 @@ class Emulator:
         reached = {pc for pc, flag in zip(blocks, seen, strict=False) if flag}
         return reached, set(blocks)
 
-    def run(self, ops: Sequence[Op], resume: bool = False) -> Run:
+    def run(self, ops: Sequence[Op], resume: bool = False, logged: bool = True) -> Run:
         """Execute a sequence in one call. Raises ToolLimitError where the runner ran out.
 
-        With ``resume`` the operations go on with the table that the last call left.
+        With ``resume`` the operations go on with the table that the last call left. Without
+        ``logged`` every linked table is looked at whole after every operation.
         """
         if len(ops) > MAX_OPS:
             raise ToolLimitError(f"a sequence has at most {MAX_OPS} operations")
         self._machine.write(self._at["ops"], b"".join(map(self._pack, ops)))
-        fault = self._call("run", len(ops), resume)
+        fault = self._call("run", len(ops), resume, logged)
         control = self._control.unpack(self._machine.read(self._at["control"], self._control.size))
         _, _, cursor, done, stopped, changes, dirty, events, *_ = control
         found = self._read("events", self._event, events)
@@ -238,7 +242,8 @@ def _detail(rule: str, subject: int, address: int, detail: int) -> str:
             else (f"a {_LEVELS[detail]} is used without mmu_lock")
         )
     if rule == "leak":
-        return f"{what} is never given back"
+        verb = "are" if what.startswith("tables") else "is"
+        return f"{what} {verb} never given back"
     if rule in ("wild-free", "double-free"):
         return f"{what or 'no page that was handed out'}, freed with order {detail}"
     return what

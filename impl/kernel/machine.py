@@ -92,11 +92,11 @@ class Machine:
         faster; what _map() permits still decides.
         """
         uc = self._uc
+        code, data = uc.UC_PROT_READ | uc.UC_PROT_EXEC, uc.UC_PROT_READ | uc.UC_PROT_WRITE
 
         def fill(_: Any, address: int, __: int, entry: Any, ___: Any) -> bool:
             entry.paddr = address
-            code = CODE <= address < CODE_END
-            entry.perms = uc.UC_PROT_READ | (uc.UC_PROT_EXEC if code else uc.UC_PROT_WRITE)
+            entry.perms = code if CODE <= address < CODE_END else data
             return True
 
         self._machine.ctl_set_tlb_mode(uc.UC_TLB_VIRTUAL)

@@ -11,7 +11,8 @@ struct page mem_map[SLAT_ARENA_PAGES];
 struct mm_struct init_mm;
 unsigned long slat_log[MAX_LOG];
 unsigned long slat_frame[16];
-/* One byte for each 32-bit word of the arena: written since the page was handed out. */
+/* One byte for each 32-bit word of the arena: all ones once written since the page was handed out. */
+enum { WRITTEN = 0xff };
 static u8 written[SLAT_ARENA_PAGES * WORDS_PER_PAGE];
 /* One byte for each page: what an access may take for granted; anything else is looked into. */
 enum { ACCESS_LOOK = 0, ACCESS_FREE = 1, ACCESS_LOCKED = 2 };
@@ -76,11 +77,11 @@ static void set_written(unsigned long offset, unsigned long bytes, int on)
 	unsigned long word = offset >> 2, end = (offset + bytes + 3) >> 2;
 
 	if (!((word | end) & 63)) {
-		fill((unsigned long)&written[word], end - word, on ? 0x0101010101010101ULL : 0);
+		fill((unsigned long)&written[word], end - word, on ? ~0ULL : 0);
 		return;
 	}
 	for (; word < end; word++)
-		written[word] = on;
+		written[word] = on ? WRITTEN : 0;
 }
 
 static int is_written(unsigned long offset, unsigned long bytes)
@@ -90,7 +91,7 @@ static int is_written(unsigned long offset, unsigned long bytes)
 
 	for (; p < end; p++)
 		all &= *p;
-	return (all & 0x0101010101010101ULL) == 0x0101010101010101ULL;
+	return all == ~0ULL;
 }
 
 /* Linked tables may be used under mmu_lock only; pages in preparation by whoever holds them. */
@@ -207,6 +208,8 @@ void slat_free_pages(struct page *page, unsigned int order)
 		    *(unsigned long *)page->slot == (unsigned long)address)
 			slat_fatal(EV_USE_AFTER_FREE, SU_LINKED, address, pc, page->level);
 	}
+	if (page->level > 1 && slat_holds_tables(page))
+		slat_report(EV_LEAK, SU_CHILDREN, address, pc, page->level);
 	for (i = index; i < index + count; i++)
 		mem_map[i].head = 0;
 	page->head = 1;
@@ -382,9 +385,9 @@ static noinline void inspect(unsigned long address, unsigned int size, int write
 	if (page->level && !slat.kvm.mmu_lock.held)
 		unlocked(page, address, pc);
 	if (write) {
-		written[offset >> 2] = 1;
+		written[offset >> 2] = WRITTEN;
 		if (size > 4)
-			written[(offset >> 2) + 1] = 1;
+			written[(offset >> 2) + 1] = WRITTEN;
 		if (slat_hot.log < slat_hot.log_end)
 			*slat_hot.log++ = address;
 		else
@@ -394,18 +397,19 @@ static noinline void inspect(unsigned long address, unsigned int size, int write
 	}
 }
 
-static __always_inline int at_once(unsigned long offset)
-{
-	return offset < ARENA_BYTES && granted[offset >> PAGE_SHIFT] & slat_hot.allowed && slat_hot.fuel;
-}
-
+/* One look decides nearly always: the page is granted, the word was written, there is fuel. */
 static __always_inline void load(unsigned long address, unsigned int size, unsigned long ra)
 {
 	unsigned long offset = address - SLAT_ARENA;
 
-	if (likely(at_once(offset) && written[offset >> 2])) {
-		slat_hot.fuel--;
-		return;
+	if (likely(offset < ARENA_BYTES)) {
+		u32 granted_now = granted[offset >> PAGE_SHIFT] & slat_hot.allowed & written[offset >> 2];
+		u32 fuel = slat_hot.fuel;
+
+		if (likely(granted_now && fuel)) {
+			slat_hot.fuel = fuel - 1;
+			return;
+		}
 	}
 	inspect(address, size, 0, ra - 8);
 }
@@ -414,13 +418,18 @@ static __always_inline void store(unsigned long address, unsigned int size, unsi
 {
 	unsigned long offset = address - SLAT_ARENA;
 
-	if (likely(at_once(offset) && slat_hot.log < slat_hot.log_end)) {
-		slat_hot.fuel--;
-		written[offset >> 2] = 1;
-		if (size > 4)
-			written[(offset >> 2) + 1] = 1;
-		*slat_hot.log++ = address;
-		return;
+	if (likely(offset < ARENA_BYTES)) {
+		u32 granted_now = granted[offset >> PAGE_SHIFT] & slat_hot.allowed;
+		u32 fuel = slat_hot.fuel;
+
+		if (likely(granted_now && fuel && slat_hot.log < slat_hot.log_end)) {
+			slat_hot.fuel = fuel - 1;
+			written[offset >> 2] = WRITTEN;
+			if (size > 4)
+				written[(offset >> 2) + 1] = WRITTEN;
+			*slat_hot.log++ = address;
+			return;
+		}
 	}
 	inspect(address, size, 1, ra - 8);
 }

@@ -53,6 +53,18 @@ u64 slat_raw(const pte_t *pte)
 	return pte_val(*pte);
 }
 
+/* Whether a directory that is about to go still links a table, which then nobody can reach. */
+int slat_holds_tables(const struct page *page)
+{
+	const unsigned long *slot = page_address(page);
+	u32 i;
+
+	for (i = 0; i < levels[page->level].entries; i++)
+		if (slot[i] != levels[page->level].empty && slat_page_of(slot[i]))
+			return 1;
+	return 0;
+}
+
 static void changed(u64 gfn, u64 raw)
 {
 	struct slat_change *change;

@@ -51,6 +51,7 @@ enum slat_subject {
 	SU_NONE, SU_PGD, SU_PUD, SU_PMD, SU_PTE, SU_LOOSE, SU_OBJECTS, SU_EMPTY_TABLE, SU_LOCK,
 	SU_SRCU, SU_PFN, SU_CONSTRUCTOR, SU_COUNTER, SU_LOAD, SU_STORE, SU_NULL, SU_PGD_REST,
 	SU_LINKED, SU_SLOTS, SU_ENTRY, SU_DIRTY_LOCK, SU_READ_ONLY, SU_RING, SU_ARENA,
+	SU_CHILDREN,
 };
 
 /* --- the machine --- */
@@ -98,6 +99,7 @@ void slat_observe_root(void);
 void slat_observe(void);
 void slat_observe_all(void);
 u64 slat_raw(const pte_t *pte);
+int slat_holds_tables(const struct page *page);
 
 /* environment.c */
 void slat_environment_begin(const struct slat_op *op);
