@@ -16,7 +16,13 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from impl.kernel.binding import bind
 from impl.kernel.build import build
@@ -80,7 +86,14 @@ def machine(tree: Path, one: Layout, operations: int) -> Speed:
         def create(self) -> None:
             self.state = AbstractMap(one)
             self.state.apply(Op(Kind.CREATE))
+            self.shown: dict[int, int] = {}
             emulated.run([Op(Kind.CREATE)])
+
+        @invariant()
+        def same_mapping(self) -> None:
+            encode = one.entry.encode
+            wanted = {frame: encode(entry) for frame, entry in self.state.entries.items()}
+            assert self.shown == wanted
 
         def step(self, op: Op) -> None:
             outcome = emulated.run([op], resume=True, logged=False).outcomes[0]
@@ -94,6 +107,8 @@ def machine(tree: Path, one: Layout, operations: int) -> Speed:
             encode = one.entry.encode
             wanted = {f: encode(e) if e else 0 for f, e in expected.changes.items()}
             assert known or outcome.changes == wanted
+            self.shown |= outcome.changes
+            self.shown = {frame: raw for frame, raw in self.shown.items() if raw}
             if outcome.changes != wanted:
                 decode = one.entry.decode
                 self.state.entries = before

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 
@@ -18,7 +20,7 @@ from slatcheck.result import fingerprint
 from slatcheck.sequences import BLOCK, HEADER, Decoder
 from slatcheck.shrink import LIMIT, shrink
 
-LENGTH = 112
+LENGTH = 160
 """Operations that a sequence may have."""
 
 DEFAULT_OPS = 30_000
@@ -61,6 +63,17 @@ class Campaign:
         return sum(self.compared.values())
 
 
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let the garbage collector run seldom: a search makes many objects and hardly a cycle."""
+    usual = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+
+
 class Search:
     """Runs a campaign against one implementation."""
 
@@ -83,8 +96,9 @@ class Search:
         """Search until ``budget`` operations were drawn; then shrink what was found."""
         campaign = Campaign()
         begin = time.monotonic()
-        self._directed(campaign)
-        self._draw(campaign, max(1, budget // LENGTH))
+        with _rare_collections():
+            self._directed(campaign)
+            self._draw(campaign, max(1, budget // LENGTH))
         for mark, (symptom, ops) in sorted(self._first.items()):
             if not self._is_special_case(symptom):
                 campaign.hits[mark] = self._shrunk(mark, symptom, ops)

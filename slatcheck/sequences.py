@@ -91,6 +91,7 @@ class Decoder:
         self.kinds = kinds
         self.reach_only = reach_only
         self._table = addresses(layout)
+        self._limit, self._most = slot_limits(layout)
         self._makers: dict[Kind, Callable[[bytes, list[int]], Op]] = {
             Kind.FAULT: self._fault,
             Kind.FAULT_FAST: self._addressed,
@@ -195,8 +196,7 @@ class Decoder:
     def _inclusive(self, block: bytes, focus: list[int]) -> Op:
         first, last = self._bounds(block, focus)
         if (first, last) != (0, U64):
-            limit = slot_limits(self.layout)[0] - 1
-            first, last = min(first, limit), min(last, limit)
+            first, last = min(first, self._limit - 1), min(last, self._limit - 1)
         return Op(_KINDS[block[0] - 1], first, last)
 
     def _half_open(self, block: bytes, focus: list[int]) -> Op:
@@ -205,10 +205,9 @@ class Decoder:
 
     def _clip_slot(self, first: int, last: int) -> tuple[int, int]:
         """Return the inclusive range cut to what a memslot can be; the end is what stays."""
-        limit, most = slot_limits(self.layout)
-        first = min(first, limit - 1)
-        last = max(first, min(last, limit - 1))
-        return max(first, last - most + 1), last
+        first = min(first, self._limit - 1)
+        last = max(first, min(last, self._limit - 1))
+        return max(first, last - self._most + 1), last
 
     def _single(self, block: bytes, focus: list[int]) -> Op:
         first, _ = self._clip_slot(self._frame(block[1], block[2], focus), 0)
@@ -227,7 +226,7 @@ class Decoder:
         # The frame that is picked lies under the mask, often in one of its holes.
         under = self._frame(block[1], block[2], focus) - shift - (block[5] >> 1 & 1)
         first, _ = self._clip_slot(max(0, under), 0)
-        limit = slot_limits(self.layout)[0] - mask.bit_length()
+        limit = self._limit - mask.bit_length()
         offset = min(width * (block[5] & 1), first)
         return Op(Kind.LOG_DIRTY_MASKED, min(first, limit) - offset, offset, mask=mask)
 

@@ -19,8 +19,9 @@ from model.layout import Layout
 
 HERE = Path(__file__).resolve().parent
 ARENA_PAGES = 1024
+# The copy lies half of the emulator's 256-page TLB away, so that page and copy do not compete.
 ARENA = {32: 0x4000_0000, 64: 0x40_0000_0000}
-SHADOW = {32: 0x5000_0000, 64: 0x50_0000_0000}
+SHADOW = {32: 0x5008_0000, 64: 0x50_0008_0000}
 STACK = 0x2000_0000
 STACK_BYTES = 0x10_0000
 INCLUDES = (
