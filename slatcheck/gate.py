@@ -15,7 +15,6 @@ from model.layout import Layout
 from model.mips import layout as layout_named
 from model.operations import FUNCTIONS, Kind, to_json
 from model.rules import rules_of
-from model.triggers import TRIGGERS
 from slatcheck import __version__, describe
 from slatcheck.campaign import Hit
 from slatcheck.result import (
@@ -83,18 +82,22 @@ def kernel_facts(path: Path | None, cc: str | None) -> dict[str, Any] | None:
     if path is None:
         return None
     from impl.kernel.binding import bind
+    from impl.kernel.errors import UnsupportedError
     from impl.kernel.toolchain import find
     from impl.kernel.tree import open_tree
 
     tree = open_tree(path)
-    binding = bind(tree)
     compiler = find(cc)
+    try:
+        missing = sorted(FUNCTIONS[kind] for kind in bind(tree).missing)
+    except UnsupportedError:
+        missing = sorted(FUNCTIONS.values())
     return {
         "version": tree.version,
         "digest": tree.digest(),
         "compiler": compiler.version,
         "instrumented": compiler.instrumented,
-        "not_bound": sorted(FUNCTIONS[kind] for kind in binding.missing),
+        "not_bound": missing,
     }
 
 
@@ -240,9 +243,7 @@ def _finding(report: Report, hit: Hit, layouts: list[str], seed: int) -> Finding
 
 
 def _summary(hit: Hit) -> str:
-    meaning = TRIGGERS.get(hit.symptom.trigger)
-    tail = f"; operands: {meaning}" if meaning and hit.symptom.trigger != "any" else ""
-    return f"{hit.symptom.entry}: {hit.symptom.said}{tail}"
+    return f"{hit.symptom.entry}: {hit.symptom.said or hit.symptom.rule}"
 
 
 def _place(report: Report, hit: Hit) -> tuple[str, int]:

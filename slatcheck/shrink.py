@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from model.layout import Layout
-from model.operations import ADDRESSED, HALF_OPEN, INCLUSIVE, SLOT, Answer, Kind, Op
+from model.operations import ADDRESSED, HALF_OPEN, INCLUSIVE, SLOT, Answer, Kind, Op, frame_range
 
 Shows = Callable[[list[Op]], bool]
 PLAIN_PFN = 5
@@ -141,6 +141,38 @@ def _move(op: Op, base: int, shift: int) -> Op:
     return op._replace(first=op.first - base) if _moves(op) else op
 
 
+def _focus(layout: Layout, ops: list[Op], budget: _Budget) -> list[Op]:
+    """Reduce a range to its first or last page, and bring the faults within it to that page."""
+    for at in range(1, len(ops)):
+        op = ops[at]
+        found = frame_range(op, layout.page_shift) if op.kind in _RANGES else None
+        if found is None or found[0] == found[1]:
+            continue
+        for page in found:
+            moved = [_onto(layout, one, found, page) for one in ops]
+            moved[at] = _single(op, page)
+            if budget.shows(moved):
+                ops = moved
+                break
+    return ops
+
+
+_RANGES = INCLUSIVE | HALF_OPEN | SLOT
+
+
+def _single(op: Op, page: int) -> Op:
+    """Return a range operation that names just ``page``."""
+    last = {True: page, False: page + 1}[op.kind in INCLUSIVE]
+    return op._replace(first=page, last=1 if op.kind in SLOT else last)
+
+
+def _onto(layout: Layout, op: Op, found: tuple[int, int], page: int) -> Op:
+    frame = _first_frame(layout, op)
+    if op.kind not in ADDRESSED or not found[0] <= frame <= found[1]:
+        return op
+    return op._replace(first=layout.truncate(page << layout.page_shift))
+
+
 def _simplify(layout: Layout, ops: list[Op], budget: _Budget) -> list[Op]:
     """Replace operations by simpler ones, one at a time, until nothing simpler shows it."""
     changed = True
@@ -166,5 +198,6 @@ def shrink(layout: Layout, ops: list[Op], shows: Shows, limit: int = LIMIT) -> l
     budget = _Budget(shows, limit)
     ops = _drop(ops, budget)
     ops = _shift_all(layout, ops, budget)
+    ops = _focus(layout, ops, budget)
     ops = _simplify(layout, ops, budget)
     return _drop(ops, budget)

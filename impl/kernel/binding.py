@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from impl.kernel.errors import TreeError
+from impl.kernel.errors import TreeError, UnsupportedError
 from impl.kernel.slices import Definition, cut, damage, functions, structure
 from impl.kernel.tree import MIPS, MMU, Tree
 from model.operations import FUNCTIONS, Kind
@@ -106,11 +106,14 @@ def _renamed(source: bytes, name: str, available: dict[str, Definition]) -> str:
     for one in available.values():
         if one.static and {"kvm_mips_flush_gpa_pt", "pgd_free"} <= one.calls:
             return one.name
-    raise TreeError(f"{MIPS} defines no function {name}: it is not bound")
+    raise UnsupportedError(f"not bound: {MIPS} defines no function {name}")
 
 
 def bind(tree: Tree) -> Binding:
-    """Tie ``tree`` to the runner. Raises TreeError where a file is cut off or lacks its subject."""
+    """Tie ``tree`` to the runner.
+
+    Raises TreeError where a file is cut off, UnsupportedError where it lacks a function.
+    """
     mmu = functions(_check_whole(tree, MMU))
     mips_source = _check_whole(tree, MIPS)
     mips = functions(mips_source)
@@ -125,7 +128,7 @@ def bind(tree: Tree) -> Binding:
         else:
             defines[macro] = entries[name] = actual
     if not mmu or "SLAT_PTE_FOR_GPA" not in defines or "SLAT_MAP_PAGE" not in defines:
-        raise TreeError(f"{MMU} defines neither the walk nor the fault path: it is not bound")
+        raise UnsupportedError(f"not bound: {MMU} defines neither the walk nor the fault path")
     destroy = _renamed(mips_source, "kvm_mips_free_gpa_pt", mips)
     defines["SLAT_FREE_GPA_PT"] = entries["kvm_mips_free_gpa_pt"] = destroy
     names = (destroy, *MIPS_SLICE[1:])

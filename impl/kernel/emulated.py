@@ -205,7 +205,7 @@ class Emulator:
         if rule in ("kernel-warning", "kernel-bug") and place.function == CACHE_ALLOC:
             rule = "cache-exhausted"
         return Event(
-            rule, SUBJECTS[subject], _detail(rule, subject, address, detail), fatal,
+            rule, SUBJECTS[subject], _detail(rule, subject, detail), fatal,
             address, place.function, place.where,
         )  # fmt: skip
 
@@ -232,20 +232,34 @@ def _net(changes: list[tuple[int, ...]]) -> dict[int, int]:
     return dict(changes)  # type: ignore[arg-type]  # every record is a pair
 
 
-def _detail(rule: str, subject: int, address: int, detail: int) -> str:
+def _detail(rule: str, subject: int, detail: int) -> str:
     """Return what happened in words; addresses stay out, so that text is stable."""
     what = SUBJECTS[subject]
-    if rule in ("use-after-free", "uninitialised", "unlocked-access") and detail < len(_LEVELS):
+    level = _LEVELS[detail] if detail < len(_LEVELS) else "table"
+    access = "store" if detail else "load"
+    if rule in ("bad-access", "out-of-bounds") and what == "null pointer":
+        return f"a {access} through a null pointer"
+    if what == "empty table":
+        return "a store into a shared empty table"
+    if rule == "out-of-bounds":
+        return f"a {what} past the end of its block"
+    if rule == "bad-access":
+        return f"a {what} where no object is"
+    if rule == "use-after-free":
+        freed = what == "linked table"
         return (
-            f"{what or 'memory'} of a {_LEVELS[detail]}"
-            if rule != "unlocked-access"
-            else (f"a {_LEVELS[detail]} is used without mmu_lock")
+            f"a {level} is freed while it is linked" if freed else f"a {access} in a freed {what}"
         )
+    if rule == "uninitialised":
+        return f"{what} of a {level} were never set" if what else "memory was never set"
+    if rule == "unlocked-access":
+        return f"a {level} is used without mmu_lock"
     if rule == "leak":
-        verb = "are" if what.startswith("tables") else "is"
-        return f"{what} {verb} never given back"
+        return f"{what} {'are' if what.startswith('tables') else 'is'} never given back"
     if rule in ("wild-free", "double-free"):
         return f"{what or 'no page that was handed out'}, freed with order {detail}"
+    if rule == "accounting" and what.startswith("table "):
+        return f"a {what} ran without its counterpart"
     return what
 
 

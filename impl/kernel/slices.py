@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from impl.kernel.errors import TreeError
+from impl.kernel.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -143,7 +143,7 @@ def cut(source: bytes, path: str, names: Iterable[str], required: bool) -> str:
     """Return the named functions of ``source`` as they stand, each under its own ``#line``.
 
     ``path`` is what diagnostics and debug information call the file. With ``required``, raises
-    TreeError for a name that is absent; otherwise it is left out.
+    UnsupportedError for a name that is absent; otherwise it is left out.
     """
     available = functions(source)
     pieces = []
@@ -152,5 +152,5 @@ def cut(source: bytes, path: str, names: Iterable[str], required: bool) -> str:
         if piece is not None:
             pieces.append((piece.line, piece.text))
         elif required:
-            raise TreeError(f"{path} defines no function {name}: it is not bound")
+            raise UnsupportedError(f"not bound: {path} defines no function {name}")
     return "".join(f'#line {line} "{path}"\n{text}\n' for line, text in sorted(pieces))

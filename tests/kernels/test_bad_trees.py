@@ -74,6 +74,14 @@ def test_name_that_is_unknown_is_unsupported(tree: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_function_that_is_gone_is_unsupported(tree: Path) -> None:
+    edit(tree, MMU, lambda text: text.replace("kvm_mips_map_page(", "brand_new(int x, "))
+    done = check("--kernel", str(tree), "--layout", "mips32-4k", "--max-ops", "200")
+    assert done.returncode == 3, done.stderr + done.stdout
+    assert "not bound" in done.stdout
+    assert "unsupported" in done.stdout
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -113,9 +113,7 @@ def test_a_fault_and_a_range_without_its_frame_commute(
 
 
 @given(worlds(), DATA, st.sampled_from([kind for kind in Kind if kind is not Kind.CREATE]))
-def test_what_is_shown_is_what_happens(
-    world: AbstractMap, data: st.DataObject, kind: Kind
-) -> None:
+def test_what_is_shown_is_what_happens(world: AbstractMap, data: st.DataObject, kind: Kind) -> None:
     first, last = data.draw(ranges(world.layout))
     if kind in (*FAULTING, Kind.LOOKUP):
         op = Op(kind, address(world, first), pfn=7, write=True, writable=True)

@@ -79,8 +79,10 @@ static s64 locked(const struct slat_op *op, struct kvm *kvm)
 		return kvm_mips_flush_gpa_pt(kvm, op->first, op->last);
 	case OP_MKCLEAN:
 		return kvm_mips_mkclean_gpa_pt(kvm, op->first, op->last);
+#ifdef SLAT_MKOLD
 	case OP_MKOLD:
 		return SLAT_MKOLD(kvm, op->first, op->last);
+#endif
 	case OP_LOG_DIRTY_MASKED:
 		return masked(op, kvm);
 	case OP_UNMAP:
