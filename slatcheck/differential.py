@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -75,18 +76,18 @@ class Judge:
         contract: as long as it comes true, the map need not be worked out again.
         """
         run = implementation.run(ops)
-        start = self._foreseen(ops, expected, run) if expected is not None else 0
+        symptoms: list[Symptom] = []
+        start = 0
+        if expected is not None:
+            start = self._foreseen(ops, expected, run, symptoms)
         state = AbstractMap(self.layout)
         for op in ops[:start] if start < len(ops) else ():
             state.apply(op)
-        symptoms: list[Symptom] = []
-        compared: dict[Kind, int] = {}
-        for op in ops[:start]:
-            compared[op.kind] = compared.get(op.kind, 0) + 1
+        compared = Counter(op.kind for op in ops[:start])
         before = run.outcomes[start - 1] if start else Outcome(0, {})
         for step in range(start, min(len(ops), len(run.outcomes))):
             op, outcome = ops[step], run.outcomes[step]
-            compared[op.kind] = compared.get(op.kind, 0) + 1
+            compared[op.kind] += 1
             found = self._step(state, op, outcome, before, step, run.stop == step)
             symptoms += found
             if any(one.stops for one in found) or run.stop == step:
@@ -97,14 +98,23 @@ class Judge:
             before = outcome
         return Verdict(symptoms, compared)
 
-    def _foreseen(self, ops: Sequence[Op], expected: Sequence[Expected], run: Run) -> int:
-        """Return how many operations, from the first, showed just what was expected."""
+    def _foreseen(
+        self, ops: Sequence[Op], expected: Sequence[Expected], run: Run, symptoms: list[Symptom]
+    ) -> int:
+        """Return how many operations, from the first, changed and returned just what was expected.
+
+        Events that end nothing and are told apart by their subject are noted in ``symptoms``.
+        """
         before = Outcome(0, {})
         for step, (op, wanted, outcome) in enumerate(
             zip(ops, expected, run.outcomes, strict=False)
         ):
-            if outcome.events or run.stop == step or not self._agrees(op, wanted, outcome, before):
+            events = outcome.events
+            if events and (run.stop == step or not all(map(_by_subject, events))):
                 return step
+            if not self._agrees(op, wanted, outcome, before):
+                return step
+            symptoms += [self._from_event(op, one, step, "any", True) for one in events]
             before = outcome
         return min(len(ops), len(run.outcomes))
 
@@ -139,31 +149,25 @@ class Judge:
 
     def _agrees(self, op: Op, expected: Expected, outcome: Outcome, before: Outcome) -> bool:
         # Once for every operation of a campaign: the cheap and frequent cases come first.
-        results, wanted = expected.results, expected.changes
-        if results is not None and outcome.result not in results:
+        result, changes, dirty, tables, taken, freed, held, _ = outcome
+        kind = op.kind
+        if expected.results is not None and result not in expected.results:
             return False
-        if (wanted or outcome.changes) and not self._same_entries(op, expected, outcome):
+        if (changes or expected.changes) and not self._same_entries(kind, expected, changes):
             return False
-        reported = outcome.dirty or expected.dirty
-        if reported and op.kind in _FAULTS and frozenset(outcome.dirty) != expected.dirty:
+        if kind in _FAULTS:
+            if (dirty or expected.dirty) and frozenset(dirty) != expected.dirty:
+                return False
+            if result < 0 and self.pages and tables != before.tables:
+                return False
+        elif tables and self.pages and (kind is Kind.CREATE or (kind is Kind.FLUSH and result)):
             return False
-        return not self.pages or self._tables_agree(op, outcome, before)
+        return taken - freed == held or not self.pages
 
-    def _same_entries(self, op: Op, expected: Expected, outcome: Outcome) -> bool:
-        if op.kind is Kind.DESTROY:
+    def _same_entries(self, kind: Kind, expected: Expected, changes: dict[int, int]) -> bool:
+        if kind is Kind.DESTROY:
             return True
-        if len(expected.changes) != len(outcome.changes):
-            return False
-        return outcome.changes == self._raw(expected)
-
-    def _tables_agree(self, op: Op, outcome: Outcome, before: Outcome) -> bool:
-        if outcome.taken - outcome.freed != outcome.held:
-            return False
-        if op.kind is Kind.FLUSH and outcome.result and outcome.tables:
-            return False
-        if op.kind in _FAULTS and outcome.result < 0 and outcome.tables != before.tables:
-            return False
-        return op.kind is not Kind.CREATE or outcome.tables == 0
+        return len(changes) == len(expected.changes) and changes == self._raw(expected)
 
     def _from_event(self, op: Op, event: Event, step: int, kind_of: str, contract: bool) -> Symptom:
         """Name an event. What is not about operands is told apart by its subject."""
@@ -318,6 +322,11 @@ class _Case:
             return False
         kept = (entry.pfn, entry.writable) == (past.pfn, past.writable)
         return kept and entry.young <= past.young and entry.dirty <= past.dirty
+
+
+def _by_subject(event: Event) -> bool:
+    """Return whether an event is named by its subject, whatever the operands were."""
+    return bool(event.subject) and not event.fatal and not rule(event.rule).memory_safety
 
 
 def _entries(frames: list[int]) -> str:

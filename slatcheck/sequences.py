@@ -157,7 +157,7 @@ class Decoder:
             writable=write or not mode & 6,
             answer=answer,
             retries=extra >> 6 if extra & 0x30 == 0x30 else 0,
-            oom=1 + (extra & 3) if extra & 0x0C == 0x0C else 0,
+            oom=1 + (extra & 3) if extra & 0x0C == 0x0C and block[6] & 3 == 3 else 0,
         )
 
     def _pfn(self, byte: int) -> int:
@@ -173,7 +173,7 @@ class Decoder:
 
     def _count(self, c: int, d: int) -> int:
         """Return a number of pages: small, or that of one to three tables of some level."""
-        if c < 168:
+        if c < 192:
             return 1 + (d & 3)
         spans = [level.span >> self.layout.page_shift for level in self.layout.tables]
         return spans[c % len(spans)] * (1 + (d & 1)) + (d >> 1 & 3) - 1
@@ -182,16 +182,16 @@ class Decoder:
         """Return an inclusive range: counted from its start, up to another frame, or special."""
         first = self._frame(block[1], block[2], focus)
         how = block[3]
-        if how < 190:
+        if how < 214:
             return first, min(U64, first + max(1, self._count(block[4], block[5])) - 1)
-        if how < 225:
+        if how < 234:
             other = self._frame(block[4], block[5], focus)
             return min(first, other), max(first, other)
-        if how < 240 or self.reach_only:
+        if how < 246 or self.reach_only:
             return first, max(first, self.layout.top)
-        if how < 245:
+        if how < 249:
             return 0, self.layout.top
-        return (0, U64) if how < 250 else (first, U64)
+        return (0, U64) if how < 252 else (first, U64)
 
     def _inclusive(self, block: bytes, focus: list[int]) -> Op:
         first, last = self._bounds(block, focus)

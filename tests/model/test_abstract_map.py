@@ -193,7 +193,7 @@ def test_a_write_without_permission_is_answered_by_the_environment(
     world.entries[frame] = old
     op = Op(Kind.FAULT, address(world, frame), pfn=9, write=True, writable=True)
     refused = copy(world).apply(op._replace(answer=Answer.READ_ONLY))
-    made_young = {} if young else {frame: old._replace(young=True)}
+    made_young: dict[int, Entry | None] = {} if young else {frame: old._replace(young=True)}
     assert refused == Expected((-EFAULT,), made_young)
     assert copy(world).apply(op._replace(kind=Kind.FAULT_FAST)) == refused
     new = Entry(9, True, True, True)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,7 +80,7 @@ def test_maplets_are_the_fewest(entries: dict[int, int], unit: int) -> None:
 
 
 def one_run(entries: dict[int, int], frames: list[int], unit: int) -> bool:
-    pairs = list(zip(frames, frames[1:], strict=False))
+    pairs = list(pairwise(frames))
     steps = {entries[b] - entries[a] for a, b in pairs}
     return all(b == a + 1 for a, b in pairs) and len(steps) <= 1 and steps <= {0, unit}
 
