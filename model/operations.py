@@ -122,6 +122,8 @@ def frame_range(op: Op, page_shift: int) -> tuple[int, int] | None:
     elif op.kind in SLOT:
         found = op.first, op.first + op.last - 1
     elif op.kind is Kind.LOG_DIRTY_MASKED:
+        if not op.mask:
+            return None
         base = op.first + op.last
         low = (op.mask & -op.mask).bit_length() - 1
         found = base + low, base + op.mask.bit_length() - 1
@@ -144,7 +146,7 @@ def to_json(op: Op) -> dict[str, Any]:
         out["write"] = op.write
     if op.kind is Kind.FAULT:
         out["answer"] = op.answer.name.lower()
-        if op.answer is Answer.PAGE:
+        if op.answer is Answer.PAGE or op.retries:
             out |= {"pfn": hex(op.pfn), "writable": op.writable}
         if op.retries:
             out["retries"] = op.retries
@@ -153,14 +155,38 @@ def to_json(op: Op) -> dict[str, Any]:
     return out
 
 
-def _number(data: Mapping[str, Any], name: str) -> int:
-    value = data.get(name, 0)
+MAX_RETRIES = 255
+"""More invalidations during one fault than anyone has to try."""
+
+
+def _number(data: Mapping[str, Any], name: str, limit: int = U64) -> int:
+    value = data[name]
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError(f"operand '{name}' is not a number")
     number = int(value, 0) if isinstance(value, str) else value
-    if not 0 <= number <= U64:
-        raise ValueError(f"operand '{name}' does not fit in 64 bits")
+    if not 0 <= number <= limit:
+        raise ValueError(f"operand '{name}' is not in 0..{limit:#x}")
     return number
+
+
+def _flag(data: Mapping[str, Any], name: str) -> bool:
+    value = data.get(name, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"operand '{name}' is neither true nor false")
+    return value
+
+
+def _operands(kind: Kind) -> tuple[set[str], set[str]]:
+    """Return the operands that ``kind`` must have and those that it may have."""
+    must = {name for name in operand_names(kind) if name}
+    may = {"oom"}
+    if kind is Kind.LOG_DIRTY_MASKED:
+        must.add("mask")
+    if kind in (Kind.FAULT, Kind.FAULT_FAST):
+        may.add("write")
+    if kind is Kind.FAULT:
+        may |= {"answer", "pfn", "writable", "retries"}
+    return must, may
 
 
 def from_json(data: Mapping[str, Any]) -> Op:
@@ -170,20 +196,21 @@ def from_json(data: Mapping[str, Any]) -> Op:
         answer = Answer[str(data.get("answer", "page")).upper()]
     except KeyError as missing:
         raise ValueError(f"unknown operation or answer: {missing}") from None
-    first_name, last_name = operand_names(kind)
-    known = {"op", "answer", "mask", "pfn", "write", "writable", "retries", "oom"}
-    extra = set(data) - known - {first_name, last_name}
-    if extra:
-        raise ValueError(f"unknown operand '{min(extra)}' of {data['op']}")
+    must, may = _operands(kind)
+    for name in sorted(must - set(data)):
+        raise ValueError(f"operand '{name}' of {data['op']} is missing")
+    for name in sorted(set(data) - must - may - {"op"}):
+        raise ValueError(f"unknown operand '{name}' of {data['op']}")
+    first, last = operand_names(kind)
     return Op(
         kind,
-        _number(data, first_name) if first_name else 0,
-        _number(data, last_name) if last_name else 0,
-        mask=_number(data, "mask"),
-        pfn=_number(data, "pfn"),
-        write=bool(data.get("write", False)),
-        writable=bool(data.get("writable", False)),
+        _number(data, first) if first else 0,
+        _number(data, last) if last else 0,
+        mask=_number(data, "mask") if "mask" in data else 0,
+        pfn=_number(data, "pfn") if "pfn" in data else 0,
+        write=_flag(data, "write"),
+        writable=_flag(data, "writable"),
         answer=answer,
-        retries=_number(data, "retries"),
-        oom=_number(data, "oom"),
+        retries=_number(data, "retries", MAX_RETRIES) if "retries" in data else 0,
+        oom=_number(data, "oom") if "oom" in data else 0,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from model.abstract_map import AbstractMap
 from model.layout import Layout
-from model.operations import ADDRESSED, HALF_OPEN, U64, Answer, Kind, Op, frame_range
+from model.operations import ADDRESSED, HALF_OPEN, SLOT, U64, Answer, Kind, Op, frame_range
 
 TRIGGERS: dict[str, str] = {
     "truncated": "an address that an unsigned long cannot hold, so bits are lost on the way in",
@@ -15,8 +15,8 @@ TRIGGERS: dict[str, str] = {
     "refused": "the environment refuses: no slot, a read-only slot, an error",
     "no-memory": "a page allocation within the operation fails",
     "invalidated": "an invalidation comes between the look-up of the frame and the lock",
-    "ends-at-top": "a half-open range whose end is exactly the first frame beyond reach",
-    "next-page-mapped": "a half-open range right before a frame that is mapped",
+    "ends-at-top": "a half-open range or slot whose end is exactly the first frame beyond reach",
+    "next-page-mapped": "a half-open range or slot right before a frame that is mapped",
     "mask-with-holes": "a dirty mask with clear bits between its lowest and its highest set bit",
     "whole-range": "a range that covers the whole reach",
     "any": "operands of no special kind",
@@ -41,10 +41,11 @@ def beyond(layout: Layout, op: Op) -> str | None:
 
 def _range_trigger(state: AbstractMap, op: Op) -> str | None:
     layout = state.layout
-    if op.kind in HALF_OPEN and op.kind is not Kind.TEST_AGE:
-        if op.last == layout.frames:
+    if op.kind in HALF_OPEN | SLOT and op.kind is not Kind.TEST_AGE:
+        end = op.first + op.last if op.kind in SLOT else op.last
+        if end == layout.frames:
             return "ends-at-top"
-        if op.last in state.entries:
+        if end in state.entries:
             return "next-page-mapped"
     if op.kind is Kind.LOG_DIRTY_MASKED:
         run = op.mask >> ((op.mask & -op.mask).bit_length() - 1) if op.mask else 0

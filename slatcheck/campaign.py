@@ -87,7 +87,7 @@ class Search:
         self._implementation = implementation
         self._layout: Layout = implementation.layout
         capabilities = implementation.capabilities
-        self._judge = Judge(self._layout, capabilities.flags, capabilities.pages)
+        self._judge = Judge(self._layout, capabilities.pages)
         self._decoder = Decoder(self._layout, capabilities.kinds)
         # zlib.crc32, not hash(): the same in every process.
         self._seed = seed ^ zlib.crc32(name.encode())

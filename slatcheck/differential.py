@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from impl.interface import Event, Implementation, Outcome, Run
 from model.abstract_map import NOTHING, AbstractMap, Expected
 from model.contracts import in_contract
+from model.entry import Entry
 from model.layout import Layout
-from model.operations import ENOMEM, FUNCTIONS, Answer, Kind, Op
+from model.operations import ADDRESSED, ENOMEM, FUNCTIONS, Answer, Kind, Op
 from model.rules import rule
 from model.triggers import beyond, trigger
 from slatcheck.result import fingerprint
@@ -59,9 +60,8 @@ class Verdict:
 class Judge:
     """Compares runs on one layout with the abstract map."""
 
-    def __init__(self, layout: Layout, flags: bool = True, pages: bool = True) -> None:
+    def __init__(self, layout: Layout, pages: bool = True) -> None:
         self.layout = layout
-        self.flags = flags
         self.pages = pages
 
     def examine(
@@ -124,12 +124,13 @@ class Judge:
         """Judge one operation; the trigger is computed only where something is wrong."""
         contract = in_contract(self.layout, op)
         follow = contract and not last
+        frame = op.first >> self.layout.page_shift
+        past = state.entries.get(frame)
         expected = self._expect(state, op, outcome) if follow else NOTHING
         agrees = not follow or self._agrees(op, expected, outcome, before)
         if agrees and not outcome.events:
             return []
-        # The frame that a trigger looks at lies outside the range: the map after will do.
-        kind_of = trigger(state, op)
+        kind_of = _trigger_before(state, op, frame, past)
         symptoms = [self._from_event(op, e, step, kind_of, contract) for e in outcome.events]
         if not agrees:
             symptoms += self._differences(state, op, outcome, before, expected, step, kind_of)
@@ -322,6 +323,21 @@ class _Case:
             return False
         kept = (entry.pfn, entry.writable) == (past.pfn, past.writable)
         return kept and entry.young <= past.young and entry.dirty <= past.dirty
+
+
+def _trigger_before(state: AbstractMap, op: Op, frame: int, past: Entry | None) -> str:
+    """Return the trigger in the map before ``op``, given the map after it.
+
+    A trigger looks at a fault's own entry, which was ``past``; the other frame that one looks at
+    lies outside of the range and is as it was.
+    """
+    now = state.entries.get(frame)
+    if op.kind not in ADDRESSED or now == past:
+        return trigger(state, op)
+    state.settle({frame: past})
+    found = trigger(state, op)
+    state.settle({frame: now})
+    return found
 
 
 def _by_subject(event: Event) -> bool:

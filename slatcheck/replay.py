@@ -41,7 +41,7 @@ def _read(path: Path) -> dict[str, Any]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise InputError(f"cannot read {path}: {problem.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError(
             f"{path} is damaged: it is no JSON; write it again with check --replay-dir"
         ) from None
@@ -93,7 +93,7 @@ def replay(path: Path, kernel: Path | None, cc: str | None) -> Document:
     if subject == "kernel" and kernel is None:
         raise InputError(f"{path} was found in a kernel tree: give one with --kernel")
     tree = kernel if subject == "kernel" else None
-    if not isinstance(data["quirks"], list) or not isinstance(data["seed"], int):
+    if not isinstance(data["quirks"], list) or type(data["seed"]) is not int:
         raise InputError(f"{path} is damaged: its quirks or its seed are of the wrong kind")
     quirks = tuple(str(name) for name in data["quirks"])
     unit = Unit(layout.name, True, tree, cc, quirks, data["seed"], None)
@@ -110,7 +110,7 @@ def replay(path: Path, kernel: Path | None, cc: str | None) -> Document:
 
 def _judge(implementation: Implementation, ops: list[Op], report: Report) -> None:
     capabilities = implementation.capabilities
-    judge = Judge(implementation.layout, capabilities.flags, capabilities.pages)
+    judge = Judge(implementation.layout, capabilities.pages)
     verdict = judge.examine(implementation, ops)
     campaign = Campaign()
     campaign.count(verdict.compared)

@@ -135,7 +135,7 @@ def _campaign(unit: Unit, report: Report, make: Maker) -> None:
 
 def _shows(implementation: Implementation, hit: Hit, mark: str) -> bool:
     capabilities = implementation.capabilities
-    judge = Judge(implementation.layout, capabilities.flags, capabilities.pages)
+    judge = Judge(implementation.layout, capabilities.pages)
     verdict = judge.examine(implementation, hit.ops)
     return any(one.fingerprint == mark for one in verdict.symptoms)
 

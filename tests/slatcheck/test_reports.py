@@ -106,7 +106,8 @@ slatcheck 0.1.0 · Linux 6.12.1 · commit 0123abcd · seed 7
     what       1 entry of the range as before
     layouts    all mips32 layouts (2)
     entry      kvm_unmap_gfn_range
-    trigger    ends-at-top: a half-open range whose end is exactly the first frame beyond reach
+    trigger    ends-at-top: a half-open range or slot whose end is exactly the first frame beyond
+               reach
     where      kvm_unmap_gfn_range, arch/mips/kvm/mmu.c:441
 
     shortest trace found (3 operations, mips32-4k, seed 7):
