@@ -34,7 +34,8 @@ from model.layout import Layout
 from model.mips import layout
 from model.operations import ENOMEM, Answer, Kind, Op
 from model.triggers import trigger
-from slatcheck.campaign import LENGTH, Search
+from slatcheck.campaign import Search
+from slatcheck.drawing import LENGTH
 from slatcheck.sequences import addresses
 
 

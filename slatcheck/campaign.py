@@ -9,22 +9,16 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from random import Random
 
 from impl.interface import Implementation
 from model.layout import Layout
 from model.operations import Kind, Op
 from model.rules import rule
 from slatcheck.differential import Judge, Symptom, plan
+from slatcheck.drawing import LENGTH, draw
 from slatcheck.result import fingerprint
-from slatcheck.sequences import BLOCK, HEADER, Decoder
+from slatcheck.sequences import Decoder
 from slatcheck.shrink import LIMIT, shrink
-
-LENGTH = 200
-"""Operations that a sequence may have."""
-
-KEY = 16
-"""Bytes that Hypothesis draws for a sequence."""
 
 DEFAULT_OPS = 30_000
 """Operations that are run on each layout unless the user says otherwise."""
@@ -101,7 +95,8 @@ class Search:
         begin = time.monotonic()
         with _rare_collections():
             self._directed(campaign)
-            self._draw(campaign, max(1, budget // LENGTH))
+            examples = max(1, budget // LENGTH)
+            draw(self._seed, examples, lambda data: self._try(campaign, self._decoder.decode(data)))
         for mark, (symptom, ops) in sorted(self._first.items()):
             if not self._is_special_case(symptom):
                 campaign.hits[mark] = self._shrunk(mark, symptom, ops)
@@ -113,28 +108,6 @@ class Search:
         general = fingerprint(symptom.rule, symptom.entry, "any", symptom.contract)
         safety = rule(symptom.rule).memory_safety
         return safety and symptom.trigger != "any" and general in self._first
-
-    def _draw(self, campaign: Campaign, examples: int) -> None:
-        from hypothesis import HealthCheck, Phase, given, settings
-        from hypothesis import seed as with_seed
-        from hypothesis import strategies as st
-
-        size = HEADER + BLOCK * LENGTH
-
-        @with_seed(self._seed)
-        @settings(
-            max_examples=examples,
-            database=None,
-            deadline=None,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
-        # An example is a key that is stretched: to draw every byte costs more than to run it.
-        @given(st.binary(min_size=KEY, max_size=KEY))
-        def example(key: bytes) -> None:
-            self._try(campaign, self._decoder.decode(Random(key).randbytes(size)))
-
-        example()
 
     def _directed(self, campaign: Campaign) -> None:
         """Run the sequences that everyone should pass: create and destroy, with and without."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from impl.interface import Capabilities, Implementation, Outcome, Run
@@ -19,10 +18,11 @@ from model.mips import layout as layout_named
 from model.mips import layouts
 from model.operations import ENOMEM, FUNCTIONS, Answer, Kind, Op, to_json
 from model.triggers import beyond
-from slatcheck.campaign import DEFAULT_OPS, KEY, LENGTH
+from slatcheck.campaign import DEFAULT_OPS
 from slatcheck.describe import frames
+from slatcheck.drawing import LENGTH, draw
 from slatcheck.errors import InputError
-from slatcheck.sequences import BLOCK, HEADER, Decoder
+from slatcheck.sequences import Decoder
 from slatcheck.shrink import shrink
 
 _COMPARED = frozenset({Kind.FAULT, Kind.FAULT_FAST, Kind.LOOKUP, Kind.MKCLEAN, Kind.MKOLD})
@@ -278,33 +278,19 @@ def diff(
 
 
 def _search(pair: _Pair, seed: int, budget: int, tried: list[int]) -> list[Op] | None:
-    from hypothesis import HealthCheck, Phase, given, settings
-    from hypothesis import seed as with_seed
-    from hypothesis import strategies as st
-
     decoder = Decoder(pair.smaller, pair.kinds, reach_only=not pair.same or pair.linear)
-    size = HEADER + BLOCK * LENGTH
     found: list[list[Op]] = []
 
-    @with_seed(seed)
-    @settings(
-        max_examples=max(1, budget // LENGTH),
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.binary(min_size=KEY, max_size=KEY))
-    def example(key: bytes) -> None:
+    def look(data: bytes) -> None:
         if found:
             return
-        ops = pair.prepare(decoder.decode(Random(key).randbytes(size)))
+        ops = pair.prepare(decoder.decode(data))
         tried[0] += 1
         tried[1] += len(ops)
         if ops and pair.part(ops) is not None:
             found.append(ops)
 
-    example()
+    draw(seed, max(1, budget // LENGTH), look)
     return found[0] if found else None
 
 
