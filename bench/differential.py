@@ -215,7 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kernel", type=Path, default=Path(".cache/kernels/linux-source-6.12"))
     parser.add_argument("--layout", default="mips32-4k")
-    parser.add_argument("--operations", type=int, default=40_000)
+    parser.add_argument("--operations", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     one = layout(given.layout)

@@ -53,14 +53,17 @@ class AbstractMap:
 
     def mapped(self, op: Op) -> list[int]:
         """Return the mapped frames within reach that ``op``'s range covers, in no order."""
+        entries = self.entries
+        if not entries:
+            return []
         found = frame_range(op, self.layout.page_shift)
         inside = clip(*found, self.layout.top) if found else None
         if inside is None:
             return []
         first, last = inside
-        if last - first < len(self.entries):
-            return [frame for frame in range(first, last + 1) if frame in self.entries]
-        return [frame for frame in self.entries if first <= frame <= last]
+        if last - first < len(entries):
+            return [frame for frame in range(first, last + 1) if frame in entries]
+        return [frame for frame in entries if first <= frame <= last]
 
     def _change(
         self, results: Iterable[int] | None, changes: dict[int, Entry | None], dirty: int = -1

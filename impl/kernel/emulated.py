@@ -165,8 +165,9 @@ class Emulator:
         return self._decode(ops, results, rings, cursor if stopped else None)
 
     def _pack(self, op: Op) -> bytes:
-        flags = int(op.write) | int(op.writable) << 1 | int(op.answer) << 8
-        return self._op.pack(op.kind, flags, op.first, op.last, op.mask, op.pfn, op.retries, op.oom)
+        kind, first, last, mask, pfn, write, writable, answer, retries, oom = op
+        flags = write | writable << 1 | answer << 8
+        return self._op.pack(kind, flags, first, last, mask, pfn, retries, oom)
 
     def _decode(
         self,
@@ -185,12 +186,12 @@ class Emulator:
                 Outcome(
                     value & U64 if op.kind is Kind.LOOKUP else value,
                     _net(changes[c:c_end]) if c_end != c else {},
-                    tuple(dirty[d:d_end]),
+                    tuple(dirty[d:d_end]) if d_end != d else (),
                     tables,
                     taken,
                     freed,
                     held,
-                    tuple(events[e:e_end]),
+                    tuple(events[e:e_end]) if e_end != e else (),
                 )
             )
             c, d, e = c_end, d_end, e_end

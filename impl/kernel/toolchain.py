@@ -20,6 +20,8 @@ COMMON = [
 ]
 # The emulator loses its place when a load or store in a branch delay slot meets a page anew.
 NO_DELAY_SLOTS = {True: ["-mllvm", "-disable-mips-delay-filler"], False: ["-fno-delayed-branch"]}
+# The runner's hooks jump to their slow half; Clang for MIPS does so only when told.
+TAIL_CALLS = ["-mllvm", "-mips-tail-calls=1"]
 # Clang alone can call back before every load and store.
 INSTRUMENT = [
     *["-Xclang", "-fsanitize=thread", "-mllvm", "-tsan-instrument-func-entry-exit=0"],
@@ -60,7 +62,7 @@ class Toolchain:
         return [
             *COMMON,
             *NO_DELAY_SLOTS[self.clang],
-            *(INSTRUMENT if instrument and self.clang else []),
+            *((INSTRUMENT if instrument else TAIL_CALLS) if self.clang else []),
         ]
 
 

@@ -398,46 +398,54 @@ static noinline void inspect(unsigned long address, unsigned int size, int write
 }
 
 /* One look decides nearly always: the page is granted, the word was written, there is fuel. */
-static __always_inline void load(unsigned long address, unsigned int size, unsigned long ra)
+static __always_inline int load(unsigned long address, unsigned int size)
 {
 	unsigned long offset = address - SLAT_ARENA;
+	u32 fuel = slat_hot.fuel;
 
-	if (likely(offset < ARENA_BYTES)) {
-		u32 granted_now = granted[offset >> PAGE_SHIFT] & slat_hot.allowed & written[offset >> 2];
-		u32 fuel = slat_hot.fuel;
-
-		if (likely(granted_now && fuel)) {
-			slat_hot.fuel = fuel - 1;
-			return;
-		}
-	}
-	inspect(address, size, 0, ra - 8);
+	(void)size;
+	if (unlikely(offset >= ARENA_BYTES))
+		return 0;
+	if (unlikely(!(granted[offset >> PAGE_SHIFT] & slat_hot.allowed & written[offset >> 2] & -(fuel != 0))))
+		return 0;
+	slat_hot.fuel = fuel - 1;
+	return 1;
 }
 
-static __always_inline void store(unsigned long address, unsigned int size, unsigned long ra)
+static __always_inline int store(unsigned long address, unsigned int size)
 {
 	unsigned long offset = address - SLAT_ARENA;
+	u32 fuel = slat_hot.fuel;
 
-	if (likely(offset < ARENA_BYTES)) {
-		u32 granted_now = granted[offset >> PAGE_SHIFT] & slat_hot.allowed;
-		u32 fuel = slat_hot.fuel;
-
-		if (likely(granted_now && fuel && slat_hot.log < slat_hot.log_end)) {
-			slat_hot.fuel = fuel - 1;
-			written[offset >> 2] = WRITTEN;
-			if (size > 4)
-				written[(offset >> 2) + 1] = WRITTEN;
-			*slat_hot.log++ = address;
-			return;
-		}
-	}
-	inspect(address, size, 1, ra - 8);
+	if (unlikely(offset >= ARENA_BYTES))
+		return 0;
+	if (unlikely(!(granted[offset >> PAGE_SHIFT] & slat_hot.allowed & -(fuel != 0)) ||
+		     slat_hot.log >= slat_hot.log_end))
+		return 0;
+	slat_hot.fuel = fuel - 1;
+	written[offset >> 2] = WRITTEN;
+	if (size > 4)
+		written[(offset >> 2) + 1] = WRITTEN;
+	*slat_hot.log++ = address;
+	return 1;
 }
 
+/* The slow way is jumped to, so that the fast one needs no frame; it returns to the tree's code. */
+#ifdef __clang__
+#define JUMP __attribute__((musttail)) return
+#else
+#define JUMP return
+#endif
 #define HOOK(name, size, how) \
+	static noinline void slow_##name(void *address) \
+	{ \
+		inspect((unsigned long)address, size, sizeof(#how) == sizeof("store"), \
+			(unsigned long)__builtin_return_address(0) - 8); \
+	} \
 	void __tsan_##name(void *address) \
 	{ \
-		how((unsigned long)address, size, (unsigned long)__builtin_return_address(0)); \
+		if (unlikely(!how((unsigned long)address, size))) \
+			JUMP slow_##name(address); \
 	}
 HOOK(read1, 1, load) HOOK(read2, 2, load) HOOK(read4, 4, load) HOOK(read8, 8, load)
 HOOK(read16, 16, load) HOOK(unaligned_read2, 2, load) HOOK(unaligned_read4, 4, load)
