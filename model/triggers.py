@@ -30,6 +30,8 @@ def beyond(layout: Layout, op: Op) -> str | None:
     The end of a half-open range may equal the first frame beyond reach. A flush of everything
     (``0..~0``) names no particular address beyond the reach.
     """
+    if op.kind in ADDRESSED and op.first >> layout.page_shift <= layout.top:
+        return None
     found = frame_range(op, layout.page_shift)
     if found is None or found == (0, U64) or op.kind in (Kind.CREATE, Kind.DESTROY):
         return None
@@ -39,9 +41,12 @@ def beyond(layout: Layout, op: Op) -> str | None:
     return "beyond-reach" if last > layout.top else None
 
 
+_ENDED = (HALF_OPEN | SLOT) - {Kind.TEST_AGE}
+
+
 def _range_trigger(state: AbstractMap, op: Op) -> str | None:
     layout = state.layout
-    if op.kind in HALF_OPEN | SLOT and op.kind is not Kind.TEST_AGE:
+    if op.kind in _ENDED:
         end = op.first + op.last if op.kind in SLOT else op.last
         if end == layout.frames:
             return "ends-at-top"
@@ -51,9 +56,7 @@ def _range_trigger(state: AbstractMap, op: Op) -> str | None:
         run = op.mask >> ((op.mask & -op.mask).bit_length() - 1) if op.mask else 0
         return "mask-with-holes" if run & (run + 1) else None
     found = frame_range(op, layout.page_shift)
-    if found and op.kind not in ADDRESSED and found[0] == 0 and found[1] >= layout.top:
-        return "whole-range"
-    return None
+    return "whole-range" if found and found[0] == 0 and found[1] >= layout.top else None
 
 
 def _fault_trigger(state: AbstractMap, op: Op) -> str | None:
@@ -74,6 +77,5 @@ def _fault_trigger(state: AbstractMap, op: Op) -> str | None:
 
 def trigger(state: AbstractMap, op: Op) -> str:
     """Return the class of ``op``'s operands, given the map before it."""
-    return (
-        beyond(state.layout, op) or _fault_trigger(state, op) or _range_trigger(state, op) or "any"
-    )
+    special = _fault_trigger if op.kind in ADDRESSED or op.oom else _range_trigger
+    return beyond(state.layout, op) or special(state, op) or "any"
