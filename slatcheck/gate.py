@@ -128,9 +128,11 @@ def _run(units: list[Unit], jobs: int) -> Iterator[tuple[int, Report]]:
                 for one in done:
                     yield pending.pop(one), one.result()
         except BaseException:
+            # The pool forgets its processes when it is shut down, and would wait for their work.
+            workers = list((pool._processes or {}).values())
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in list((pool._processes or {}).values()):
-                process.terminate()
+            for worker in workers:
+                worker.terminate()
             raise
 
 

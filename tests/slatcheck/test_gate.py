@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -183,3 +187,11 @@ def test_severity_is_the_rule_s_unless_the_symptom_is_imprecise() -> None:
     assert severity_of("collateral-change") == "imprecise"
     assert severity_of("wrong-result") == "unsafe"
     assert severity_of("wrong-result", True) == "imprecise"
+
+
+def test_an_interrupt_ends_the_workers_at_once() -> None:
+    command = [sys.executable, "-m", "slatcheck", "check", "--max-ops", "100000000", "--jobs", "2"]
+    began = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(5)
+    began.send_signal(signal.SIGINT)
+    assert began.wait(timeout=20) == 130
