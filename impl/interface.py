@@ -66,13 +66,11 @@ class Run:
 class Capabilities:
     """What an implementation can represent.
 
-    ``kinds`` are the operations it has; ``flags`` whether it keeps writable, young and dirty;
-    ``pages`` whether it accounts for pages; ``missing`` gives a reason for each operation that
-    it ought to have and has not.
+    ``kinds`` are the operations it has; ``pages`` whether it accounts for pages; ``missing`` gives
+    a reason for each operation that it ought to have and has not.
     """
 
     kinds: frozenset[Kind]
-    flags: bool = True
     pages: bool = True
     missing: dict[Kind, str] = field(default_factory=dict)
 

@@ -31,7 +31,7 @@ class Linear:
         self.layout = layout
         self.npages = npages
         missing = dict.fromkeys(set(Kind) - _KINDS, _ABSENT)
-        self.capabilities = Capabilities(_KINDS, flags=False, pages=False, missing=missing)
+        self.capabilities = Capabilities(_KINDS, pages=False, missing=missing)
 
     def run(self, ops: Sequence[Op]) -> Run:
         """Carry out ``ops``: the first is CREATE, DESTROY may only be the last."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from impl.interface import Implementation
+from impl.kernel.errors import ToolLimitError, UnsupportedError
 from model.mips import layout as layout_named
 from model.operations import Kind, Op, from_json
 from model.rules import rule
@@ -17,7 +18,7 @@ from slatcheck.differential import Judge
 from slatcheck.errors import InputError
 from slatcheck.gate import checks_of, kernel_facts, merge
 from slatcheck.result import Document, Finding, Verdict
-from slatcheck.work import Report, Unit
+from slatcheck.work import Report, Unit, add_geometry, kernel_implementation, table
 
 REPLAY_SCHEMA = "slatcheck-replay/1"
 _FIELDS = {"schema", "fingerprint", "implementation", "layout", "quirks", "seed", "trace"}
@@ -67,12 +68,18 @@ def _trace(path: Path, data: dict[str, Any]) -> list[Op]:
     return ops
 
 
-def _implementation(unit: Unit, report: Report) -> Implementation:
-    from slatcheck.work import kernel_implementation, table
-
+def _run(unit: Unit, report: Report, ops: list[Op]) -> None:
     if report.implementation == "multilevel":
-        return table(unit)
-    return kernel_implementation(unit, report)
+        _judge(table(unit), ops, report)
+        return
+    try:
+        kernel = kernel_implementation(unit, report)
+        _judge(kernel, ops, report)
+        add_geometry(report, kernel)
+    except UnsupportedError as problem:
+        report.failure = (Verdict.UNSUPPORTED, str(problem))
+    except ToolLimitError as limit:
+        report.failure = (Verdict.UNKNOWN, str(limit))
 
 
 def replay(path: Path, kernel: Path | None, cc: str | None) -> Document:
@@ -99,9 +106,7 @@ def replay(path: Path, kernel: Path | None, cc: str | None) -> Document:
     unit = Unit(layout.name, True, tree, cc, quirks, data["seed"], None)
     facts = kernel_facts(tree, cc)
     report = Report(unit, subject)
-    implementation = _implementation(unit, report)
-    if report.failure is None:
-        _judge(implementation, ops, report)
+    _run(unit, report, ops)
     tool = {"name": "slatcheck", "version": __version__, "seed": unit.seed}
     # Of what the trace does not do, nothing is asked.
     checks = [one for one in checks_of(report) if one.verdict is not Verdict.VACUOUS]

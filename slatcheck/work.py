@@ -70,8 +70,7 @@ def search(unit: Unit) -> Report:
         report.failure = (Verdict.UNSUPPORTED, str(problem))
         return report
     _campaign(unit, report, lambda: _again(first))
-    for symptom in _geometry(first):
-        report.campaign.hits[symptom.fingerprint] = Hit(symptom, [Op(Kind.CREATE)])
+    add_geometry(report, first)
     return report
 
 
@@ -115,9 +114,12 @@ def _again(kernel: EmulatedKernel) -> EmulatedKernel:
     return type(kernel)(kernel.emulator.image, kernel.capabilities.missing)
 
 
-def _geometry(kernel: EmulatedKernel) -> list[Symptom]:
+def add_geometry(report: Report, kernel: EmulatedKernel) -> None:
+    """Compare the tree's geometry and entry format with the model's; note what differs."""
     emulator = kernel.emulator
-    return geometry_symptoms(kernel.layout, emulator.geometry(), emulator.entry_format())
+    found = geometry_symptoms(kernel.layout, emulator.geometry(), emulator.entry_format())
+    for symptom in found:
+        report.campaign.hits[symptom.fingerprint] = Hit(symptom, [Op(Kind.CREATE)])
 
 
 def _campaign(unit: Unit, report: Report, make: Maker) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,8 @@ from model.mips import layout
 from model.operations import Op
 from slatcheck.campaign import DEFAULT_OPS, Campaign, Hit, Search
 from slatcheck.differential import Symptom
+from slatcheck.gate import Request, check
+from slatcheck.replay import replay, replay_file
 from slatcheck.work import geometry_symptoms
 from tests.kernels.copies import edit, share
 
@@ -215,3 +218,15 @@ def test_planted_bug_is_found(bug: Bug, kernel_trees: dict[str, Path], tmp_path:
 
     new = found(tree, bug.on, wanted) - known
     assert bug.rule in {mark.partition("/")[0] for mark in new}, sorted(new)
+
+
+def test_geometry_finding_shows_again_when_replayed(
+    kernel_trees: dict[str, Path], tmp_path: Path
+) -> None:
+    bug = next(bug for bug in BUGS if bug.rule == "geometry")
+    tree = plant(open_tree(kernel_trees["6.12"]), bug, tmp_path / "linux")
+    document = check(Request((layout(bug.on),), tree.root, max_ops=200, jobs=1), lambda _: None)
+    one = next(finding for finding in document.findings if finding.rule == "geometry")
+    file = tmp_path / "replay.json"
+    file.write_text(json.dumps(replay_file(one, bug.on)))
+    assert one.fingerprint in {x.fingerprint for x in replay(file, tree.root, None).findings}

@@ -54,6 +54,7 @@ def test_the_repaired_table_holds_wherever_something_ran() -> None:
         for one in CHEAP
         for kind, function in FUNCTIONS.items()
         for rule in rules_of(kind)
+        if rule.name != "geometry"  # nothing was compared, so nothing may be said to hold
     }
     assert {(one.layout, one.id) for one in document.checks} == wanted
     assert len(document.checks) == len(wanted)

@@ -19,7 +19,7 @@ void slat_lock_changed(void)
 void slat_environment_begin(const struct slat_op *op)
 {
 	slat.op = op;
-	slat.asked = slat.pending = 0;
+	slat.asked = 0;
 	slat.allocations = 0;
 	slat.oom = op->oom;
 	slat.first_event = slat_control.events;

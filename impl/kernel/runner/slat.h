@@ -70,7 +70,7 @@ struct slat_machine {
 	int creating, leaving;
 	u64 unpaired;			/* where a destructor first ran without a constructor */
 	const struct slat_op *op;
-	u32 asked, pending;
+	u32 asked;
 };
 extern struct slat_machine slat;
 
