@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from model.entry import Entry
 from model.layout import Layout
-from model.operations import EFAULT, ENOMEM, Answer, Kind, Op, frame_range
+from model.operations import EFAULT, ENOMEM, Kind, Op, frame_range
+from model.pointwise import Fault, after, fast, fault
 from model.ranges import clip
 
 
@@ -80,14 +81,7 @@ class AbstractMap:
     def fault_fast(self, op: Op) -> Expected:
         """Make an old entry young and, on a write, a clean writable one dirty."""
         frame = op.first >> self.layout.page_shift
-        entry = self.entries.get(frame)
-        if entry is None:
-            return Expected((-EFAULT,), {})
-        refused = op.write and not entry.dirty and not entry.writable
-        dirtied = op.write and not entry.dirty and entry.writable
-        new = entry._replace(young=True, dirty=entry.dirty or dirtied)
-        changes: dict[int, Entry | None] = {} if new == entry else {frame: new}
-        return self._change((-EFAULT if refused else 0,), changes, frame if dirtied else -1)
+        return self._settle_fault(frame, fast(self.entries.get(frame), op.write))
 
     def fault(self, op: Op) -> Expected:
         """Install or upgrade the entry with the answer of the environment.
@@ -98,16 +92,12 @@ class AbstractMap:
         frame = op.first >> self.layout.page_shift
         if frame > self.layout.top:
             return Expected((-EFAULT,), {})
-        fast = self.fault_fast(op)
-        if fast.results == (0,):
-            return fast
-        if op.answer is not Answer.PAGE:
-            return fast
-        entry = Entry(op.pfn, op.writable, True, op.write and op.writable)
-        changed: dict[int, Entry | None] = (
-            dict(fast.changes) if self.entries.get(frame) == entry else {frame: entry}
-        )
-        return self._change((0,), changed, frame if entry.dirty else -1)
+        return self._settle_fault(frame, fault(self.entries.get(frame), op))
+
+    def _settle_fault(self, frame: int, done: Fault) -> Expected:
+        new = done.entry
+        changes = {} if new == self.entries.get(frame) else {frame: new}
+        return self._change((done.result,), changes, frame if done.dirtied else -1)
 
     def fault_without_memory(self, op: Op) -> Expected:
         """Refuse a fault for want of memory: at most the faulting entry became young."""
@@ -120,9 +110,20 @@ class AbstractMap:
         raw = self.layout.entry.encode(entry) if entry else 0
         return Expected((raw,), {})
 
+    def _ranged(self, op: Op) -> dict[int, Entry | None]:
+        """Return what a range operation changes."""
+        shift = self.layout.page_shift
+        found: dict[int, Entry | None] = {}
+        for frame in self.mapped(op):
+            entry = self.entries[frame]
+            new = after(op, frame, entry, shift)
+            if new != entry:
+                found[frame] = new
+        return found
+
     def remove(self, op: Op) -> Expected:
         """Drop exactly the entries of the range."""
-        changes: dict[int, Entry | None] = dict.fromkeys(self.mapped(op))
+        changes = self._ranged(op)
         results: tuple[int, ...] | None = None
         if op.kind is Kind.UNMAP:
             results = (1,) if changes else (0, 1)
@@ -131,34 +132,14 @@ class AbstractMap:
             results = (1,) if whole else (0, 1)
         return self._change(results, changes)
 
-    def clean(self, op: Op) -> Expected:
-        """Make exactly the dirty entries of the range clean."""
-        changes: dict[int, Entry | None] = {
-            frame: self.entries[frame]._replace(dirty=False)
-            for frame in self.mapped(op)
-            if self.entries[frame].dirty
-        }
-        results = (int(bool(changes)),) if op.kind is Kind.MKCLEAN else None
-        return self._change(results, changes)
+    def change(self, op: Op) -> Expected:
+        """Make exactly the entries of the range, or of the mask, clean or old.
 
-    def clean_masked(self, op: Op) -> Expected:
-        """Make exactly the dirty entries clean whose bit is set, relative to base + offset."""
-        base = op.first + op.last
-        changes: dict[int, Entry | None] = {
-            frame: self.entries[frame]._replace(dirty=False)
-            for frame in (self.mapped(op) if op.mask else ())
-            if self.entries[frame].dirty and op.mask >> (frame - base) & 1
-        }
-        return self._change(None, changes)
-
-    def age(self, op: Op) -> Expected:
-        """Make exactly the young entries of the range old; true if there was one."""
-        changes: dict[int, Entry | None] = {
-            frame: self.entries[frame]._replace(young=False)
-            for frame in self.mapped(op)
-            if self.entries[frame].young
-        }
-        return self._change((int(bool(changes)),), changes)
+        The answer is whether an entry changed, where the operation has one.
+        """
+        changes = self._ranged(op)
+        silent = op.kind in (Kind.LOG_DIRTY_MASKED, Kind.COMMIT_REGION)
+        return self._change(None if silent else (int(bool(changes)),), changes)
 
     def test_age(self, op: Op) -> Expected:
         """Answer whether an entry of the range is young; change nothing."""
@@ -176,14 +157,14 @@ _HANDLERS = {
     Kind.FAULT_FAST: AbstractMap.fault_fast,
     Kind.LOOKUP: AbstractMap.lookup,
     Kind.FLUSH: AbstractMap.remove,
-    Kind.MKCLEAN: AbstractMap.clean,
-    Kind.MKOLD: AbstractMap.age,
-    Kind.LOG_DIRTY_MASKED: AbstractMap.clean_masked,
+    Kind.MKCLEAN: AbstractMap.change,
+    Kind.MKOLD: AbstractMap.change,
+    Kind.LOG_DIRTY_MASKED: AbstractMap.change,
     Kind.UNMAP: AbstractMap.remove,
-    Kind.AGE: AbstractMap.age,
+    Kind.AGE: AbstractMap.change,
     Kind.TEST_AGE: AbstractMap.test_age,
     Kind.FLUSH_SLOT: AbstractMap.remove,
     Kind.FLUSH_ALL: AbstractMap.remove,
-    Kind.COMMIT_REGION: AbstractMap.clean,
+    Kind.COMMIT_REGION: AbstractMap.change,
     Kind.DESTROY: AbstractMap.destroy,
 }

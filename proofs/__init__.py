@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The room of the proof engine: contracts, obligations and solvers; nothing lives here yet."""
+"""The proof engine: lifting, contracts, theorems, solvers, and the front ends they work on."""

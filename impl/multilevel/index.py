@@ -24,7 +24,7 @@ def gpa_of(gfn: int, page_size: int) -> int:
 
 def covers_all(first: int, last: int, entries: int) -> bool:
     """Return whether slots ``first..last`` (inclusive) are all of a table's ``entries``."""
-    return first == 0 and last == entries - 1
+    return (first == 0) & (last == entries - 1)
 
 
 def slot_gfn(base: int, index: int, span: int, page_size: int) -> int:

@@ -5,10 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from impl.multilevel.quirks import Quirk
 from model.layout import Layout
+
+
+class RangeOp(Enum):
+    """What a range operation does to each present entry; the value is part of its name."""
+
+    MKCLEAN = "mkclean"
+    MKOLD = "mkold"
+    TEST_YOUNG = "test_young"
 
 
 class Slot(NamedTuple):
@@ -75,6 +84,10 @@ class Runtime(Protocol):
 
     def fls(self, mask: int) -> int:
         """Return the number of the highest bit that is set in ``mask`` (not 0), from 0."""
+        ...
+
+    def attempts(self) -> Iterator[None]:
+        """Yield without end, for a loop that only its body leaves; it carries no state."""
         ...
 
     # Tables

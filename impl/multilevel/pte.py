@@ -26,9 +26,17 @@ def mkclean(fmt: EntryFormat, raw: int) -> int:
     return raw & ~(fmt.modified | fmt.hw_dirty)
 
 
-def make(fmt: EntryFormat, pfn: int, writable: bool, dirty: bool) -> int:
-    """Return a young entry, as ``kvm_mips_map_page`` builds it; PFN bits may be lost."""
+def make(
+    fmt: EntryFormat, pfn: int, writable: bool, dirty: bool, keep_pfn: bool = True
+) -> int:
+    """Return a young entry, as ``kvm_mips_map_page`` builds it.
+
+    PFN bits for which the format has no place stand above bit 64 with ``keep_pfn``, and are
+    lost without.
+    """
     raw = fmt.present | fmt.cache | fmt.accessed | fmt.valid | fmt.encode_pfn(pfn)
+    if keep_pfn:
+        raw |= fmt.surplus(pfn)
     if writable:
         raw |= fmt.write
     return mkdirty(fmt, raw) if dirty else raw

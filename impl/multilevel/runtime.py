@@ -132,6 +132,12 @@ class ConcreteRuntime:
         """Return the number of the highest bit that is set in ``mask``, from 0."""
         return mask.bit_length() - 1
 
+    def attempts(self) -> Iterator[None]:
+        """Yield until the body leaves the loop."""
+        while True:
+            self._step()
+            yield
+
     # Tables
 
     def loop(self, frame: Frame) -> Iterator[int]:
@@ -234,8 +240,7 @@ class ConcreteRuntime:
 
     def pfn_pte(self, pfn: int, writable: bool, dirty: bool) -> int:
         """Return a young entry; PFN bits without a place are kept above bit 64."""
-        raw = pte.make(self.layout.entry, pfn, writable, dirty)
-        return raw | self.layout.entry.surplus(pfn) if self._keep_pfn else raw
+        return pte.make(self.layout.entry, pfn, writable, dirty, self._keep_pfn)
 
     # Pages
 

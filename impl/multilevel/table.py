@@ -8,23 +8,13 @@ the kernel's one function for each level above the leaf. Folded levels do not ex
 
 from __future__ import annotations
 
-from enum import Enum
-
 from impl.multilevel import quirks
 from impl.multilevel.index import covers_all, gfn_of, gpa_of, slot_index
-from impl.multilevel.interface import Frame, Runtime, Slot
+from impl.multilevel.interface import Frame, RangeOp, Runtime, Slot
 from model.operations import EFAULT, ENOMEM, U64
 
 CACHE_CAPACITY = 4
 """``KVM_ARCH_NR_OBJS_PER_MEMORY_CACHE``: pages that a vCPU's memory cache can hold."""
-
-
-class RangeOp(Enum):
-    """What a range operation does to each present entry; the value is part of its name."""
-
-    MKCLEAN = "mkclean"
-    MKOLD = "mkold"
-    TEST_YOUNG = "test_young"
 
 
 # Allocation and initialisation
@@ -446,7 +436,7 @@ def map_page_slow(rt: Runtime, addr: int, write_fault: bool) -> int:
     err = kvm_mmu_topup_memory_cache(rt, cache_minimum(rt))
     if err != 0:
         return err
-    while True:
+    for _ in rt.attempts():
         mmu_seq = rt.mmu_invalidate_seq()
         page = rt.gfn_to_pfn_prot(gfn_of(addr, rt.layout.leaf.span), write_fault)
         if page.error:

@@ -32,11 +32,11 @@ class Bug:
 START = "start = start_gpa if i == i_min else 0"
 END = "end = end_gpa if i == i_max else rt.ulong(U64)"
 FREE = "            table_free(rt, level + 1, child)\n"
-TOPUP = "    if err != 0:\n        return err\n    while True:"
+TOPUP = "    if err != 0:\n        return err\n    for _ in rt.attempts():"
 LINKED = (
     "    if err != 0:\n        rt.spin_lock()\n"
     "        kvm_mips_pte_for_gpa(rt, rt.cache_count() != 0, addr)\n"
-    "        rt.spin_unlock()\n        return err\n    while True:"
+    "        rt.spin_unlock()\n        return err\n    for _ in rt.attempts():"
 )
 BUGS = (
     Bug("one page too few", "stale-mapping", "else end_gfn - 1", "else end_gfn - 2"),

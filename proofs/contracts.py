@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Invariants, contracts and loop invariants of the page table, each stated once.
+
+They are predicates at one arbitrary page or one arbitrary frame, over terms or concrete
+integers: the solver proves them at a fresh symbol, the tests evaluate them everywhere on
+concrete heaps. No front end is known here; functions and loops are known by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from proofs import terms
+from proofs.heap import (
+    CACHED,
+    FREE,
+    LIVE,
+    LOOSE,
+    SHARED,
+    SLOT_BITS,
+    Shape,
+    View,
+    empty_marker,
+)
+from proofs.terms import (
+    Term,
+    Truth,
+    Value,
+    agree,
+    at_most,
+    both,
+    choose,
+    either,
+    implies,
+    less,
+    negate,
+    same,
+)
+
+Named = list[tuple[str, Truth]]
+"""Statements and whether they hold."""
+
+
+# What the tree says of a frame
+
+
+def table_of(heap: View, level: int, frame: Value) -> Value:
+    """Return the table of ``level`` that the ghosts name for ``frame``."""
+    return heap.root if level == 0 else heap.at(level, heap.shape.region(level, frame))
+
+
+def link_of(heap: View, level: int, frame: Value) -> Value:
+    """Return what the slot of ``frame`` in its directory of ``level`` holds."""
+    return heap.ent(table_of(heap, level, frame), heap.shape.slot(level, frame))
+
+
+def covered(heap: View, level: int, frame: Value) -> Truth:
+    """Return whether a live table of ``level`` covers ``frame``."""
+    if level == 0:
+        return True
+    table = table_of(heap, level, frame)
+    region = heap.shape.region(level, frame)
+    return both(same(heap.kind(table), LIVE + level), same(heap.base(table), _padded(heap, region)))
+
+
+def _padded(heap: View, region: Value) -> Value:
+    if not isinstance(region, Term):
+        return region
+    return terms.bits(region, max(1, heap.shape.region_bits(heap.shape.levels - 1)))
+
+
+def entry_of(heap: View, frame: Value) -> Value:
+    """Return M at ``frame``: the raw entry, 0 where there is none."""
+    leaf = heap.shape.levels - 1
+    table = table_of(heap, leaf, frame)
+    return choose(covered(heap, leaf, frame), heap.pte(table, heap.shape.slot(leaf, frame)), 0)  # type: ignore[no-any-return]
+
+
+# Invariant
+
+
+def page_invariant(heap: View, page: Value) -> Named:
+    """What holds of every page between operations."""
+    shape, kind = heap.shape, heap.kind(page)
+    found: Named = [
+        ("a page is of a known kind", at_most(kind, LIVE + shape.levels - 1)),
+        (
+            "only the kernel's empty tables are shared",
+            agree(same(kind, SHARED), less(page, shape.levels)),
+        ),
+        ("only the root is a root", agree(same(kind, LIVE), same(page, heap.root))),
+        ("no page is taken and not linked", negate(same(kind, LOOSE))),
+        (
+            "the root keeps its order",
+            implies(same(kind, LIVE), same(heap.order(page), shape.orders[0])),
+        ),
+    ]
+    found += [("the memory cache holds what is cached", fact) for fact in _cached(heap, page)]
+    for level in range(1, shape.levels):
+        base = heap.base(page)
+        within = terms.low_bits(base, shape.region_bits(level))
+        here = both(
+            same(heap.at(level, within), page),
+            same(base, _padded(heap, within)),
+            same(heap.order(page), shape.orders[level]),
+        )
+        found.append(
+            (
+                f"a table of level {level} is the one of its region",
+                implies(same(kind, LIVE + level), here),
+            )
+        )
+    return found
+
+
+def _cached(heap: View, page: Value) -> list[Truth]:
+    inside = [
+        both(less(number, heap.depth), same(page, one)) for number, one in enumerate(heap.stack)
+    ]
+    return [
+        agree(same(heap.kind(page), CACHED), either(*inside)),
+        implies(same(heap.kind(page), CACHED), same(heap.order(page), 0)),
+    ]
+
+
+def cache_invariant(heap: View) -> Named:
+    """What holds of the memory cache."""
+    distinct = [
+        implies(less(j, heap.depth), negate(same(heap.stack[i], heap.stack[j])))
+        for j in range(len(heap.stack))
+        for i in range(j)
+    ]
+    held = [
+        implies(less(i, heap.depth), both(same(heap.kind(one), CACHED), same(heap.order(one), 0)))
+        for i, one in enumerate(heap.stack)
+    ]
+    return [
+        ("the memory cache holds at most its capacity", at_most(heap.depth, len(heap.stack))),
+        ("the memory cache holds no page twice", both(*distinct)),
+        ("pages in the memory cache are cached", both(*held)),
+    ]
+
+
+def frame_invariant(heap: View, frame: Value) -> Named:
+    """What holds of the tables that cover any frame, between operations."""
+    shape = heap.shape
+    leaf = shape.levels - 1
+    found: Named = [("the root is live", same(heap.kind(heap.root), LIVE))]
+    for level in range(1, shape.levels):
+        table = table_of(heap, level, frame)
+        linked = both(covered(heap, level - 1, frame), same(link_of(heap, level - 1, frame), table))
+        found.append(
+            (f"a table of level {level} is linked", implies(covered(heap, level, frame), linked))
+        )
+        link = link_of(heap, level - 1, frame)
+        child = either(
+            same(link, empty_marker(level - 1)),
+            both(covered(heap, level, frame), same(link, table)),
+        )
+        found.append(
+            (
+                f"a slot of level {level - 1} is empty or links its table",
+                implies(covered(heap, level - 1, frame), child),
+            )
+        )
+    table = table_of(heap, leaf, frame)
+    raw = heap.pte(table, shape.slot(leaf, frame))
+    found.append(
+        ("an entry is absent or present", implies(covered(heap, leaf, frame), well_formed(raw)))
+    )
+    return found
+
+
+def well_formed(raw: Value) -> Truth:
+    """Return whether a raw entry is 0 or present."""
+    return either(same(raw, 0), present(raw))
+
+
+def present(raw: Value) -> Truth:
+    """Return whether a raw entry, in the proof's own format, maps a page."""
+    return same(terms.low_bits(raw, 1), 1)
+
+
+def chain_pages(heap: View, frame: Value) -> list[Value]:
+    """Return the pages at which the invariant of a frame speaks of pages."""
+    return [table_of(heap, level, frame) for level in range(1, heap.shape.levels)]
+
+
+# Calls on a table of one level
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a function for one table: ``low`` and ``high`` are frame offsets in the table.
+
+    The function acts on the frames from ``low`` to ``high``, both inclusive, of the region
+    ``region`` which the table covers; on none where ``low`` is above ``high``.
+    """
+
+    level: int
+    table: Value
+    region: Value
+    low: Value
+    high: Value
+
+    def inside(self, shape: Shape, frame: Value) -> Truth:
+        """Return whether the table covers ``frame``."""
+        if self.level == 0:
+            return True
+        return same(shape.region(self.level, frame), self.region)
+
+    def hits(self, shape: Shape, frame: Value) -> Truth:
+        """Return whether the call acts on ``frame``."""
+        offset = shape.offset(self.level, frame)
+        return both(
+            self.inside(shape, frame), at_most(self.low, offset), at_most(offset, self.high)
+        )
+
+    def first(self, shape: Shape) -> Value:
+        """Return the slot of the first offset."""
+        return _slot_of_offset(shape, self.level, self.low)
+
+    def last(self, shape: Shape) -> Value:
+        """Return the slot of the last offset."""
+        return _slot_of_offset(shape, self.level, self.high)
+
+    def all_slots(self, shape: Shape) -> Truth:
+        """Return whether the offsets lie in the table's first and its last slot."""
+        top = (1 << shape.entry_bits[self.level]) - 1
+        return both(same(self.first(shape), 0), same(self.last(shape), top))
+
+    def all_frames(self, shape: Shape) -> Truth:
+        """Return whether the call acts on every frame of the table."""
+        return both(same(self.low, 0), same(self.high, (1 << shape.below(self.level)) - 1))
+
+    def before(self, shape: Shape, frame: Value, slot: Value | None) -> Truth:
+        """Return whether ``frame`` lies in a slot below ``slot`` (None: whether anywhere)."""
+        if slot is None:
+            return True
+        chosen = shape.slot(self.level, frame)
+        return less(terms.bits(chosen, SLOT_BITS) if isinstance(chosen, Term) else chosen, slot)
+
+
+def _slot_of_offset(shape: Shape, level: int, offset: Value) -> Value:
+    if not isinstance(offset, Term):
+        return offset >> shape.below(level + 1)
+    return terms.extract(offset, shape.below(level) - 1, shape.below(level + 1))
+
+
+def requires(heap: View, call: Call) -> Named:
+    """What must hold where a function of one table is called, beside the invariant."""
+    if call.level == 0:
+        return [("the root is called for", same(call.table, heap.root))]
+    live = same(heap.kind(call.table), LIVE + call.level)
+    where = same(heap.base(call.table), _padded(heap, call.region))
+    return [("a live table is called for", live), ("it covers its region", where)]
+
+
+# Flush
+
+
+def flush_frame(old: View, new: View, call: Call, frame: Value, upto: Value | None) -> Named:
+    """The effect of a flush on a frame; ``upto``: only the slots below have been flushed."""
+    shape = old.shape
+    hit = both(call.hits(shape, frame), call.before(shape, frame, upto))
+    expected = choose(hit, 0, entry_of(old, frame))
+    found: Named = [("exactly the range vanishes", same(entry_of(new, frame), expected))]
+    for level in range(call.level):
+        kept = same(link_of(new, level, frame), link_of(old, level, frame))
+        found.append((f"slots of level {level} stay", implies(covered(old, level, frame), kept)))
+    return found
+
+
+def flush_page(old: View, new: View, call: Call, page: Value) -> Named:
+    """The effect of a flush on a page."""
+    below = both(same(new.kind(page), FREE), less(LIVE + call.level, old.kind(page)))
+    stays = same(new.kind(page), old.kind(page))
+    return [("only tables below are freed", either(stays, below))]
+
+
+def flush_result(new: View, call: Call, result: Truth, frame: Value, upto: Value | None) -> Named:
+    """What 'safe to remove' says, at any frame."""
+    shape = new.shape
+    empty = _slot_is_empty(new, call.level, frame)
+    here = both(call.inside(shape, frame), call.before(shape, frame, upto))
+    return [
+        ("safe implies that the index range is full", implies(result, call.all_slots(shape))),
+        ("safe implies that no slot is in use", implies(both(result, here), empty)),
+        ("a full range is safe", implies(call.all_frames(shape), result)),
+    ]
+
+
+def flush_witness(
+    new: View, call: Call, result: Truth, witness: Value, upto: Value | None
+) -> Named:
+    """What 'not safe' says, of the witness: a frame below a slot that is in use."""
+    shape = new.shape
+    used = negate(_slot_is_empty(new, call.level, witness))
+    here = both(call.inside(shape, witness), call.before(shape, witness, upto), used)
+    return [
+        (
+            "not safe implies a slot in use",
+            implies(both(negate(result), call.all_slots(shape)), here),
+        )
+    ]
+
+
+def _slot_is_empty(heap: View, level: int, frame: Value) -> Truth:
+    shape = heap.shape
+    if level == shape.levels - 1:
+        return same(entry_of(heap, frame), 0)
+    return same(link_of(heap, level, frame), empty_marker(level))
+
+
+# Range operations
+
+Effect = Callable[[Value], Value]
+"""What a range operation makes of a present raw entry."""
+
+
+def range_frame(
+    old: View, new: View, call: Call, effect: Effect, frame: Value, upto: Value | None
+) -> Named:
+    """The effect of a range operation on a frame."""
+    shape = old.shape
+    hit = both(call.hits(shape, frame), call.before(shape, frame, upto))
+    before = entry_of(old, frame)
+    after = choose(both(hit, present(before)), effect(before), before)
+    return [("exactly the range is changed", same(entry_of(new, frame), after))]
+
+
+def range_result(
+    old: View, call: Call, effect: Effect, result: Truth, frame: Value, upto: Value | None
+) -> Named:
+    """What 'nothing changed' says, at any frame."""
+    shape = old.shape
+    before = entry_of(old, frame)
+    hit = both(call.hits(shape, frame), call.before(shape, frame, upto))
+    changed = both(hit, present(before), negate(same(effect(before), before)))
+    return [("false implies that nothing had to change", implies(changed, result))]
+
+
+def range_witness(
+    old: View, call: Call, effect: Effect, result: Truth, witness: Value, upto: Value | None
+) -> Named:
+    """What 'something changed' says, of the witness: a frame whose entry had to change."""
+    shape = old.shape
+    before = entry_of(old, witness)
+    hit = both(call.hits(shape, witness), call.before(shape, witness, upto))
+    changed = both(hit, present(before), negate(same(effect(before), before)))
+    return [("true implies that something had to change", implies(result, changed))]

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Carries out lemmas: explores their paths, asks the solvers, and says what became of each clause.
+
+Knows no front end and no page table. A clause holds when every one of its goals is refuted
+negated on every path that can be taken; at least one path must be, and nothing that a rule
+assumes may rule out what was possible before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path as File
+from time import perf_counter
+
+from proofs import solvers
+from proofs.paths import Checkpoint, Goal, Path, Query, Unsupported, explore
+from proofs.solvers import SAT, UNKNOWN, UNSAT, SolverFailure, Z3Query
+from proofs.terms import FALSE, Model, evaluate, negate, smtlib, truth
+
+HOLDS, REFUTED, OPEN, VACUOUS, UNSUPPORTED, FAILED = (
+    "holds",
+    "refuted",
+    "unknown",
+    "vacuous",
+    "unsupported",
+    "error",
+)
+_WORST = (FAILED, REFUTED, OPEN, UNSUPPORTED, VACUOUS, HOLDS)
+
+
+@dataclass
+class Clause:
+    """What became of one promise of one function: its verdict and what it rests on.
+
+    ``values`` are those of the first counterexample, by name; a number that is none of the
+    function's operands is named ``at ...`` and is a frame that matters in it.
+    """
+
+    name: str
+    verdict: str = HOLDS
+    reason: str = ""
+    goals: int = 0
+    queries: int = 0
+    seconds: float = 0.0
+    statements: list[str] = field(default_factory=list)
+    values: dict[str, int] = field(default_factory=dict)
+
+    def becomes(self, verdict: str, reason: str) -> None:
+        """Take a worse verdict, with its reason; the worst one stays."""
+        if _WORST.index(verdict) < _WORST.index(self.verdict):
+            self.verdict, self.reason = verdict, reason
+
+
+@dataclass
+class Proof:
+    """What became of one lemma."""
+
+    name: str
+    clauses: dict[str, Clause]
+    paths: int = 0
+    queries: int = 0
+    seconds: float = 0.0
+    consulted: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """The worst verdict of its clauses; of none it is vacuous, or unsupported with a reason."""
+        found = {clause.verdict for clause in self.clauses.values()}
+        if self.reason:
+            found.add(UNSUPPORTED)
+        return next((one for one in _WORST if one in found), VACUOUS)
+
+
+@dataclass
+class Options:
+    """How queries are asked: by which solvers, and where their texts are written, if anywhere."""
+
+    solvers: tuple[str, ...] = ("z3",)
+    emit: str = ""
+    saved: str = "."
+
+
+class Desk:
+    """Asks queries, each text once."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._answers: dict[str, str] = {}
+        self.asked = 0
+
+    def answer(self, text: str) -> str:
+        """Return what all solvers say of a text. Raises SolverFailure where they disagree."""
+        key = hashlib.sha256(text.encode()).hexdigest()
+        if key not in self._answers:
+            self.asked += 1
+            self._answers[key] = self._ask(text, key)
+        return self._answers[key]
+
+    def _ask(self, text: str, key: str) -> str:
+        given = {name: solvers.ask(name, text) for name in self.options.solvers}
+        if {SAT, UNSAT} <= set(given.values()):
+            place = File(self.options.saved) / f"disagreement-{key[:12]}.smt2"
+            place.write_text(text, encoding="utf-8")
+            told = ", ".join(f"{name}: {one}" for name, one in given.items())
+            raise SolverFailure(f"solvers disagree ({told}); the query is in {place}")
+        return UNKNOWN if UNKNOWN in given.values() else next(iter(given.values()))
+
+
+def prove(
+    name: str, program: Callable[[Path], None], desk: Desk, promised: Iterable[str] = ()
+) -> Proof:
+    """Carry out one lemma. Every clause in ``promised`` must have a goal on a path taken."""
+    begun = perf_counter()
+    proof = Proof(name, {one: Clause(one) for one in promised})
+    try:
+        paths = explore(program)
+    except Unsupported as reason:
+        proof.reason = str(reason)
+        for clause in proof.clauses.values():
+            clause.becomes(UNSUPPORTED, str(reason))
+        return proof
+    asked = desk.asked
+    try:
+        _decide(proof, paths, desk)
+    except SolverFailure as failure:
+        for clause in proof.clauses.values():
+            clause.becomes(FAILED, str(failure))
+    proof.paths, proof.queries = len(paths), desk.asked - asked
+    proof.seconds = perf_counter() - begun
+    return proof
+
+
+def _decide(proof: Proof, paths: list[Path], desk: Desk) -> None:
+    taken = [path for path in paths if _is_taken(proof, path, desk)]
+    claimed = {clause for path in taken for clause, _ in path.claims}
+    for name in claimed - set(proof.clauses):
+        proof.clauses[name] = Clause(name)
+    for clause in proof.clauses.values():
+        if clause.name not in claimed:
+            clause.becomes(VACUOUS, "nothing was to be shown on any path that can be taken")
+    for query in dict.fromkeys(query for path in paths for query in path.queries):
+        _settle(proof, query, desk)
+
+
+def _is_taken(proof: Proof, path: Path, desk: Desk) -> bool:
+    """Return whether the path can be taken; mark clauses whose premises a rule made impossible."""
+    answer = _satisfiable(path.whole, desk)
+    if answer == SAT:
+        return True
+    if answer == UNKNOWN:
+        for clause, _ in path.claims:
+            reason = "the solver gave up on whether a path can be taken"
+            proof.clauses.setdefault(clause, Clause(clause)).becomes(OPEN, reason)
+        return True
+    before: Checkpoint | None = None
+    for spot in path.checkpoints:
+        if _satisfiable(path.hypotheses(spot), desk) != SAT:
+            if spot.assumed and before is not None:
+                for clause, _ in path.claims:
+                    reason = f"what is assumed {spot.place} contradicts itself"
+                    proof.clauses.setdefault(clause, Clause(clause)).becomes(VACUOUS, reason)
+            break
+        before = spot
+    return False
+
+
+def _satisfiable(premises: tuple[object, ...], desk: Desk) -> str:
+    if FALSE in premises:
+        return UNSAT
+    return desk.answer(smtlib(premises))  # type: ignore[arg-type]
+
+
+def _settle(proof: Proof, query: Query, desk: Desk) -> None:
+    begun = perf_counter()
+    text = smtlib(query.refutation)
+    _emit(proof, text, desk)
+    answer = UNSAT if FALSE in query.premises else desk.answer(text)
+    share = (perf_counter() - begun) / len(query.goals)
+    for goal in query.goals:
+        clause = proof.clauses.setdefault(goal.clause, Clause(goal.clause))
+        clause.goals += 1
+        clause.queries += 1
+        clause.seconds += share
+        if goal.statement not in clause.statements:
+            clause.statements.append(goal.statement)
+    if answer != UNSAT:
+        for goal in query.goals:
+            _single(proof.clauses[goal.clause], query, goal, desk)
+
+
+def _single(clause: Clause, query: Query, goal: Goal, desk: Desk) -> None:
+    """Decide one goal of a query that does not hold as a whole."""
+    premises = (*query.premises, truth(negate(goal.term)))
+    answer = UNSAT if FALSE in premises else desk.answer(smtlib(premises))
+    if answer == UNKNOWN:
+        clause.becomes(OPEN, f"the solver gave up on '{goal.statement}'")
+    elif answer == SAT:
+        if not clause.values:
+            clause.values = _values(query, smtlib(premises))
+        clause.becomes(REFUTED, f"'{goal.statement}' does not follow")
+
+
+def _values(query: Query, text: str) -> dict[str, int]:
+    asked = Z3Query(text)
+    if asked.check() != SAT:
+        return {}
+    model: Model = asked.model()
+    return {name: evaluate(term, model) for name, term in query.watch}
+
+
+def _emit(proof: Proof, text: str, desk: Desk) -> None:
+    if not desk.options.emit:
+        return
+    folder = File(desk.options.emit) / proof.name
+    folder.mkdir(parents=True, exist_ok=True)
+    key = hashlib.sha256(text.encode()).hexdigest()[:16]
+    (folder / f"{key}.smt2").write_text(text, encoding="utf-8")

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How each function is proved: what is given, the call, and what must hold afterwards.
+
+One lemma for each function of the table (and level). A lemma runs the function of any front
+end on the symbolic runtime; callees that have a lemma of their own are replaced by its contract.
+"""
+
+from __future__ import annotations
+
+from impl.multilevel.interface import RangeOp
+from model.layout import Layout
+from model.operations import Kind
+from proofs.lemmas.base import Lemma, setting
+from proofs.lemmas.faults import fault, fault_fast, map_locked, map_slow
+from proofs.lemmas.life import create, destroy, free_caches, table_init, topup
+from proofs.lemmas.ranges import ENTRY_POINTS, entry_point
+from proofs.lemmas.tables import of_table
+from proofs.lemmas.walk import index, lookup
+
+__all__ = ["lemmas", "setting"]
+
+
+def lemmas(layout: Layout) -> list[Lemma]:
+    """Return every lemma of a layout, in the order in which the argument uses them."""
+    leaf = layout.levels - 1
+    found = [Lemma("slot_index", index), Lemma("kvm_pgd_alloc", create, kind=Kind.CREATE)]
+    found += [Lemma("table_init", table_init(level), level) for level in range(1, layout.levels)]
+    found += [
+        Lemma("kvm_mmu_topup_memory_cache", topup),
+        Lemma("kvm_mmu_free_memory_caches", free_caches),
+        Lemma("kvm_mips_pte_for_gpa", lookup, kind=Kind.LOOKUP),
+        Lemma("_kvm_mips_map_page_fast", fault_fast, kind=Kind.FAULT_FAST),
+        Lemma("map_page_locked", map_locked, kind=Kind.FAULT),
+        Lemma("map_page_slow", map_slow, kind=Kind.FAULT),
+        Lemma("kvm_mips_map_page", fault, kind=Kind.FAULT),
+    ]
+    for level in reversed(range(layout.levels)):
+        name = "kvm_mips_flush_gpa_pte" if level == leaf else "kvm_mips_flush_gpa_table"
+        found.append(Lemma(name, of_table(name, level, None), level, Kind.FLUSH))
+    for op in RangeOp:
+        kind = {"mkclean": Kind.MKCLEAN, "mkold": Kind.MKOLD}.get(op.value, Kind.TEST_AGE)
+        for level in reversed(range(layout.levels)):
+            name = f"kvm_mips_range_op_{'pte' if level == leaf else 'table'}"
+            script = of_table(name, level, op)
+            title = f"kvm_mips_{op.value}_{name.rpartition('_')[2]}"
+            found.append(Lemma(title, script, level, kind, uniform=level != leaf))
+    for name, kind, locks in ENTRY_POINTS:
+        found.append(Lemma(name, entry_point(name, kind, locks), kind=kind))
+    found.append(Lemma("kvm_mips_free_gpa_pt", destroy, kind=Kind.DESTROY))
+    return found

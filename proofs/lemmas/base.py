@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What every lemma starts from: a heap that keeps the invariant, a runtime, a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from impl.multilevel.interface import RangeOp
+from impl.multilevel.quirks import Quirk
+from model.layout import Layout
+from model.operations import U64, Kind, Op
+from proofs import abstraction, terms
+from proofs.heap import (
+    RAW_BITS,
+    Heap,
+    fresh_heap,
+    shape_of,
+)
+from proofs.lifting import SymBool, as_bits, lifted, truth_of, unsigned
+from proofs.paths import Path
+from proofs.program import Program
+from proofs.specs import (
+    Flush,
+    Range,
+    Specification,
+    assume_invariant,
+)
+from proofs.symbolic import SymbolicRuntime
+from proofs.terms import Term, Truth
+
+
+@dataclass
+class Setting:
+    """One path of one lemma: the runtime on a heap that keeps the invariant, and the program."""
+
+    path: Path
+    layout: Layout
+    rt: SymbolicRuntime
+    program: Program
+    uniform: bool = False
+
+    @property
+    def heap(self) -> Heap:
+        """The present heap."""
+        return self.rt.heap
+
+    def word(self, name: str) -> Any:
+        """Return any ``unsigned long``."""
+        return self._operand(name, self.layout.bits)
+
+    def long(self, name: str) -> Any:
+        """Return any 64-bit number, as a ``gfn_t`` is one."""
+        return self._operand(name, 64)
+
+    def _operand(self, name: str, width: int) -> Any:
+        term = self.path.fresh(name, width)
+        self.path.show(name, term)
+        return unsigned(term)
+
+    def flag(self, name: str) -> Any:
+        """Return any truth value."""
+        term = self.path.fresh(name, terms.BOOL)
+        self.path.show(name, term)
+        return SymBool(term)
+
+    def frame(self, address: Any) -> Term:
+        """Return the frame of an address modulo the reach, and name it as a point."""
+        found = self.rt.shape.frame_of(as_bits(address, self.layout.bits))
+        self.path.point("frame", found)
+        return found
+
+    def reached(self, address: Any) -> Truth:
+        """Return whether an address lies within the reach."""
+        return truth_of(lifted(address) < self.layout.frames << self.layout.page_shift)
+
+    def run(self, name: str, *args: Any, **contracts: Callable[..., Any]) -> Any:
+        """Call a function of the program, ``contracts`` in the place of its callees."""
+        return self.program.bind(contracts)[name](self.rt, *args)
+
+    def prove(self, clause: str, statement: str, goal: Truth) -> None:
+        """Demand that ``goal`` holds."""
+        self.path.prove(clause, statement, goal)
+
+
+Script = Callable[[Setting], None]
+
+
+@dataclass(frozen=True)
+class Lemma:
+    """The proof of one function; ``level`` is the level it is about, -1 for none."""
+
+    function: str
+    script: Script
+    level: int = -1
+    kind: Kind | None = None
+    uniform: bool = False
+
+    @property
+    def name(self) -> str:
+        """The lemma's name, unique within a layout."""
+        return self.function if self.level < 0 else f"{self.function}@{self.level}"
+
+
+def setting(
+    path: Path,
+    layout: Layout,
+    program: Program,
+    quirks: frozenset[Quirk] = frozenset(),
+    uniform: bool = False,
+) -> Setting:
+    """Return a heap of which nothing is known but the invariant, and a runtime on it.
+
+    With ``uniform``, nothing is known of what a range operation makes of an entry either.
+    """
+    heap = fresh_heap(shape_of(layout))
+    leaf = layout.levels - 1
+    loops: dict[str, Specification] = dict.fromkeys(
+        ("kvm_mips_flush_gpa_pte", "kvm_mips_flush_gpa_table"), Flush(leaf)
+    )
+    for op in RangeOp:
+        for kind in ("pte", "table"):
+            loops[f"kvm_mips_{op.value}_{kind}"] = range_spec(op, uniform)
+    rt = SymbolicRuntime(path, layout, heap, quirks, loops)
+    assume_invariant(path, heap)
+    path.point("page", heap.root)
+    rt.state.kept = heap
+    return Setting(path, layout, rt, program, uniform)
+
+
+def range_spec(op: RangeOp, uniform: bool = False) -> Range:
+    """Return the specification of a range operation, its effect lifted from the model.
+
+    With ``uniform`` the effect is any function: a directory only hands it on.
+    """
+    writes = op is not RangeOp.TEST_YOUNG
+    if uniform:
+        return Range(lambda raw: terms.apply("effect", RAW_BITS, terms.bits(raw, RAW_BITS)), writes)
+    kind = Kind.MKCLEAN if op is RangeOp.MKCLEAN else Kind.MKOLD
+
+    def effect(raw: Any) -> Any:
+        everything = Op(kind, 0, U64)
+        return abstraction.after(everything, terms.number(0, 1), raw, 0)
+
+    return Range(effect, writes)
+
+
+def balanced(at: Setting, locked: bool, readers: int = 0) -> None:
+    """Demand that locks are as they were and no reference is left."""
+    around = at.rt.around
+    at.prove("accounting", "mmu_lock is as it was", around.locked == locked)
+    at.prove("accounting", "srcu is as it was", around.readers == readers)
+    at.prove("accounting", "every reference is released", not around.references)

@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Lemmas on faults: the fast path, the slow path, and the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from impl.multilevel.interface import Page
+from impl.multilevel.quirks import NO_REACH_CHECK
+from model.operations import EFAULT, ENOMEM, Answer, Kind, Op
+from proofs import abstraction, terms
+from proofs.contracts import entry_of
+from proofs.heap import (
+    PFN_BITS,
+    Heap,
+)
+from proofs.lemmas.base import Setting, balanced
+from proofs.lemmas.life import topup_contract
+from proofs.lifting import Name, SymBool, as_bits, lifted, truth_of, unsigned
+from proofs.specs import (
+    assume_invariant,
+    goal_points,
+    prove_invariant,
+)
+from proofs.symbolic import SymbolicRuntime
+from proofs.terms import Term, Truth, agree, both, choose, either, implies, less, negate, same
+
+
+def _acts(at: Setting, address: Any) -> Truth:
+    """Return whether a walk goes on: within the reach, or always where nothing checks that."""
+    return True if at.rt.has(NO_REACH_CHECK) else at.reached(address)
+
+
+def _reported(at: Setting, frame_number: Any, dirtied: Truth, since: int = 0) -> Truth:
+    """Return whether the frame was reported dirty just if it must be, and no other was."""
+    new = at.rt.around.reported[since:]
+    right = [implies(when, truth_of(lifted(gfn) == frame_number)) for when, gfn in new]
+    return both(agree(either(*[when for when, _ in new]), dirtied), *right)
+
+
+def fault_fast(at: Setting) -> None:
+    """``_kvm_mips_map_page_fast``."""
+    path = at.path
+    address, write = at.word("gpa"), at.flag("write")
+    frame, before = at.frame(address), at.heap
+    acts = _acts(at, address)
+    path.check("before")
+    result = at.run("_kvm_mips_map_page_fast", address, write)
+    good, left, dirtied = abstraction.fast(entry_of(before, frame), write)
+    at.prove(
+        "result",
+        "the result is 0 just if the entry allows the access",
+        agree(truth_of(result == 0), both(acts, good)),
+    )
+    at.prove("result", "the result is 0 or -EFAULT", result in (0, -EFAULT))
+    gfn = address // at.layout.leaf.span
+    at.prove(
+        "dirty",
+        "the frame is reported just if it becomes dirty",
+        _reported(at, gfn, both(acts, dirtied)),
+    )
+    point = goal_points(path, at.heap)
+    expected = choose(both(acts, same(point[1], frame)), left, entry_of(before, point[1]))
+    at.prove(
+        "exact",
+        "only the entry of the frame changes, as it must",
+        same(entry_of(at.heap, point[1]), expected),
+    )
+    _only_entries(at, before)
+    prove_invariant(path, at.heap, point)
+    at.prove(
+        "reach",
+        "beyond the reach the answer is -EFAULT",
+        implies(negate(at.reached(address)), truth_of(result == -EFAULT)),
+    )
+    balanced(at, locked=False)
+
+
+def _only_entries(at: Setting, before: Heap) -> None:
+    kept = all(
+        getattr(before, name) == getattr(at.heap, name)
+        for name in ("ents", "kinds", "bases", "orders", "ats", "stack", "depth")
+    )
+    at.prove("exact", "no table is taken, freed or linked", kept)
+
+
+def fast_contract(at: Setting) -> Callable[..., int]:
+    """Return what stands for ``_kvm_mips_map_page_fast`` in its caller."""
+
+    def contract(rt: SymbolicRuntime, address: Any, write: Any) -> int:
+        path, before = at.path, rt.heap
+        frame, acts = at.frame(address), _acts(at, address)
+        at.prove("lock", "mmu_lock is not taken twice", not rt.around.locked)
+        path.settle()
+        new = before.havoc("ptes")
+        good, left, dirtied = abstraction.fast(entry_of(before, frame), write)
+        path.everywhere(
+            "frame",
+            lambda f: [
+                same(
+                    entry_of(new, f),
+                    choose(both(acts, same(f, frame)), left, entry_of(before, f)),
+                )
+            ],
+        )
+        assume_invariant(path, new)
+        rt.heap = rt.state.kept = new
+        done = path.choose(2) == 0
+        path.assume(agree(done, both(acts, good)))
+        rt.around.reported.append((both(acts, dirtied), address // at.layout.leaf.span))
+        path.check("contract")
+        return 0 if done else -EFAULT
+
+    return contract
+
+
+def map_locked(at: Setting) -> None:
+    """``kvm_mips_map_page`` from taking the lock on, with the memory cache filled."""
+    rt, path = at.rt, at.path
+    rt.around.locked = True
+    address, write, writable = at.word("gpa"), at.flag("write"), at.flag("writable")
+    pfn = Name(path.fresh("pfn", PFN_BITS))
+    frame, before = at.frame(address), at.heap
+    path.assume(negate(less(before.depth, at.run("cache_minimum"))), _acts(at, address))
+    path.check("before")
+    at.run("map_page_locked", address, write, pfn, writable)
+    entry = _installed(pfn, write, writable)
+    point = goal_points(path, at.heap)
+    expected = choose(same(point[1], frame), entry, entry_of(before, point[1]))
+    at.prove(
+        "exact",
+        "the entry is installed and no other changes",
+        same(entry_of(at.heap, point[1]), expected),
+    )
+    dirtied = both(truth_of(write), truth_of(writable))
+    at.prove(
+        "dirty",
+        "the frame is reported just if it becomes dirty",
+        _reported(at, address // at.layout.leaf.span, dirtied),
+    )
+    at.prove("lock", "mmu_lock stays held", rt.around.locked)
+    prove_invariant(path, at.heap, point)
+
+
+def _installed(pfn: Any, write: Any, writable: Any) -> Term:
+    op = Op(Kind.FAULT, pfn=unsigned(as_bits(pfn, PFN_BITS)), write=write, writable=writable)
+    return abstraction.fault(0, op)[1]
+
+
+def locked_contract(at: Setting) -> Callable[..., None]:
+    """Return what stands for ``map_page_locked`` in its caller."""
+
+    def contract(rt: SymbolicRuntime, address: Any, write: Any, pfn: Any, writable: Any) -> None:
+        path, before, around = at.path, rt.heap, rt.around
+        frame = at.frame(address)
+        at.prove("lock", "mmu_lock is held", around.locked)
+        at.prove("invalidation", "the page was not invalidated since", negate(around.stale))
+        at.prove(
+            "memory",
+            "the cache holds what a walk needs",
+            negate(less(before.depth, at.run("cache_minimum"))),
+        )
+        at.prove("reach", "only frames within reach are mapped", _acts(at, address))
+        path.settle()
+        new = before.havoc("ents", "ptes", "kinds", "bases", "ats", "cache")
+        entry = _installed(pfn, write, writable)
+        path.everywhere(
+            "frame",
+            lambda f: [same(entry_of(new, f), choose(same(f, frame), entry, entry_of(before, f)))],
+        )
+        assume_invariant(path, new)
+        rt.heap = rt.state.kept = new
+        dirtied = both(truth_of(write), truth_of(writable))
+        around.reported.append((dirtied, address // at.layout.leaf.span))
+        path.check("contract")
+
+    return contract
+
+
+def map_slow(at: Setting) -> None:
+    """``kvm_mips_map_page`` where the fast path failed."""
+    rt, path = at.rt, at.path
+    rt.around.readers = 1
+    address, write = at.word("gpa"), at.flag("write")
+    frame, before = at.frame(address), at.heap
+    path.assume(_acts(at, address))
+    path.check("before")
+    result = at.run(
+        "map_page_slow",
+        address,
+        write,
+        kvm_mmu_topup_memory_cache=topup_contract(at),
+        map_page_locked=locked_contract(at),
+    )
+    _slow_result(at, result, address, write, before, frame)
+    balanced(at, locked=False, readers=1)
+
+
+def _slow_result(
+    at: Setting, result: Any, address: Any, write: Any, before: Heap, frame: Term
+) -> None:
+    around = at.rt.around
+    gfn = address // at.layout.leaf.span
+    at.prove("result", "the result is 0, -EFAULT or -ENOMEM", result in (0, -EFAULT, -ENOMEM))
+    point = goal_points(at.path, at.heap)
+    old, new = entry_of(before, point[1]), entry_of(at.heap, point[1])
+    page = around.page
+    if around.asked is not None:
+        asked_gfn, asked_write = around.asked
+        at.prove("exact", "the page is that of the frame", truth_of(lifted(asked_gfn) == gfn))
+        at.prove(
+            "exact",
+            "the page is asked for as the access is",
+            agree(truth_of(asked_write), truth_of(write)),
+        )
+    if result == 0:
+        at.prove("result", "0 means that there is a page", page is not None)
+        assert page is not None
+        entry = _installed(page.pfn, write, page.writable)
+        at.prove(
+            "exact",
+            "the entry is installed and no other changes",
+            same(new, choose(same(point[1], frame), entry, old)),
+        )
+        dirtied = both(truth_of(write), truth_of(page.writable))
+        at.prove(
+            "dirty", "the frame is reported just if it becomes dirty", _reported(at, gfn, dirtied)
+        )
+    else:
+        at.prove("result", "-EFAULT means that there is no page", result == -ENOMEM or page is None)
+        at.prove("exact", "a failure changes nothing", same(new, old))
+        at.prove("dirty", "a failure reports nothing", not around.reported)
+    prove_invariant(at.path, at.heap, point)
+
+
+def slow_contract(at: Setting) -> Callable[..., int]:
+    """Return what stands for ``map_page_slow`` in its caller."""
+
+    def contract(rt: SymbolicRuntime, address: Any, write: Any) -> int:
+        path, before, around = at.path, rt.heap, rt.around
+        frame = at.frame(address)
+        at.prove("reach", "only frames within reach are mapped", _acts(at, address))
+        at.prove("lock", "mmu_lock is free, srcu is held", not around.locked and around.readers > 0)
+        path.settle()
+        result = (0, -EFAULT, -ENOMEM)[path.choose(3)]
+        new = before.havoc("ents", "ptes", "kinds", "bases", "orders", "ats", "cache")
+        entry: Term | None = None
+        if result == 0:
+            pfn, writable = path.fresh("pfn", PFN_BITS), path.fresh("writable", terms.BOOL)
+            around.page = _page(pfn, writable)
+            entry = _installed(around.page.pfn, write, around.page.writable)
+            dirtied = both(truth_of(write), writable)
+            around.reported.append((dirtied, address // at.layout.leaf.span))
+        path.everywhere(
+            "frame",
+            lambda f: [
+                same(
+                    entry_of(new, f),
+                    entry_of(before, f)
+                    if entry is None
+                    else choose(same(f, frame), entry, entry_of(before, f)),
+                )
+            ],
+        )
+        assume_invariant(path, new)
+        rt.heap = rt.state.kept = new
+        path.check("contract")
+        return result
+
+    return contract
+
+
+def _page(pfn: Term, writable: Term) -> Any:
+    return Page(Name(pfn), SymBool(writable), False)  # type: ignore[arg-type]
+
+
+def fault(at: Setting) -> None:
+    """``kvm_mips_map_page``."""
+    rt, path = at.rt, at.path
+    address, write = at.word("gpa"), at.flag("write")
+    frame, before = at.frame(address), at.heap
+    within = at.reached(address)
+    path.check("before")
+    result = at.run(
+        "kvm_mips_map_page",
+        address,
+        write,
+        _kvm_mips_map_page_fast=fast_contract(at),
+        map_page_slow=slow_contract(at),
+    )
+    page = rt.around.page
+    op = Op(Kind.FAULT, write=write, answer=Answer.ERROR)
+    if page is not None:
+        op = op._replace(
+            pfn=unsigned(as_bits(page.pfn, PFN_BITS)), writable=page.writable, answer=Answer.PAGE
+        )
+    good, left, dirtied = abstraction.fault(entry_of(before, frame), op)
+    if result == -ENOMEM:
+        good, left, dirtied = abstraction.fast(entry_of(before, frame), write)
+        at.prove("result", "-ENOMEM only where a page was needed", implies(within, negate(good)))
+    else:
+        at.prove(
+            "result",
+            "the result is what the specification says",
+            implies(within, agree(truth_of(result == 0), good)),
+        )
+    point = goal_points(path, at.heap)
+    old, new = entry_of(before, point[1]), entry_of(at.heap, point[1])
+    at.prove(
+        "exact",
+        "the entry is as the specification says and no other changes",
+        implies(within, same(new, choose(same(point[1], frame), left, old))),
+    )
+    gfn = address // at.layout.leaf.span
+    at.prove(
+        "dirty",
+        "the frame is reported just if it becomes dirty",
+        implies(within, _reported(at, gfn, dirtied)),
+    )
+    refused = both(truth_of(result == -EFAULT), same(new, old), _reported(at, gfn, False))
+    at.prove(
+        "reach",
+        "beyond the reach the answer is -EFAULT and nothing changes",
+        either(within, refused),
+    )
+    prove_invariant(path, at.heap, point)
+    balanced(at, locked=False)

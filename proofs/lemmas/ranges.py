@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Lemmas on the entry points over ranges of frames, judged by the specification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from model.operations import U64, Kind, Op
+from proofs import abstraction, terms
+from proofs.contracts import entry_of
+from proofs.heap import (
+    LIVE,
+    Heap,
+)
+from proofs.lemmas.base import Script, Setting, balanced
+from proofs.lemmas.tables import level_contracts
+from proofs.lifting import lifted, truth_of, unsigned
+from proofs.paths import PathEnd
+from proofs.specs import (
+    assume_invariant,
+    goal_points,
+    prove_invariant,
+)
+from proofs.symbolic import SymbolicRuntime, as_frame
+from proofs.terms import Term, Truth, both, choose, either, implies, negate, same
+
+# Entry points over ranges
+
+_HAS_RESULT = frozenset({Kind.MKCLEAN, Kind.MKOLD, Kind.UNMAP, Kind.AGE, Kind.TEST_AGE})
+
+
+def entry_point(function: str, kind: Kind, locks: bool) -> Script:
+    """A function that callers outside the table use; judged by ``model.pointwise``."""
+
+    def script(at: Setting) -> None:
+        rt, path = at.rt, at.path
+        rt.around.locked = not locks
+        op, args = _operands(at, kind)
+        before = at.heap
+        within = _within(at, op)
+        path.check("before")
+        rt.bits_rule = bits_rule(op)
+        result = at.run(function, *args, **level_contracts(at))
+        point = goal_points(path, at.heap)
+        _effect(at, op, before, point[1], within)
+        if kind in _HAS_RESULT:
+            _answer(at, op, before, result, point[1], within)
+        if kind is Kind.FLUSH:
+            _safe(at, op, result, point[0])
+        prove_invariant(path, at.heap, point)
+        balanced(at, locked=not locks)
+
+    return script
+
+
+def _operands(at: Setting, kind: Kind) -> tuple[Op, tuple[Any, ...]]:
+    if kind is Kind.FLUSH_ALL:
+        return Op(kind, 0, U64), ()
+    if kind is Kind.LOG_DIRTY_MASKED:
+        base, offset, mask = at.long("base"), at.long("offset"), at.word("mask")
+        at.path.assume(truth_of(mask != 0))
+        return Op(kind, base, offset, mask), (base, offset, mask)
+    first, last = at.long("first"), at.long("last")
+    return Op(kind, first, last), (first, last)
+
+
+def _within(at: Setting, op: Op) -> Truth:
+    """Return whether all that the operation names lies within the reach."""
+    if op.kind is Kind.FLUSH_ALL:
+        return True
+    first, end = lifted(op.first), lifted(op.last)
+    if op.kind in (Kind.FLUSH, Kind.MKCLEAN, Kind.MKOLD):
+        end = end + 1
+    elif op.kind in (Kind.FLUSH_SLOT, Kind.COMMIT_REGION):
+        end = first + end
+    elif op.kind is Kind.LOG_DIRTY_MASKED:
+        end = first + end + at.layout.bits
+    return truth_of(lifted(end) <= at.layout.frames)
+
+
+def _effect(at: Setting, op: Op, before: Heap, frame: Term, within: Truth) -> None:
+    expected = abstraction.after(op, frame, entry_of(before, frame), at.layout.page_shift)
+    right = same(entry_of(at.heap, frame), expected)
+    at.prove("exact", "every frame is as the specification says", implies(within, right))
+    at.prove("reach", "what lies beyond the reach changes nothing within", either(within, right))
+
+
+def _answer(at: Setting, op: Op, before: Heap, result: Any, frame: Term, within: Truth) -> None:
+    """The answer is true just if an entry changed; the witness shows one that did."""
+    shift = at.layout.page_shift
+    counted = op._replace(kind=Kind.AGE) if op.kind is Kind.TEST_AGE else op
+
+    def changed(one: Term) -> Truth:
+        raw = entry_of(before, one)
+        return negate(same(abstraction.after(counted, one, raw, shift), raw))
+
+    told = truth_of(result)
+    sound = implies(changed(frame), told)
+    witness = terms.bits(at.rt.state.witness, at.rt.shape.frame_bits)
+    complete = True if op.kind is Kind.UNMAP else implies(told, changed(witness))
+    for clause, premise in (("result", within), ("reach", negate(within))):
+        at.prove(clause, "false means that nothing had to change", implies(premise, sound))
+        at.prove(clause, "true means that something had to change", implies(premise, complete))
+
+
+def _safe(at: Setting, op: Op, result: Any, page: Term) -> None:
+    """What 'safe to remove' means at the root."""
+    told = truth_of(result)
+    for level in range(1, at.rt.shape.levels):
+        at.path.point("frame", as_frame(at.heap, level, page))
+    bare = terms.at_most(at.heap.kind(page), LIVE)
+    at.prove("safe", "safe implies that no table is left below the root", implies(told, bare))
+    first, last = lifted(op.first), lifted(op.last)
+    whole = both(truth_of(first == 0), truth_of(last >= at.layout.top))
+    plain = either(truth_of(last == at.layout.top), truth_of(last == U64))
+    at.prove("safe", "the whole range is safe", implies(both(whole, plain), told))
+    at.prove("reach", "a range that ends beyond the reach is the whole range", implies(whole, told))
+
+
+def bits_rule(op: Op) -> Callable[[SymbolicRuntime, Term], Iterator[Any]]:
+    """Return the rule of the loop over the bits of a mask: the frames below bit i are clean."""
+
+    def rule(rt: SymbolicRuntime, mask: Term) -> Iterator[Any]:
+        path, old, shift = rt.path, rt.heap, rt.layout.page_shift
+
+        def facts(new: Heap, frame: Term, upto: Any) -> list[Truth]:
+            raw = entry_of(old, frame)
+            done = abstraction.after(op, frame, raw, shift)
+            below = truth_of(unsigned(frame) < lifted(op.first) + op.last + upto)
+            return [same(entry_of(new, frame), choose(below, done, raw))]
+
+        _, frame = goal_points(path, old)
+        path.prove("exact", "no bit has been handled yet", both(*facts(old, frame, 0)))
+        path.settle()
+        new = old.havoc("ptes")
+        assume_invariant(path, new)
+        rt.heap = rt.state.kept = new
+        if path.choose(2):
+            path.everywhere("frame", lambda f: facts(new, f, 64))
+            path.check("after the loop over bits")
+            return
+        bit = path.fresh("bit", 6)
+        path.everywhere("frame", lambda f: facts(new, f, unsigned(bit)))
+        chosen = terms.shift_right(mask, terms.bits(bit, 64))
+        is_set = same(terms.extract(chosen, 0, 0), 1)
+        if path.choose(2):
+            path.assume(negate(is_set))
+        else:
+            path.assume(is_set)
+            path.check("in the loop over bits")
+            yield unsigned(bit)
+        _, frame = goal_points(path, rt.heap)
+        done = both(*facts(rt.heap, frame, unsigned(bit) + 1))
+        path.prove("exact", "a turn handles its bit and no other", done)
+        raise PathEnd
+
+    return rule
+
+
+ENTRY_POINTS = (
+    ("kvm_mips_flush_gpa_pt", Kind.FLUSH, False),
+    ("kvm_mips_mkclean_gpa_pt", Kind.MKCLEAN, False),
+    ("kvm_mips_mkold_gpa_pt", Kind.MKOLD, False),
+    ("kvm_arch_mmu_enable_log_dirty_pt_masked", Kind.LOG_DIRTY_MASKED, False),
+    ("kvm_unmap_gfn_range", Kind.UNMAP, False),
+    ("kvm_age_gfn", Kind.AGE, False),
+    ("kvm_test_age_gfn", Kind.TEST_AGE, False),
+    ("kvm_arch_flush_shadow_memslot", Kind.FLUSH_SLOT, True),
+    ("kvm_arch_flush_shadow_all", Kind.FLUSH_ALL, True),
+    ("kvm_arch_commit_memory_region", Kind.COMMIT_REGION, True),
+)
+"""Functions over ranges: their operation, and whether they take ``mmu_lock`` themselves."""

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Lemmas on the functions of one table, and the contracts that stand for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from impl.multilevel.interface import RangeOp
+from proofs import contracts, terms
+from proofs.contracts import Call
+from proofs.heap import (
+    PAGE_BITS,
+)
+from proofs.lemmas.base import Script, Setting, range_spec
+from proofs.lifting import Name, lift_truth, truth_of
+from proofs.specs import (
+    Flush,
+    Specification,
+    contract_rule,
+    prove_effect,
+)
+from proofs.symbolic import SymbolicRuntime, as_frame
+from proofs.terms import Term
+
+# Functions of one table
+
+
+def _table_call(at: Setting, level: int) -> tuple[Term, Any, Any, Call]:
+    path, rt = at.path, at.rt
+    start, end = at.word("start"), at.word("end")
+    table = at.heap.root if level == 0 else path.fresh("table", PAGE_BITS)
+    path.point("page", table)
+    call = rt.call(level, Name(table), start, end)
+    path.assume(*[fact for _, fact in contracts.requires(at.heap, call)])
+    if level:
+        path.point("frame", as_frame(at.heap, level, table))
+    path.show("table", table)
+    if level:
+        path.show("region", terms.bits(call.region, 64))
+    rt.around.locked = True
+    return table, start, end, call
+
+
+def of_table(function: str, level: int, op: RangeOp | None) -> Script:
+    """A function that works on one table of ``level``; the level below is its contract."""
+
+    def script(at: Setting) -> None:
+        table, start, end, call = _table_call(at, level)
+        spec = _spec(at, op)
+        before = at.heap
+        at.path.check("before")
+        args = (level, Name(table), start, end)
+        result = at.run(function, *(args if op is None else (op, *args)), **level_contracts(at))
+        at.prove("lock", "mmu_lock stays held", at.rt.around.locked)
+        prove_effect(at.path, spec, before, at.rt.state, call, truth_of(result), None)
+
+    def leaf(at: Setting) -> None:
+        table, start, end, call = _table_call(at, level)
+        before = at.heap
+        at.path.check("before")
+        args = (Name(table), start, end)
+        result = at.run(function, *(args if op is None else (op, *args)))
+        prove_effect(at.path, _spec(at, op), before, at.rt.state, call, truth_of(result), None)
+
+    return leaf if function.endswith("_pte") else script
+
+
+def _spec(at: Setting, op: RangeOp | None) -> Specification:
+    return Flush(at.layout.levels - 1) if op is None else range_spec(op, at.uniform)
+
+
+def level_contracts(at: Setting) -> dict[str, Callable[..., Any]]:
+    """Return what stands for the functions of one table in their callers."""
+
+    def flush(rt: SymbolicRuntime, level: int, table: Any, start: Any, end: Any) -> Any:
+        call = rt.call(level, table, start, end)
+        at.path.point("page", call.table)  # type: ignore[arg-type]
+        spec = Flush(at.layout.levels - 1)
+        return lift_truth(contract_rule(at.path, spec, rt.state, call))
+
+    def change(
+        rt: SymbolicRuntime, op: RangeOp, level: int, table: Any, start: Any, end: Any
+    ) -> Any:
+        call = rt.call(level, table, start, end)
+        at.path.point("page", call.table)  # type: ignore[arg-type]
+        return lift_truth(contract_rule(at.path, range_spec(op, at.uniform), rt.state, call))
+
+    return {"kvm_mips_flush_gpa_level": flush, "kvm_mips_range_op_level": change}

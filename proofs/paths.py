@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Exploration of a program's paths: forks, assumptions, goals and the queries made of them.
+
+Knows neither the language of the program nor the page table: a front end calls ``branch`` where
+the program decides, ``assume`` where a contract or a loop rule speaks, ``prove`` where something
+must hold. Hypotheses that hold at every point are schemas; they are instantiated at the points
+that the path has named, so that every query is free of quantifiers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from proofs.terms import FALSE, TRUE, Term, Truth, both, either, negate, truth, variable
+
+MAX_PATHS = 4096
+"""Paths of one function after which the program counts as unsupported."""
+MAX_DECISIONS = 400
+"""Decisions on one path after which the program counts as unsupported."""
+
+
+class PathEnd(Exception):
+    """Nothing more is to be shown on this path."""
+
+
+class Unsupported(Exception):
+    """The program does something that the proof has no rule for."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A statement that must hold on a path; ``clause`` names the promise that it belongs to."""
+
+    clause: str
+    statement: str
+    term: Term
+
+
+@dataclass(frozen=True)
+class Query:
+    """Premises and goals of a part of a path; proved when premises and a negated goal conflict.
+
+    ``watch`` names the values that make a counterexample, where there is one.
+    """
+
+    premises: tuple[Term, ...]
+    goals: tuple[Goal, ...]
+    watch: tuple[tuple[str, Term], ...] = field(compare=False, default=())
+
+    @property
+    def refutation(self) -> list[Term]:
+        """What must be unsatisfiable for all goals to hold."""
+        return [*self.premises, truth(either(*[negate(goal.term) for goal in self.goals]))]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """How far a path had come where a rule began or ended; ``assumed`` if it ended there."""
+
+    place: str
+    assumed: bool
+    premises: int
+    schemas: int
+    points: tuple[tuple[str, int], ...]
+
+
+class Path:
+    """One run of a program along a prefix of decisions."""
+
+    def __init__(self, prefix: tuple[int, ...]) -> None:
+        self.prefix = prefix
+        self.decisions: list[tuple[int, int]] = []
+        self.premises: list[Term] = []
+        self.known: dict[int, bool] = {}
+        self.goals: list[Goal] = []
+        self.queries: list[Query] = []
+        self.checkpoints: list[Checkpoint] = []
+        self.schemas: list[tuple[str, Callable[[Term], list[Truth]]]] = []
+        self.points: dict[str, list[Term]] = {}
+        self.watch: dict[str, Term] = {}
+        self.claims: set[tuple[str, str]] = set()
+        self.whole: tuple[Term, ...] = ()
+        self._names: dict[str, int] = {}
+
+    # Symbols
+
+    def fresh(self, hint: str, width: int) -> Term:
+        """Return a new symbol; the same path names its symbols alike in every run."""
+        return variable(self.name(hint), width)
+
+    def name(self, hint: str) -> str:
+        """Return a name that the path has not used."""
+        count = self._names.get(hint, 0)
+        self._names[hint] = count + 1
+        return f"{hint}.{count}" if count else hint
+
+    def show(self, name: str, term: Term) -> None:
+        """Let counterexamples tell the value of ``term``."""
+        self.watch[name] = term
+
+    # Decisions
+
+    def choose(self, alternatives: int) -> int:
+        """Return each of 0..``alternatives`` - 1 on a path of its own."""
+        position = len(self.decisions)
+        if position >= MAX_DECISIONS:
+            raise Unsupported(f"more than {MAX_DECISIONS} decisions on a path")
+        taken = self.prefix[position] if position < len(self.prefix) else 0
+        self.decisions.append((taken, alternatives))
+        return taken
+
+    def branch(self, condition: Truth) -> bool:
+        """Return the truth of ``condition``; where it is open, both on paths of their own."""
+        if not isinstance(condition, Term):
+            return condition
+        if condition is TRUE or condition is FALSE:
+            return condition is TRUE
+        found = self.known.get(condition.uid)
+        if found is None:
+            found = self.choose(2) == 0
+            self._learn(truth(condition if found else negate(condition)))
+        return found
+
+    def _learn(self, fact: Term) -> None:
+        self.premises.append(fact)
+        self.known[fact.uid] = True
+        opposite = negate(fact)
+        if isinstance(opposite, Term):
+            self.known[opposite.uid] = False
+        if fact.op == "and":
+            for part in fact.args:
+                self.known[part.uid] = True
+
+    # Rules
+
+    def assume(self, *facts: Truth) -> None:
+        """Take ``facts`` for granted from here on."""
+        for fact in facts:
+            term = truth(fact)
+            if term is not TRUE:
+                self._learn(term)
+
+    def everywhere(self, sort: str, schema: Callable[[Term], list[Truth]]) -> None:
+        """Take for granted that ``schema`` holds at every point of ``sort``."""
+        self.schemas.append((sort, schema))
+
+    def point(self, sort: str, term: Term) -> None:
+        """Name a point at which schemas are instantiated."""
+        known = self.points.setdefault(sort, [])
+        if term not in known:
+            known.append(term)
+
+    def prove(self, clause: str, statement: str, goal: Truth) -> None:
+        """Demand that ``goal`` holds here."""
+        term = truth(goal)
+        self.claims.add((clause, statement))
+        if term is not TRUE:
+            self.goals.append(Goal(clause, statement, term))
+
+    def settle(self) -> None:
+        """Make a query of the goals so far, before a rule adds to the premises."""
+        self.check("before a rule", assumed=False)
+        if self.goals:
+            points = [(f"at {one.data}", one) for one in self.points.get("frame", ())]
+            watch = (*self.watch.items(), *points)
+            query = Query(self.hypotheses(), tuple(self.goals), watch)
+            self.queries.append(query)
+            self.goals = []
+
+    def check(self, place: str, assumed: bool = True) -> None:
+        """Note that what is assumed so far must be satisfiable, if it was before the rule."""
+        points = tuple((sort, len(found)) for sort, found in self.points.items())
+        spot = Checkpoint(place, assumed, len(self.premises), len(self.schemas), points)
+        self.checkpoints.append(spot)
+
+    def hypotheses(self, at: Checkpoint | None = None) -> tuple[Term, ...]:
+        """Return all premises, of the path and the schemas at its points, now or earlier."""
+        ends = dict(at.points) if at else {}
+        found = dict.fromkeys(self.premises[: at.premises if at else None])
+        for sort, schema in self.schemas[: at.schemas if at else None]:
+            for one in self.points.get(sort, [])[: ends.get(sort, 0) if at else None]:
+                for fact in schema(one):
+                    term = truth(fact)
+                    if term is not TRUE:
+                        found[term] = None
+        return tuple(found)
+
+
+_current: ContextVar[Path] = ContextVar("path")
+
+
+def current() -> Path:
+    """Return the path that is being run."""
+    return _current.get()
+
+
+def explore(program: Callable[[Path], None]) -> list[Path]:
+    """Run ``program`` along every path; it is run anew for each and must decide alike each time.
+
+    Raises Unsupported where there are too many paths.
+    """
+    found: list[Path] = []
+    pending: list[tuple[int, ...]] = [()]
+    while pending:
+        prefix = pending.pop()
+        path = Path(prefix)
+        token = _current.set(path)
+        try:
+            program(path)
+        except PathEnd:
+            pass
+        finally:
+            _current.reset(token)
+        path.settle()
+        path.whole = path.hypotheses()
+        found.append(path)
+        if len(found) > MAX_PATHS:
+            raise Unsupported(f"more than {MAX_PATHS} paths")
+        for position in range(len(path.decisions) - 1, len(prefix) - 1, -1):
+            taken, alternatives = path.decisions[position]
+            before = tuple(one for one, _ in path.decisions[:position])
+            pending += [(*before, other) for other in range(alternatives - 1, taken, -1)]
+    return found
+
+
+def merged(program: Callable[[], list[Truth | Term]]) -> list[tuple[Truth, list[Truth | Term]]]:
+    """Run a pure program along every path; return each path's condition and its values.
+
+    Forks of ``program`` do not fork the path that is being run.
+    """
+    leaves: list[tuple[Truth, list[Truth | Term]]] = []
+
+    def run(path: Path) -> None:
+        values = program()
+        leaves.append((both(*path.premises), values))
+
+    outer = _current.get(None)
+    pending: list[tuple[int, ...]] = [()]
+    while pending:
+        prefix = pending.pop()
+        path = Path(prefix)
+        if outer is not None:
+            path.known = dict(outer.known)
+        token = _current.set(path)
+        try:
+            run(path)
+        finally:
+            _current.reset(token)
+        for position in range(len(path.decisions) - 1, len(prefix) - 1, -1):
+            taken, alternatives = path.decisions[position]
+            before = tuple(one for one, _ in path.decisions[:position])
+            pending += [(*before, other) for other in range(alternatives - 1, taken, -1)]
+    return leaves
