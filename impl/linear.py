@@ -46,6 +46,20 @@ class Linear:
         return Run(outcomes)
 
 
+def map_word(word: int, inside: bool, op: Op) -> tuple[int, int]:
+    """Return the result of a fault and the word of its frame, not truncated, afterwards.
+
+    ``word`` is what the array holds, ``inside`` whether the frame lies within the array.
+    """
+    if not inside:
+        return -EFAULT, word
+    if word != KVM_INVALID_PAGE:
+        return 0, word
+    if op.answer is not Answer.PAGE:
+        return -EFAULT, word
+    return 0, op.pfn
+
+
 class _Array:
     """``guest_pmap`` of one VM; frames that hold the invalid marker are not stored."""
 
@@ -75,13 +89,11 @@ class _Array:
 
     def map_page(self, gfn: int, op: Op) -> Outcome:
         """Map a frame unless it is mapped; the array keeps the reference to the page."""
-        if gfn >= self.npages:
-            return Outcome(-EFAULT, {})
-        if self.raw(gfn):
-            return Outcome(0, {})
-        if op.answer is not Answer.PAGE:
-            return Outcome(-EFAULT, {})
-        self.words[gfn] = self.layout.truncate(op.pfn)
+        mapped = bool(self.raw(gfn))
+        result, word = map_word(self.words.get(gfn, KVM_INVALID_PAGE), gfn < self.npages, op)
+        if result != 0 or mapped:
+            return Outcome(result, {})
+        self.words[gfn] = self.layout.truncate(word)
         self.references += 1
         raw = self.raw(gfn)
         return Outcome(0, {gfn: raw} if raw else {})

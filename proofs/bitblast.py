@@ -9,8 +9,8 @@ how, and ``proofs.drat`` follows it.
 
 Trusted: this module, the checker in ``proofs.drat``, and that the terms mean what ``smtlib`` of
 ``proofs.terms`` writes of them. Not trusted: the SAT solver, python-sat and the proof; any SMT
-solver, as none is asked. The one simplification is the folding of gates with a constant input,
-or twice the same one. If folding alone leaves an empty clause, no solver is asked, and
+solver, as none is asked. Nothing is simplified but gates of which an input is constant, or two
+are equal or opposite. If that alone leaves an empty clause, no SAT solver is asked either, and
 ``Refutation.folded`` says so.
 """
 

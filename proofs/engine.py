@@ -17,7 +17,7 @@ from time import perf_counter
 from proofs import solvers
 from proofs.paths import Checkpoint, Goal, Path, Query, Unsupported, explore
 from proofs.solvers import SAT, UNKNOWN, UNSAT, SolverFailure, Z3Query
-from proofs.terms import FALSE, Model, evaluate, negate, smtlib, truth
+from proofs.terms import BOOL, FALSE, Term, Truth, agree, negate, same, smtlib, truth, variable
 
 HOLDS, REFUTED, OPEN, VACUOUS, UNSUPPORTED, FAILED = (
     "holds",
@@ -199,16 +199,22 @@ def _single(clause: Clause, query: Query, goal: Goal, desk: Desk) -> None:
         clause.becomes(OPEN, f"the solver gave up on '{goal.statement}'")
     elif answer == SAT:
         if not clause.values:
-            clause.values = _values(query, smtlib(premises))
+            clause.values = _values(query, premises)
         clause.becomes(REFUTED, f"'{goal.statement}' does not follow")
 
 
-def _values(query: Query, text: str) -> dict[str, int]:
-    asked = Z3Query(text)
+def _values(query: Query, premises: tuple[Term, ...]) -> dict[str, int]:
+    """Return what the watched terms are in a model of ``premises``."""
+    named = [(name, term, f"watched {n}") for n, (name, term) in enumerate(query.watch)]
+    told = [truth(_is(variable(alias, term.width), term)) for _, term, alias in named]
+    asked = Z3Query(smtlib([*premises, *told]))
     if asked.check() != SAT:
         return {}
-    model: Model = asked.model()
-    return {name: evaluate(term, model) for name, term in query.watch}
+    return {name: asked.value(alias) for name, _, alias in named}
+
+
+def _is(alias: Term, term: Term) -> Truth:
+    return agree(alias, term) if term.width == BOOL else same(alias, term)
 
 
 def _emit(proof: Proof, text: str, desk: Desk) -> None:

@@ -208,7 +208,7 @@ class SymInt:
     # Comparisons
 
     def __eq__(self, other: object) -> Any:
-        if not isinstance(other, int | SymInt):
+        if not isinstance(other, int | SymInt | SymBool):
             return False
         other = lifted(other)
         if self.hi < other.lo or other.hi < self.lo:

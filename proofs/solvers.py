@@ -13,8 +13,6 @@ from typing import Any
 
 import z3
 
-from proofs.terms import Model
-
 SAT, UNSAT, UNKNOWN = "sat", "unsat", "unknown"
 
 STRATEGIES = (("", 3_000_000), ("QF_UFBV", 60_000_000), ("", 2_000_000_000))
@@ -50,28 +48,14 @@ class Z3Query:
                 return answer
         return UNKNOWN
 
-    def model(self) -> Model:
-        """Return the model of the last answer, which was 'sat'."""
-        found = self.solver.model()
-        return {declaration.name(): _function(found[declaration]) for declaration in found.decls()}
-
-
-def _number(value: Any) -> int:
-    if z3.is_bool(value):
-        return int(z3.is_true(value))
-    return int(value.as_long())
-
-
-def _function(value: Any) -> Callable[..., int]:
-    if not isinstance(value, z3.FuncInterp):
-        number = _number(value)
-        return lambda: number
-    default = _number(value.else_value()) if value.else_value() is not None else 0
-    points = {
-        tuple(_number(entry.arg_value(i)) for i in range(entry.num_args())): _number(entry.value())
-        for entry in (value.entry(i) for i in range(value.num_entries()))
-    }
-    return lambda *args: points.get(args, default)
+    def value(self, name: str) -> int:
+        """Return the value of a constant in the model of the last answer, which was 'sat'."""
+        model = self.solver.model()
+        for declaration in model.decls():
+            if declaration.name() == name:
+                found = model[declaration]
+                return int(z3.is_true(found)) if z3.is_bool(found) else int(found.as_long())
+        return 0
 
 
 def _z3(text: str) -> str:

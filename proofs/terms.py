@@ -532,8 +532,7 @@ def _value(node: Term, args: list[int], model: Model) -> int:
         case "number":
             return int(node.data)
         case "variable" | "apply":
-            known = model.get(node.data)
-            return known(*args) if known else 0
+            return model[node.data](*args) if node.data in model else 0
         case "not":
             return 1 - args[0]
         case "and":
@@ -543,7 +542,7 @@ def _value(node: Term, args: list[int], model: Model) -> int:
         case "=":
             return int(args[0] == args[1])
         case "ite":
-            return args[1] if args[0] else args[2]
+            return args[1 if args[0] else 2]
         case "concat":
             return args[0] << node.args[1].width | args[1]
         case "extract":
@@ -555,8 +554,8 @@ def _value(node: Term, args: list[int], model: Model) -> int:
         case "bvshl":
             return args[0] << args[1] & mask if args[1] < node.width else 0
         case _:
-            computed: int = _ARITHMETIC[node.op](*args) & mask
-            return computed
+            function: Callable[[int, int], int] = _ARITHMETIC[node.op]
+            return function(args[0], args[1]) & mask
 
 
 _ARITHMETIC: dict[str, Callable[[int, int], int]] = {
