@@ -8,10 +8,11 @@ What satisfies the terms thus satisfies the clauses. A SAT solver refutes the cl
 how, and ``proofs.drat`` follows it.
 
 Trusted: this module, the checker in ``proofs.drat``, and that the terms mean what ``smtlib`` of
-``proofs.terms`` writes of them. Not trusted: the SAT solver, python-sat and the proof; any SMT
-solver, as none is asked. Nothing is simplified but gates of which an input is constant, or two
-are equal or opposite. If that alone leaves an empty clause, no SAT solver is asked either, and
-``Refutation.folded`` says so.
+``proofs.terms`` writes of them; where they come from, and what was simplified when they were
+built, is not looked at here. Not trusted: the SAT solver, python-sat and the proof; any SMT
+solver, as none is asked. Nothing is simplified here but gates of which an input is constant, or
+two are equal or opposite. If that alone leaves an empty clause, no SAT solver is asked either,
+and ``Refutation.folded`` says so.
 """
 
 from __future__ import annotations
@@ -144,10 +145,9 @@ class _Gates:
 
     def every(self, inputs: Iterable[int]) -> int:
         """Return whether all inputs are true."""
-        chosen = {one for one in inputs if one != TRUE}
-        if FALSE in chosen or any(-one in chosen for one in chosen):
+        parts = sorted({one for one in inputs if one != TRUE})
+        if FALSE in parts:
             return FALSE
-        parts = sorted(chosen)
         if len(parts) < 2:
             return parts[0] if parts else TRUE
         output = self.known.get(("every", *parts))

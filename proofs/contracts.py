@@ -195,7 +195,8 @@ class Call:
     """A call of a function for one table: ``low`` and ``high`` are frame offsets in the table.
 
     The function acts on the frames from ``low`` to ``high``, both inclusive, of the region
-    ``region`` which the table covers; on none where ``low`` is above ``high``.
+    ``region`` which the table covers; on none where ``low`` is above ``high``, and on none where
+    the table is not ``live``, but the kernel's shared empty one.
     """
 
     level: int
@@ -203,12 +204,13 @@ class Call:
     region: Value
     low: Value
     high: Value
+    live: Truth = True
 
     def inside(self, shape: Shape, frame: Value) -> Truth:
         """Return whether the table covers ``frame``."""
         if self.level == 0:
             return True
-        return same(shape.region(self.level, frame), self.region)
+        return both(self.live, same(shape.region(self.level, frame), self.region))
 
     def hits(self, shape: Shape, frame: Value) -> Truth:
         """Return whether the call acts on ``frame``."""
@@ -248,13 +250,21 @@ def _slot_of_offset(shape: Shape, level: int, offset: Value) -> Value:
     return terms.extract(offset, shape.below(level) - 1, shape.below(level + 1))
 
 
+def is_shared(level: int, table: Value) -> Truth:
+    """Return whether ``table`` is the kernel's shared empty table of ``level``."""
+    return same(table, empty_marker(level - 1)) if level else False
+
+
 def requires(heap: View, call: Call) -> Named:
     """What must hold where a function of one table is called, beside the invariant."""
     if call.level == 0:
         return [("the root is called for", same(call.table, heap.root))]
     live = same(heap.kind(call.table), LIVE + call.level)
     where = same(heap.base(call.table), _padded(heap, call.region))
-    return [("a live table is called for", live), ("it covers its region", where)]
+    return [
+        ("a live table, or the shared empty one, is called for", implies(call.live, live)),
+        ("it covers its region", implies(call.live, where)),
+    ]
 
 
 # Flush

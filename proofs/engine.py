@@ -30,6 +30,10 @@ HOLDS, REFUTED, OPEN, VACUOUS, UNSUPPORTED, FAILED = (
 _WORST = (FAILED, REFUTED, OPEN, UNSUPPORTED, VACUOUS, HOLDS)
 
 
+NOT_REACHED = "not reached: an earlier promise fails"
+"""Why a clause is unknown where every path that would come to it ends in a failure."""
+
+
 @dataclass
 class Clause:
     """What became of one promise of one function: its verdict and what it rests on.
@@ -139,7 +143,11 @@ def _decide(proof: Proof, paths: list[Path], desk: Desk) -> None:
     for name in claimed - set(proof.clauses):
         proof.clauses[name] = Clause(name)
     for clause in proof.clauses.values():
-        if clause.name not in claimed:
+        if clause.name in claimed:
+            continue
+        if any(path.stopped for path in taken):
+            clause.becomes(OPEN, NOT_REACHED)
+        else:
             clause.becomes(VACUOUS, "nothing was to be shown on any path that can be taken")
     for query in dict.fromkeys(query for path in paths for query in path.queries):
         _settle(proof, query, desk)

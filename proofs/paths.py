@@ -82,6 +82,7 @@ class Path:
         self.watch: dict[str, Term] = {}
         self.claims: set[tuple[str, str]] = set()
         self.whole: tuple[Term, ...] = ()
+        self.stopped = False
         self._names: dict[str, int] = {}
 
     # Symbols

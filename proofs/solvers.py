@@ -8,7 +8,6 @@ on how busy the machine is.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
 import z3
@@ -103,12 +102,6 @@ def _answer(name: str, answer: str) -> str:
 
 
 SOLVERS: dict[str, Callable[[str], str]] = {"z3": _z3, "bitwuzla": _bitwuzla, "cvc5": _cvc5}
-_PACKAGES = {"z3": "z3-solver", "bitwuzla": "bitwuzla", "cvc5": "cvc5"}
-
-
-def identity(names: tuple[str, ...]) -> str:
-    """Return the solvers with their versions, such as ``z3 4.13.0``."""
-    return ", ".join(f"{name} {version(_PACKAGES[name])}" for name in names)
 
 
 def ask(name: str, text: str) -> str:

@@ -16,7 +16,7 @@ from impl.multilevel.interface import Frame, Page, Slot
 from impl.multilevel.quirks import Quirk
 from model.layout import Layout
 from proofs import terms
-from proofs.contracts import Call
+from proofs.contracts import Call, is_shared
 from proofs.heap import (
     CACHE_SLOTS,
     CACHED,
@@ -32,6 +32,7 @@ from proofs.heap import (
     SLOT_BITS,
     Heap,
     empty_marker,
+    page,
     shape_of,
 )
 from proofs.lifting import (
@@ -71,6 +72,7 @@ class Surroundings:
 
     locked: bool = False
     readers: int = 0
+    destructors: int = 0
     references: list[Term] = field(default_factory=list)
     reported: list[Any] = field(default_factory=list)
     seq: Term = NOT_YET
@@ -112,11 +114,12 @@ class SymbolicRuntime:
     def heap(self, heap: Heap) -> None:
         self.state.heap = heap
 
-    def demand(self, clause: str, statement: str, goal: Truth) -> None:
-        """Demand that ``goal`` holds; where it cannot, the path ends."""
+    def demand(self, clause: str, statement: str, goal: Truth, fatal: bool = False) -> None:
+        """Demand that ``goal`` holds; where it cannot and is ``fatal``, the path ends."""
         term = terms.truth(goal)
         self.path.prove(clause, statement, term)
-        if term is terms.FALSE:
+        if fatal and term is terms.FALSE:
+            self.path.stopped = True
             raise PathEnd
 
     # Values
@@ -187,34 +190,41 @@ class SymbolicRuntime:
         path.check(f"in the loop of {frame.loop}")
         earlier = state.witness
         state.witness = here
+        held = self._held()
         yield exact(index, 0, self.layout.tables[frame.level].entries - 1)
+        path.prove("accounting", "a turn takes and gives back alike", held == self._held())
         after = truth_of(frame.result)
         state.witness = spec.explained(result, after, here, state.witness, earlier)
         following = terms.add(index, terms.number(1, SLOT_BITS))
         prove_effect(path, spec, old, state, call, after, following)
         raise PathEnd
 
+    def _held(self) -> tuple[object, ...]:
+        """Return what is taken: locks, references, reports and destructors run."""
+        around = self.around
+        taken = (tuple(around.references), tuple(around.reported), around.destructors)
+        return (around.locked, around.readers, *taken)
+
     def call(self, level: int, table: Any, start: Any, end: Any) -> Call:
         """Return what a call for a table, from ``start`` to ``end`` (bytes), means in frames."""
         shape = self.shape
         name = as_bits(table, PAGE_BITS)
         region = terms.low_bits(self.heap.base(name), shape.region_bits(level)) if level else 0
+        live = negate(is_shared(level, name))
         low, high = (
             shape.offset(level, shape.frame_of(as_bits(one, self.layout.bits)))
             for one in (start, end)
         )
-        return Call(level, name, region, low, high)
+        return Call(level, name, region, low, high, live)
 
     def attempts(self) -> Iterator[None]:
         """Carry out a loop that only its body leaves: one arbitrary turn."""
-        around, heap = self.around, self.heap
-        held = (around.locked, around.readers, tuple(around.references), tuple(around.reported))
+        heap, held = self.heap, self._held()
         self.path.settle()
         self._others_act()
         self.path.check("in a loop of attempts")
         yield
-        now = (around.locked, around.readers, tuple(around.references), tuple(around.reported))
-        self.path.prove("accounting", "an attempt leaves nothing taken", held == now)
+        self.path.prove("accounting", "an attempt leaves nothing taken", held == self._held())
         self.path.prove("exact", "an attempt leaves the table alone", heap is self.heap)
         raise PathEnd
 
@@ -224,28 +234,32 @@ class SymbolicRuntime:
             raise Unsupported("no invariant is known for a loop over bits")
         yield from self.bits_rule(self, lifted(mask).sized(64))
 
-    def _access(self, level: int, table: Term, index: Any) -> Term:
-        """Demand that a slot of a live table may be accessed; return its number."""
+    def _access(self, level: int, table: Term, index: Any, writes: bool) -> Term:
+        """Demand that a slot may be accessed; return its number.
+
+        What the kernel's shared empty tables hold may be read, but not written.
+        """
         held = self.around.locked or self.private
         self.demand("lock", "a table is accessed with mmu_lock held", held)
         entries = self.layout.tables[level].entries
-        inside = truth_of(lifted(index) < entries)
-        self.demand(
-            "memory", "an access is within the table", both(truth_of(lifted(index) >= 0), inside)
-        )
+        slot = lifted(index)
+        inside = both(truth_of(slot >= 0), truth_of(slot < entries))
+        self.demand("memory", "an access is within the table", inside)
         live = same(self.heap.kind(table), LIVE + level)
-        self.demand("memory", f"an access is to a live table of level {level}", live)
-        return as_bits(exact(lifted(index).sized(SLOT_BITS), 0, entries - 1), SLOT_BITS)
+        allowed = live if writes else either(live, is_shared(level, table))
+        self.demand("memory", f"an access is to a live table of level {level}", allowed)
+        return as_bits(exact(slot.sized(SLOT_BITS), 0, entries - 1), SLOT_BITS)
 
     def load(self, level: int, table: Any, index: Any) -> Any:
         """Return what a directory's slot holds."""
         name = as_bits(table, PAGE_BITS)
-        return Name(self.heap.ent(name, self._access(level, name, index)))
+        link = self.heap.ent(name, self._access(level, name, index, writes=False))
+        return Name(choose(is_shared(level, name), page(empty_marker(level)), link))
 
     def store(self, level: int, table: Any, index: Any, child: Any) -> None:
         """Let a directory's slot point to a table that is new and empty, or make it empty."""
         name = as_bits(table, PAGE_BITS)
-        slot = self._access(level, name, index)
+        slot = self._access(level, name, index, writes=True)
         self._unlink(level, self.heap.ent(name, slot))
         link = as_bits(child, PAGE_BITS)
         if link.op == "number":
@@ -293,7 +307,7 @@ class SymbolicRuntime:
         name = as_bits(table, PAGE_BITS)
         entries = self.layout.tables[level].entries
         inside = both(truth_of(first >= 0), truth_of(lifted(last) < entries))
-        self.demand("memory", "what is initialised is within the table", inside)
+        self.demand("memory", "what is initialised is within the table", inside, fatal=True)
         self.demand(
             "memory",
             "what is initialised is a page taken for it",
@@ -318,20 +332,22 @@ class SymbolicRuntime:
 
     # Entries
 
-    def _entry(self, ptep: Slot | None) -> tuple[Term, Term]:
-        self.demand("memory", "a pointer to an entry is not NULL", ptep is not None)
+    def _entry(self, ptep: Slot | None, writes: bool) -> tuple[Term, Term]:
+        self.demand("memory", "a pointer to an entry is not NULL", ptep is not None, fatal=True)
         assert ptep is not None
         table = as_bits(ptep.table, PAGE_BITS)
-        return table, self._access(self.shape.levels - 1, table, ptep.number)
+        return table, self._access(self.shape.levels - 1, table, ptep.number, writes)
 
     def pte_load(self, ptep: Slot | None) -> Any:
         """Return the raw entry."""
-        table, slot = self._entry(ptep)
-        return Name(self.heap.pte(table, slot))
+        table, slot = self._entry(ptep, writes=False)
+        raw = self.heap.pte(table, slot)
+        shared = is_shared(self.shape.levels - 1, table)
+        return Name(choose(shared, terms.number(0, RAW_BITS), raw))
 
     def pte_store(self, ptep: Slot | None, raw: Any) -> None:
         """Store a raw entry."""
-        table, slot = self._entry(ptep)
+        table, slot = self._entry(ptep, writes=True)
         value = as_bits(raw, RAW_BITS)
         self.heap = replace(self.heap, ptes=self.heap.ptes.write(table, slot, value=value))
 
@@ -423,7 +439,7 @@ class SymbolicRuntime:
 
     def destructor(self, level: int, table: Any) -> None:
         """Run the page-table destructor; no constructor ever runs."""
-        self.demand("accounting", "a destructor runs after its constructor", False)
+        self.around.destructors += 1
 
     def cache_open(self) -> bool:
         """Return whether the memory cache has its array of pages."""

@@ -546,7 +546,7 @@ def _value(node: Term, args: list[int], model: Model) -> int:
         case "concat":
             return args[0] << node.args[1].width | args[1]
         case "extract":
-            return args[0] >> node.data[1] & mask
+            return args[0] >> int(node.data[1]) & mask
         case "bvult":
             return int(args[0] < args[1])
         case "bvlshr":

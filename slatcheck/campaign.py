@@ -6,7 +6,7 @@ from __future__ import annotations
 import gc
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -97,11 +97,24 @@ class Search:
             self._directed(campaign)
             examples = max(1, budget // LENGTH)
             draw(self._seed, examples, lambda data: self._try(campaign, self._decoder.decode(data)))
+        self._collect(campaign)
+        campaign.seconds = time.monotonic() - begin
+        return campaign
+
+    def run_these(self, sequences: Iterable[list[Op]]) -> Campaign:
+        """Judge given sequences until one shows something; then shrink that."""
+        campaign = Campaign()
+        for ops in sequences:
+            self._try(campaign, ops)
+            if self._first:
+                break
+        self._collect(campaign)
+        return campaign
+
+    def _collect(self, campaign: Campaign) -> None:
         for mark, (symptom, ops) in sorted(self._first.items()):
             if not self._is_special_case(symptom):
                 campaign.hits[mark] = self._shrunk(mark, symptom, ops)
-        campaign.seconds = time.monotonic() - begin
-        return campaign
 
     def _is_special_case(self, symptom: Symptom) -> bool:
         """Return whether the same memory-safety rule breaks at this entry for any operands."""

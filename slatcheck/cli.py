@@ -11,13 +11,24 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 # click: nested commands, checked options and help texts without code of our own.
 import click
 
 from slatcheck import __version__, names, output
 from slatcheck.errors import InputError
+from slatcheck.options import (
+    cc_option,
+    format_option,
+    jobs_option,
+    layout_option,
+    max_ops_option,
+    output_option,
+    quirk_option,
+    replay_dir_option,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     from slatcheck.result import Document, Finding
@@ -30,7 +41,6 @@ INTERNAL = 4
 INTERRUPTED = 130
 
 _KERNEL_MODULES = frozenset({"elftools", "tree_sitter", "tree_sitter_c", "unicorn", "ziglang"})
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 @dataclass
@@ -82,51 +92,6 @@ def _to_stdout(text: str) -> None:
         raise InputError(f"cannot write the report: {problem.strerror}") from None
 
 
-# Options that several commands share
-
-
-def _format_option(function: _F) -> _F:
-    kinds = click.Choice(["text", "json"])
-    return click.option(
-        "--format", "format_", type=kinds, default="text", help="Form of the report."
-    )(function)
-
-
-def _output_option(function: _F) -> _F:
-    return click.option(
-        "--output",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Write the report to FILE, whole or not at all, instead of stdout.",
-    )(function)
-
-
-def _cc_option(function: _F) -> _F:
-    return click.option(
-        "--cc", metavar="COMPILER", help="An installed clang or MIPS gcc to compile the tree with."
-    )(function)
-
-
-def _seed_option(function: _F) -> _F:
-    return click.option(
-        "--seed",
-        type=click.IntRange(0, (1 << 64) - 1),
-        default=0,
-        show_default=True,
-        metavar="N",
-        help="The same seed and budget give the same findings.",
-    )(function)
-
-
-def _max_ops_option(function: _F) -> _F:
-    return click.option(
-        "--max-ops",
-        type=click.IntRange(1),
-        metavar="N",
-        help="Operations to try on each layout.",
-    )(function)
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--traceback", "show_traceback", is_flag=True, help="Show where the tool itself fails."
@@ -155,8 +120,8 @@ def cli(settings: Settings, show_traceback: bool) -> None:
     metavar="RANGE",
     help="Show what guest RAM in RANGE costs; may be given more than once.",
 )
-@_format_option
-@_output_option
+@format_option
+@output_option
 def layouts_command(
     patterns: tuple[str, ...],
     permitted: bool,
@@ -191,8 +156,8 @@ def layouts_command(
 
 @cli.command("rule", short_help="List the rules, or explain one.")
 @click.argument("name", required=False)
-@_format_option
-@_output_option
+@format_option
+@output_option
 def rule_command(name: str | None, format_: str, output: Path | None) -> int:
     """List the rules, or explain the rule NAME."""
     from model.rules import RULES
@@ -219,23 +184,10 @@ def rule_command(name: str | None, format_: str, output: Path | None) -> int:
     metavar="PATH",
     help="The Linux source tree to check; without it, the built-in page table.",
 )
-@click.option(
-    "--layout",
-    "patterns",
-    multiple=True,
-    metavar="NAME",
-    help="A layout, or a shell pattern among the permitted ones; may be given more than once. "
-    "Default: all that Kconfig permits with KVM.",
-)
-@_seed_option
-@_max_ops_option
-@click.option(
-    "--jobs",
-    type=click.IntRange(0),
-    default=0,
-    metavar="N",
-    help="Processes to use; 0, the default, is one a core.",
-)
+@layout_option
+@seed_option
+@max_ops_option
+@jobs_option
 @click.option(
     "--evidence",
     type=click.Choice(["differential"]),
@@ -244,22 +196,11 @@ def rule_command(name: str | None, format_: str, output: Path | None) -> int:
     show_default=True,
     help="What the verdict is to rest on.",
 )
-@click.option(
-    "--quirk",
-    "quirks",
-    multiple=True,
-    metavar="NAME",
-    help="Switch on a behaviour of the kernel in the built-in page table.",
-)
-@_cc_option
-@_format_option
-@_output_option
-@click.option(
-    "--replay-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Write a file for 'slatcheck replay' for each finding into DIR.",
-)
+@quirk_option
+@cc_option
+@format_option
+@output_option
+@replay_dir_option
 def check_command(
     kernel: Path | None,
     patterns: tuple[str, ...],
@@ -298,6 +239,85 @@ def check_command(
     return _finish(document, delivery, kernel, cc)
 
 
+# prove
+
+
+@cli.command("prove", short_help="Prove the built-in page table, in every layout.")
+@layout_option
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also the layouts that Kconfig refuses, and "
+    "for each quirk that it refutes just the theorems it should.",
+)
+@click.option(
+    "--solver",
+    default="z3",
+    show_default=True,
+    metavar="NAME[,NAME]",
+    help="z3, bitwuzla, cvc5; of several, all must agree on every query.",
+)
+@click.option(
+    "--emit-smt2",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write every obligation into DIR as SMT-LIB 2; each must be unsatisfiable.",
+)
+@click.option("--no-cache", is_flag=True, help="Prove again what was proved before.")
+@jobs_option
+@quirk_option
+@format_option
+@output_option
+@replay_dir_option
+def prove_command(
+    patterns: tuple[str, ...],
+    everything: bool,
+    solver: str,
+    emit_smt2: Path | None,
+    no_cache: bool,
+    jobs: int,
+    quirks: tuple[str, ...],
+    format_: str,
+    output: Path | None,
+    replay_dir: Path | None,
+) -> int:
+    """Prove that the built-in page table keeps every promise, and the specification its own.
+
+    For all states, all addresses and all sequences of operations, at the real geometry of each
+    layout. A refutation is shown only after it was replayed.
+    """
+    chosen = names.layouts_to_prove(patterns, everything)
+    names.check_quirks(quirks)
+    solvers = names.check_solvers(solver)
+    delivery = Delivery(format_, output, replay_dir)
+    delivery.check()
+    if emit_smt2 is not None:
+        _prepare_folder(emit_smt2)
+
+    from proofs.engine import Options
+    from slatcheck import progress, prove
+
+    request = prove.Request(
+        layouts=chosen,
+        quirks=tuple(dict.fromkeys(quirks)),
+        each_quirk=everything and not quirks,
+        jobs=jobs,
+        options=Options(solvers, str(emit_smt2 or "")),
+        cache=not no_cache,
+    )
+    with progress.shown() as report:
+        document = prove.prove(request, report)
+    return _finish(document, delivery, None, None)
+
+
+def _prepare_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise InputError(f"cannot make {folder}: {problem.strerror}") from None
+
+
 # replay
 
 
@@ -309,9 +329,9 @@ def check_command(
     metavar="PATH",
     help="The Linux source tree to run the sequence on, where FILE is about a kernel.",
 )
-@_cc_option
-@_format_option
-@_output_option
+@cc_option
+@format_option
+@output_option
 def replay_command(
     file: Path, kernel: Path | None, cc: str | None, format_: str, output: Path | None
 ) -> int:
@@ -335,11 +355,11 @@ def replay_command(
 @cli.command("diff", short_help="Find where two implementations or layouts part.")
 @click.argument("left")
 @click.argument("right")
-@_seed_option
-@_max_ops_option
-@_cc_option
-@_format_option
-@_output_option
+@seed_option
+@max_ops_option
+@cc_option
+@format_option
+@output_option
 def diff_command(
     left: str,
     right: str,

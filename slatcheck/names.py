@@ -68,6 +68,27 @@ def layouts_to_check(patterns: Sequence[str]) -> tuple[Layout, ...]:
     return _in_order(chosen)
 
 
+def layouts_to_prove(patterns: Sequence[str], refused_too: bool) -> tuple[Layout, ...]:
+    """Return the layouts to prove: as for a check, or with ``refused_too`` every one that matches.
+
+    Raises InputError where nothing is selected.
+    """
+    return find_layouts(patterns) if refused_too else layouts_to_check(patterns)
+
+
+SOLVERS = ("z3", "bitwuzla", "cvc5")
+
+
+def check_solvers(text: str) -> tuple[str, ...]:
+    """Return the solvers of a list with commas. Raises InputError where one is not known."""
+    chosen = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    for name in chosen:
+        if name not in SOLVERS:
+            near = close(name, SOLVERS)
+            raise InputError(f"unknown solver '{name}'{near or ';'} known: {', '.join(SOLVERS)}")
+    return chosen
+
+
 def find_rule(name: str) -> Rule:
     """Return the rule called ``name``. Raises InputError where there is none."""
     for one in RULES:

@@ -89,13 +89,18 @@ Script = Callable[[Setting], None]
 
 @dataclass(frozen=True)
 class Lemma:
-    """The proof of one function; ``level`` is the level it is about, -1 for none."""
+    """The proof of one function; ``level`` is the level it is about, -1 for none.
+
+    ``kind`` is the operation in which a counterexample would show. ``scope`` is ``table`` where
+    the proof depends on a layout's geometry only, ``entry`` where on its entry format only.
+    """
 
     function: str
     script: Script
     level: int = -1
     kind: Kind | None = None
     uniform: bool = False
+    scope: str = "table"
 
     @property
     def name(self) -> str:

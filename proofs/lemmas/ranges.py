@@ -40,7 +40,7 @@ def entry_point(function: str, kind: Kind, locks: bool) -> Script:
         before = at.heap
         within = _within(at, op)
         path.check("before")
-        rt.bits_rule = bits_rule(op)
+        rt.bits_rule = bits_rule(op, within)
         result = at.run(function, *args, **level_contracts(at))
         point = goal_points(path, at.heap)
         _effect(at, op, before, point[1], within)
@@ -118,7 +118,7 @@ def _safe(at: Setting, op: Op, result: Any, page: Term) -> None:
     at.prove("reach", "a range that ends beyond the reach is the whole range", implies(whole, told))
 
 
-def bits_rule(op: Op) -> Callable[[SymbolicRuntime, Term], Iterator[Any]]:
+def bits_rule(op: Op, within: Truth) -> Callable[[SymbolicRuntime, Term], Iterator[Any]]:
     """Return the rule of the loop over the bits of a mask: the frames below bit i are clean."""
 
     def rule(rt: SymbolicRuntime, mask: Term) -> Iterator[Any]:
@@ -152,7 +152,8 @@ def bits_rule(op: Op) -> Callable[[SymbolicRuntime, Term], Iterator[Any]]:
             yield unsigned(bit)
         _, frame = goal_points(path, rt.heap)
         done = both(*facts(rt.heap, frame, unsigned(bit) + 1))
-        path.prove("exact", "a turn handles its bit and no other", done)
+        for clause, premise in (("exact", within), ("reach", negate(within))):
+            path.prove(clause, "a turn handles its bit and no other", implies(premise, done))
         raise PathEnd
 
     return rule

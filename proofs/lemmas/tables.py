@@ -53,6 +53,8 @@ def of_table(function: str, level: int, op: RangeOp | None) -> Script:
         args = (level, Name(table), start, end)
         result = at.run(function, *(args if op is None else (op, *args)), **level_contracts(at))
         at.prove("lock", "mmu_lock stays held", at.rt.around.locked)
+        none = at.rt.around.destructors == 0
+        at.prove("accounting", "no destructor runs, as no constructor did", none)
         prove_effect(at.path, spec, before, at.rt.state, call, truth_of(result), None)
 
     def leaf(at: Setting) -> None:
@@ -76,6 +78,7 @@ def level_contracts(at: Setting) -> dict[str, Callable[..., Any]]:
     def flush(rt: SymbolicRuntime, level: int, table: Any, start: Any, end: Any) -> Any:
         call = rt.call(level, table, start, end)
         at.path.point("page", call.table)  # type: ignore[arg-type]
+        _locked(at)
         spec = Flush(at.layout.levels - 1)
         return lift_truth(contract_rule(at.path, spec, rt.state, call))
 
@@ -84,6 +87,12 @@ def level_contracts(at: Setting) -> dict[str, Callable[..., Any]]:
     ) -> Any:
         call = rt.call(level, table, start, end)
         at.path.point("page", call.table)  # type: ignore[arg-type]
+        _locked(at)
         return lift_truth(contract_rule(at.path, range_spec(op, at.uniform), rt.state, call))
 
     return {"kvm_mips_flush_gpa_level": flush, "kvm_mips_range_op_level": change}
+
+
+def _locked(at: Setting) -> None:
+    held = at.rt.around.locked or at.rt.private
+    at.prove("lock", "a table is accessed with mmu_lock held", held)

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs the lemmas of many layouts on all cores: each distinct proof once, old ones not again.
+
+Layouts of one geometry share their table lemmas, layouts of one entry format their entry
+lemmas. A finished proof is kept under the content of everything it depends on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path as File
+from typing import Any
+
+import impl
+import model
+import proofs
+from impl.multilevel.quirks import quirk
+from model.layout import Layout
+from model.mips import layout as layout_named
+from proofs.engine import HOLDS, REFUTED, Clause, Desk, Options, Proof, prove
+from proofs.lemmas import ENTRY_CLAUSES, lemmas, setting
+from proofs.lemmas.specification import POINTWISE, specification, width_pairs, widths
+from proofs.python_source import PythonProgram, multilevel
+
+MAP = "map"
+"""The scope of the theorems of the abstract map, which belong to no layout."""
+MAP_SHIFT = 12
+"""Page shift for which the map's theorems are proved; only faults look at it."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Proofs that are carried out together: the lemmas of one scope for one layout.
+
+    ``source`` is the text of the algorithm, '' for the built-in one; ``only`` names the lemmas
+    wanted, none for all.
+    """
+
+    scope: str
+    layout: str = ""
+    quirks: tuple[str, ...] = ()
+    source: str = ""
+    only: tuple[str, ...] = ()
+
+
+def tasks_of(layout: Layout) -> tuple[Task, Task]:
+    """Return the tasks of a layout, named after the first layout that shares each."""
+    return Task("table", _first(_geometry, layout)), Task("entry", _first(_format, layout))
+
+
+def _geometry(layout: Layout) -> tuple[Any, ...]:
+    return layout.tables, layout.bits, layout.geometry.cache_min
+
+
+def _format(layout: Layout) -> tuple[Any, ...]:
+    return layout.entry, layout.pfn_top
+
+
+def _first(key: Callable[[Layout], Any], layout: Layout) -> str:
+    from model.mips import layouts
+
+    return next(one.name for one in layouts() if key(one) == key(layout))
+
+
+def carry_out(task: Task, options: Options) -> list[Proof]:
+    """Carry out one task."""
+    desk = Desk(options)
+    if task.scope == MAP:
+        return list(_map_proofs(desk))
+    layout = layout_named(task.layout)
+    program = PythonProgram("mutant", task.source) if task.source else multilevel()
+    quirks = frozenset(quirk(name) for name in task.quirks)
+    found = []
+    for lemma in lemmas(layout):
+        if lemma.scope != task.scope or (task.only and lemma.name not in task.only):
+            continue
+        consulted: set[str] = set()
+        start = partial(setting, layout=layout, program=program, quirks=quirks)
+
+        def run(path: Any, lemma: Any = lemma, start: Any = start, seen: Any = consulted) -> None:
+            at = start(path, uniform=lemma.uniform)
+            try:
+                lemma.script(at)
+            finally:
+                seen.update(one.name for one in at.rt.consulted)
+
+        proof = prove(lemma.name, run, desk, ENTRY_CLAUSES[lemma.function])
+        proof.consulted = tuple(sorted(consulted))
+        found.append(proof)
+    return found
+
+
+def _map_proofs(desk: Desk) -> Iterator[Proof]:
+    for bits in (32, 64):
+        for name in POINTWISE:
+            proof = prove(name, specification(name, bits, MAP_SHIFT), desk, ("map",))
+            yield replace(proof, name=f"{name}/{bits}")
+    for one, other in width_pairs():
+        proof = prove("widths", partial(widths, one=one, other=other), desk, ("map",))
+        yield replace(proof, name=f"widths/{one.name}/{other.name}")
+
+
+# Cache
+
+
+@cache
+def _sources() -> str:
+    """Return the digest of every source that a proof may depend on."""
+    digest = hashlib.sha256()
+    for package in (model, impl, proofs):
+        folder = File(package.__path__[0])
+        for file in sorted(folder.rglob("*.py")):
+            if "kernel" not in file.relative_to(folder).parts:
+                digest.update(str(file.relative_to(folder)).encode() + b"\0")
+                digest.update(file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def identity(names: Iterable[str]) -> str:
+    """Return the solvers with their versions, such as ``z3 4.13.0``."""
+    packages = {"z3": "z3-solver"}
+    return ", ".join(f"{name} {version(packages.get(name, name))}" for name in names)
+
+
+def key_of(task: Task, options: Options) -> str:
+    """Return the name under which a task's proofs are kept."""
+    parts = [_sources(), identity(options.solvers), repr(asdict(task))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+class Store:
+    """Finished proofs on disk; a file that cannot be read or written is as good as none."""
+
+    def __init__(self, folder: File | None) -> None:
+        self.folder = folder
+
+    def load(self, key: str) -> list[Proof] | None:
+        """Return the proofs kept under ``key``, None where there are none."""
+        if self.folder is None:
+            return None
+        try:
+            data = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
+            return [_proof(one) for one in data]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def save(self, key: str, found: list[Proof]) -> None:
+        """Keep proofs, if all of them were decided."""
+        if self.folder is None or any(one.verdict not in (HOLDS, REFUTED) for one in found):
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            partial_file = self.folder / f".{key}.{os.getpid()}"
+            partial_file.write_text(json.dumps([asdict(one) for one in found]), encoding="utf-8")
+            partial_file.replace(self.folder / f"{key}.json")
+        except OSError:
+            return
+
+
+def _proof(data: dict[str, Any]) -> Proof:
+    clauses = {name: Clause(**one) for name, one in data.pop("clauses").items()}
+    return Proof(clauses=clauses, **{**data, "consulted": tuple(data["consulted"])})
+
+
+def default_folder() -> File:
+    """Return where proofs are kept: below $XDG_CACHE_HOME or ~/.cache, or $SLATCHECK_CACHE."""
+    named = os.environ.get("SLATCHECK_CACHE")
+    if named:
+        return File(named) / "proofs"
+    base = os.environ.get("XDG_CACHE_HOME") or File.home() / ".cache"
+    return File(base) / "slatcheck" / "proofs"
+
+
+# Many tasks
+
+Done = Callable[[Task, int, int], None]
+"""Told of each finished task: how many are done, of how many."""
+
+
+def run(
+    tasks: Iterable[Task], options: Options, jobs: int, store: Store, done: Done
+) -> dict[Task, list[Proof]]:
+    """Carry out tasks, each once; returns their proofs. Ends its workers on KeyboardInterrupt."""
+    wanted = list(dict.fromkeys(tasks))
+    found: dict[Task, list[Proof]] = {}
+    # Texts can only be written where the work is done.
+    kept = Store(None) if options.emit else store
+    for task in wanted:
+        old = kept.load(key_of(task, options))
+        if old is not None:
+            found[task] = old
+            done(task, len(found), len(wanted))
+    missing = sorted((task for task in wanted if task not in found), key=_cost, reverse=True)
+    for task, proofs_ in _work(missing, options, jobs):
+        found[task] = proofs_
+        kept.save(key_of(task, options), proofs_)
+        done(task, len(found), len(wanted))
+    return found
+
+
+def _cost(task: Task) -> int:
+    if task.scope != "table":
+        return 1
+    return 10 * layout_named(task.layout).levels
+
+
+def _work(tasks: list[Task], options: Options, jobs: int) -> Iterator[tuple[Task, list[Proof]]]:
+    jobs = min(jobs or os.cpu_count() or 1, len(tasks))
+    if jobs <= 1:
+        yield from ((task, carry_out(task, options)) for task in tasks)
+        return
+    # Processes: the solvers hold the interpreter lock, and a crash must not end the others.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        pending: dict[Future[list[Proof]], Task] = {
+            pool.submit(carry_out, task, options): task for task in tasks
+        }
+        try:
+            while pending:
+                finished, _ = wait(pending, return_when=FIRST_COMPLETED)
+                for one in finished:
+                    yield pending.pop(one), one.result()
+        except BaseException:
+            workers = list((pool._processes or {}).values())
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in workers:
+                worker.terminate()
+            raise

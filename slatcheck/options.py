@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Options of the command line that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def format_option(function: F) -> F:
+    """Add the option of this name."""
+    kinds = click.Choice(["text", "json"])
+    return click.option(
+        "--format", "format_", type=kinds, default="text", help="Form of the report."
+    )(function)
+
+
+def output_option(function: F) -> F:
+    """Add the option of this name."""
+    return click.option(
+        "--output",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Write the report to FILE, whole or not at all, instead of stdout.",
+    )(function)
+
+
+def cc_option(function: F) -> F:
+    """Add the option of this name."""
+    return click.option(
+        "--cc", metavar="COMPILER", help="An installed clang or MIPS gcc to compile the tree with."
+    )(function)
+
+
+def seed_option(function: F) -> F:
+    """Add the option of this name."""
+    return click.option(
+        "--seed",
+        type=click.IntRange(0, (1 << 64) - 1),
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="The same seed and budget give the same findings.",
+    )(function)
+
+
+def max_ops_option(function: F) -> F:
+    """Add the option of this name."""
+    return click.option(
+        "--max-ops",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Operations to try on each layout.",
+    )(function)
+
+
+def layout_option(function: F) -> F:
+    """Add the option of this name."""
+    return click.option(
+        "--layout",
+        "patterns",
+        multiple=True,
+        metavar="NAME",
+        help="A layout, or a shell pattern among the permitted ones; may be given more than once. "
+        "Default: all that Kconfig permits with KVM.",
+    )(function)
+
+
+def jobs_option(function: F) -> F:
+    """Add the option of this name."""
+    return click.option(
+        "--jobs",
+        type=click.IntRange(0),
+        default=0,
+        metavar="N",
+        help="Processes to use; 0, the default, is one a core.",
+    )(function)
+
+
+def quirk_option(function: F) -> F:
+    """Add the option of this name."""
+    return click.option(
+        "--quirk",
+        "quirks",
+        multiple=True,
+        metavar="NAME",
+        help="Switch on a behaviour of the kernel in the built-in page table.",
+    )(function)
+
+
+def replay_dir_option(function: F) -> F:
+    """Add the option of this name."""
+    return click.option(
+        "--replay-dir",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Write a file for 'slatcheck replay' for each finding into DIR.",
+    )(function)
