@@ -190,11 +190,10 @@ def rule_command(name: str | None, format_: str, output: Path | None) -> int:
 @jobs_option
 @click.option(
     "--evidence",
-    type=click.Choice(["differential"]),
+    type=click.Choice(["proof", "contract", "differential"]),
     multiple=True,
-    default=("differential",),
-    show_default=True,
-    help="What the verdict is to rest on.",
+    default=("proof", "contract", "differential"),
+    help="What the verdict is to rest on; may be given more than once. Default: all three.",
 )
 @quirk_option
 @cc_option

@@ -9,23 +9,16 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from model.layout import Layout
-from model.mips import layout as layout_named
-from model.operations import FUNCTIONS, Kind, to_json
+from model.operations import FUNCTIONS, Kind
 from model.rules import rules_of
-from slatcheck import __version__, describe
-from slatcheck.campaign import Hit
-from slatcheck.result import (
-    SCHEMA,
-    Check,
-    Document,
-    Finding,
-    Location,
-    Verdict,
-    severity_of,
-)
+from slatcheck import __version__, prove
+from slatcheck.contract_checks import contract_checks
+from slatcheck.findings import merge
+from slatcheck.progress import Progress
+from slatcheck.result import Check, Document, Verdict
 from slatcheck.work import Report, Unit, search
 
 
@@ -45,15 +38,7 @@ class Request:
     cc: str | None = None
     evidence: frozenset[str] = frozenset({"differential"})
     quirks: tuple[str, ...] = ()
-
-
-class Progress(NamedTuple):
-    """How far a check is: units of work done, the layout that was finished last."""
-
-    done: int
-    total: int
-    layout: str
-    findings: int
+    cache: bool = True
 
 
 def check(request: Request, report: Callable[[Progress], None]) -> Document:
@@ -62,15 +47,33 @@ def check(request: Request, report: Callable[[Progress], None]) -> Document:
     Raises InputError or TreeError for bad input. On KeyboardInterrupt all workers are ended.
     """
     kernel = kernel_facts(request.kernel, request.cc)
-    units = list(_units(request))
+    document = _document(request, kernel, _search(request, report))
+    if "proof" in request.evidence:
+        _add_proofs(document, request, report)
+    if "contract" in request.evidence:
+        document.checks += contract_checks(request.cache)
+    return document
+
+
+def _add_proofs(document: Document, request: Request, report: Callable[[Progress], None]) -> None:
+    """Add the theorems of the built-in table: what the tree is compared with."""
+    wanted = prove.Request(request.layouts, request.quirks, jobs=request.jobs, cache=request.cache)
+    outcome = prove.carry_out(wanted, report)
+    document.checks += outcome.checks
+    known = {one.fingerprint for one in document.findings}
+    document.findings += [one for one in outcome.findings if one.fingerprint not in known]
+
+
+def _search(request: Request, report: Callable[[Progress], None]) -> list[Report]:
+    """Search every unit of the differential test, if that is asked for."""
+    units = list(_units(request)) if "differential" in request.evidence else []
     reports: dict[int, Report] = {}
     found: set[str] = set()
     for index, one in _run(units, request.jobs):
         reports[index] = one
         found |= one.campaign.hits.keys()
         report(Progress(len(reports), len(units), units[index].title, len(found)))
-    ordered = [reports[index] for index in range(len(units))]
-    return _document(request, kernel, ordered)
+    return [reports[index] for index in range(len(units))]
 
 
 def kernel_facts(path: Path | None, cc: str | None) -> dict[str, Any] | None:
@@ -139,7 +142,8 @@ def _run(units: list[Unit], jobs: int) -> Iterator[tuple[int, Report]]:
 def _document(request: Request, kernel: dict[str, Any] | None, reports: list[Report]) -> Document:
     findings = merge(reports, request.seed)
     checks = [one for report in reports for one in checks_of(report)]
-    tool = {"name": "slatcheck", "version": __version__, "seed": request.seed}
+    tool: dict[str, Any] = {"name": "slatcheck", "version": __version__, "seed": request.seed}
+    tool["evidence"] = sorted(request.evidence)
     notes = sorted({note for report in reports for note in report.notes})
     return Document(tool, kernel, list(request.layouts), checks, findings, notes)
 
@@ -189,74 +193,3 @@ def _verdict(report: Report, kind: Kind, rule: str, cases: int) -> tuple[Verdict
     if not cases:
         return Verdict.VACUOUS, "no case ran: no sequence gets as far"
     return Verdict.HOLDS, ""
-
-
-def merge(reports: list[Report], seed: int) -> list[Finding]:
-    """Return one finding for each fingerprint, shown on the layout with the shortest trace."""
-    best: dict[str, tuple[Report, Hit]] = {}
-    where: dict[str, list[str]] = {}
-    for report in reports:
-        for mark, hit in report.campaign.hits.items():
-            names = where.setdefault(mark, [])
-            if report.unit.layout not in names:
-                names.append(report.unit.layout)
-            if mark not in best or len(hit.ops) < len(best[mark][1].ops):
-                best[mark] = (report, hit)
-    findings = [_finding(*best[mark], where[mark], seed) for mark in best]
-    for one in findings:
-        one.related = sorted(x.fingerprint for x in findings if _related(one, x))
-    return sorted(findings, key=lambda x: (x.severity == "imprecise", x.fingerprint))
-
-
-def _related(one: Finding, other: Finding) -> bool:
-    """Return whether two findings share their cause as far as can be told from outside."""
-    if one is other:
-        return False
-    edges = {"ends-at-top", "next-page-mapped"}
-    same_place = bool(one.location.line) and one.location == other.location
-    if one.rule == other.rule and (one.trigger == other.trigger or same_place):
-        return True
-    return {one.trigger, other.trigger} <= edges
-
-
-def _finding(report: Report, hit: Hit, layouts: list[str], seed: int) -> Finding:
-    symptom, layout = hit.symptom, layout_named(report.unit.layout)
-    op = hit.ops[symptom.step]
-    expected = describe.entries(layout, symptom.expected)
-    actual = describe.entries(layout, symptom.actual)
-    file, line = _place(report, hit)
-    return Finding(
-        fingerprint=symptom.fingerprint,
-        rule=symptom.rule,
-        severity=severity_of(symptom.rule, symptom.imprecise),
-        layouts=layouts,
-        shown_on=layout.name,
-        entry=symptom.entry,
-        trigger=symptom.trigger,
-        operands=to_json(op),
-        summary=_summary(hit),
-        trace=[to_json(one) for one in hit.ops],
-        expected=expected,
-        actual=actual or [symptom.said],
-        location=Location(symptom.function or symptom.entry, file, line),
-        seed=seed,
-        implementation=report.implementation,
-        contract=symptom.contract,
-        step=symptom.step,
-        quirks=list(report.unit.quirks),
-    )
-
-
-def _summary(hit: Hit) -> str:
-    return f"{hit.symptom.entry}: {hit.symptom.said or hit.symptom.rule}"
-
-
-def _place(report: Report, hit: Hit) -> tuple[str, int]:
-    """Return file and line of the event, else of the definition of the entry point."""
-    file, _, line = hit.symptom.where.rpartition(":")
-    if file and line.isdigit():
-        return file, int(line)
-    return report.places.get(hit.symptom.entry, ("", 0))
-
-
-__all__ = ["SCHEMA", "Progress", "Request", "check", "checks_of", "merge"]

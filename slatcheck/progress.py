@@ -6,40 +6,25 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TextIO
+from typing import NamedTuple, TextIO
 
 
-class Step(Protocol):
-    """What is looked at of a gate's progress."""
+class Progress(NamedTuple):
+    """How far a check is: units of work done, the layout that was finished last."""
 
-    @property
-    def done(self) -> int:
-        """Return how many units of work are finished."""
-        ...
-
-    @property
-    def total(self) -> int:
-        """Return how many units of work there are."""
-        ...
-
-    @property
-    def layout(self) -> str:
-        """Return the name of the layout that was finished last."""
-        ...
-
-    @property
-    def findings(self) -> int:
-        """Return how many findings there are so far."""
-        ...
+    done: int
+    total: int
+    layout: str
+    findings: int
 
 
-Report = Callable[[Step], None]
+Report = Callable[[Progress], None]
 
 
 def _plain(stream: TextIO) -> Report:
     shown = 0
 
-    def report(step: Step) -> None:
+    def report(step: Progress) -> None:
         nonlocal shown
         if step.done <= shown:
             return
@@ -67,7 +52,8 @@ def _live(stream: TextIO) -> Iterator[Report]:
     # rich: a progress line that survives resizing, narrow windows and dumb terminals.
     from rich.console import Console
     from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
 
     columns = (
         BarColumn(bar_width=24),
@@ -75,10 +61,10 @@ def _live(stream: TextIO) -> Iterator[Report]:
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(file=stream), transient=True) as progress:
+    with Bar(*columns, console=Console(file=stream), transient=True) as progress:
         task = progress.add_task("starting", total=None)
 
-        def report(step: Step) -> None:
+        def report(step: Progress) -> None:
             text = f"{escape(step.layout)}, {step.findings} findings so far"
             progress.update(task, completed=step.done, total=step.total, description=text)
 

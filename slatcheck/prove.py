@@ -18,7 +18,8 @@ from proofs.theorems import Theorem
 from slatcheck import __version__
 from slatcheck.campaign import Campaign
 from slatcheck.candidates import confirm
-from slatcheck.gate import Progress, merge
+from slatcheck.findings import merge
+from slatcheck.progress import Progress
 from slatcheck.quirk_theorems import refuted_by
 from slatcheck.result import Check, Document, Finding, Verdict
 from slatcheck.work import Report, Unit

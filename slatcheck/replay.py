@@ -16,7 +16,8 @@ from slatcheck import __version__
 from slatcheck.campaign import Campaign, Hit
 from slatcheck.differential import Judge
 from slatcheck.errors import InputError
-from slatcheck.gate import checks_of, kernel_facts, merge
+from slatcheck.findings import merge
+from slatcheck.gate import checks_of, kernel_facts
 from slatcheck.result import Document, Finding, Verdict
 from slatcheck.work import Report, Unit, add_geometry, kernel_implementation, table
 

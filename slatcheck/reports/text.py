@@ -218,6 +218,9 @@ def _layout_table(document: Document) -> Iterator[str]:
                 _evidence(checks),
             ]
         )
+    if common := _checks_of(document, ""):
+        verdict = worst(one.verdict for one in common).value
+        rows.append(["(no layout)", verdict, "", "", _evidence(common)])
     yield from (f"  {line}" for line in columns(rows, right=(2, 3)))
 
 
@@ -228,6 +231,8 @@ def _operations(checks: Sequence[Check]) -> int:
     """
     by_id: dict[tuple[str, str, str], int] = {}
     for one in checks:
+        if one.kind != "differential":
+            continue
         key = (one.layout, one.function, one.id)
         by_id[key] = by_id.get(key, 0) + one.cases
     by_function: dict[tuple[str, str], int] = {}

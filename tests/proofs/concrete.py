@@ -25,7 +25,7 @@ from model.layout import Layout
 from model.operations import Kind, Op
 from model.pointwise import changed
 from proofs import contracts
-from proofs.contracts import Call, Effect, Named
+from proofs.contracts import Call, Effect, Named, is_shared
 from proofs.heap import (
     CACHE_SLOTS,
     CACHED,
@@ -39,7 +39,7 @@ from proofs.heap import (
     empty_marker,
     shape_of,
 )
-from proofs.terms import Model, Truth, Value
+from proofs.terms import Model, Truth, Value, negate
 
 POISON = 0xFFF0
 """What is read where nothing is stored: no page that is known, no entry that is present."""
@@ -241,7 +241,7 @@ def call_of(
         (one >> layout.page_shift) % layout.frames % (1 << shape.below(level))
         for one in (start, end)
     )
-    return Call(level, name, region, low, high)
+    return Call(level, name, region, low, high, negate(is_shared(level, name)))
 
 
 def effect_of(op: RangeOp) -> Effect:

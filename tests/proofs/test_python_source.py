@@ -20,7 +20,16 @@ from model.mips import layout
 from model.operations import Kind, Op
 from proofs import terms
 from proofs.contracts import entry_of
-from proofs.heap import ENTRY, PAGE_BITS, PFN_BITS, RAW_BITS, Heap, fresh_heap, shape_of
+from proofs.heap import (
+    ENTRY,
+    PAGE_BITS,
+    PFN_BITS,
+    RAW_BITS,
+    Heap,
+    empty_marker,
+    fresh_heap,
+    shape_of,
+)
 from proofs.lifting import Name, SymBool, SymInt, as_bits, lifted, summary, truth_of, unsigned
 from proofs.paths import Path, Unsupported, explore
 from proofs.python_source import PythonProgram, check_loops, multilevel
@@ -511,7 +520,8 @@ def test_a_call_means_the_same_frames(where: Layout, monkeypatch: pytest.MonkeyP
         heap, call = built
         frame = variable("frame", shape.frame_bits)
         hits = terms.truth(call.hits(shape, frame))
-        for name in [name for name, one in view.tables.items() if one.level == level]:
+        names = [name for name, one in view.tables.items() if one.level == level]
+        for name in [*names, empty_marker(level - 1)] if level else names:
             for _ in range(20):
                 start, end = (rng.choice(addresses(where, rng, where.bits, 10)) for _ in "ab")
                 model: Model = {
@@ -522,6 +532,7 @@ def test_a_call_means_the_same_frames(where: Layout, monkeypatch: pytest.MonkeyP
                 for field in ("table", "region", "low", "high"):
                     term = terms.bits(getattr(call, field), 64)
                     assert evaluate(term, model) == getattr(expected, field)
+                assert bool(evaluate(terms.truth(call.live), model)) == expected.live
                 for at in (expected.low, expected.high, rng.randrange(where.frames)):
                     assert isinstance(at, int)
                     one = (int(str(expected.region)) << shape.below(level)) + at

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""From hits of a search to findings: one for each fingerprint, related ones linked."""
+
+from __future__ import annotations
+
+from model.mips import layout as layout_named
+from model.operations import to_json
+from slatcheck import describe
+from slatcheck.campaign import Hit
+from slatcheck.result import Finding, Location, severity_of
+from slatcheck.work import Report
+
+
+def merge(reports: list[Report], seed: int) -> list[Finding]:
+    """Return one finding for each fingerprint, shown on the layout with the shortest trace."""
+    best: dict[str, tuple[Report, Hit]] = {}
+    where: dict[str, list[str]] = {}
+    for report in reports:
+        for mark, hit in report.campaign.hits.items():
+            names = where.setdefault(mark, [])
+            if report.unit.layout not in names:
+                names.append(report.unit.layout)
+            if mark not in best or len(hit.ops) < len(best[mark][1].ops):
+                best[mark] = (report, hit)
+    findings = [_finding(*best[mark], where[mark], seed) for mark in best]
+    for one in findings:
+        one.related = sorted(x.fingerprint for x in findings if _related(one, x))
+    return sorted(findings, key=lambda x: (x.severity == "imprecise", x.fingerprint))
+
+
+def _related(one: Finding, other: Finding) -> bool:
+    """Return whether two findings share their cause as far as can be told from outside."""
+    if one is other:
+        return False
+    edges = {"ends-at-top", "next-page-mapped"}
+    same_place = bool(one.location.line) and one.location == other.location
+    if one.rule == other.rule and (one.trigger == other.trigger or same_place):
+        return True
+    return {one.trigger, other.trigger} <= edges
+
+
+def _finding(report: Report, hit: Hit, layouts: list[str], seed: int) -> Finding:
+    symptom, layout = hit.symptom, layout_named(report.unit.layout)
+    op = hit.ops[symptom.step]
+    expected = describe.entries(layout, symptom.expected)
+    actual = describe.entries(layout, symptom.actual)
+    file, line = _place(report, hit)
+    return Finding(
+        fingerprint=symptom.fingerprint,
+        rule=symptom.rule,
+        severity=severity_of(symptom.rule, symptom.imprecise),
+        layouts=layouts,
+        shown_on=layout.name,
+        entry=symptom.entry,
+        trigger=symptom.trigger,
+        operands=to_json(op),
+        summary=_summary(hit),
+        trace=[to_json(one) for one in hit.ops],
+        expected=expected,
+        actual=actual or [symptom.said],
+        location=Location(symptom.function or symptom.entry, file, line),
+        seed=seed,
+        implementation=report.implementation,
+        contract=symptom.contract,
+        step=symptom.step,
+        quirks=list(report.unit.quirks),
+    )
+
+
+def _summary(hit: Hit) -> str:
+    return f"{hit.symptom.entry}: {hit.symptom.said or hit.symptom.rule}"
+
+
+def _place(report: Report, hit: Hit) -> tuple[str, int]:
+    """Return file and line of the event, else of the definition of the entry point."""
+    file, _, line = hit.symptom.where.rpartition(":")
+    if file and line.isdigit():
+        return file, int(line)
+    return report.places.get(hit.symptom.entry, ("", 0))
