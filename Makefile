@@ -2,6 +2,8 @@
 #
 #   make check                   verify the model and the reference implementations
 #   make check KERNEL=~/linux    verify a kernel tree as well
+#   make prove                   prove the built-in page table in every permitted layout
+#   make prove-all               in every layout, each quirk refuted, three solvers in agreement
 #   make test                    test slatcheck itself
 #
 # See README.md for the rest.
@@ -23,7 +25,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test kernels lint format lock bench clean
+.PHONY: help setup check prove prove-all test kernels lint format lock bench clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -47,6 +49,15 @@ $(STAMP): pyproject.toml requirements/dev.txt
 check: setup
 	@$(BIN)/slatcheck check $(if $(KERNEL),--kernel "$$KERNEL") $(ARGS)
 
+prove: setup
+	@$(BIN)/slatcheck prove $(ARGS)
+
+# Everything that is proved, by three solvers, and the tests that take too long for every day.
+prove-all: setup
+	@$(BIN)/slatcheck prove --all $(ARGS)
+	@$(BIN)/slatcheck prove --solver z3,bitwuzla,cvc5 $(ARGS)
+	@SLATCHECK_PROVE_ALL=1 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/proofs
+
 test: lint
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -64,6 +75,7 @@ kernels:
 
 bench: setup
 	@$(BIN)/python -m bench.differential $(ARGS)
+	@$(BIN)/python -m bench.proof $(ARGS)
 
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \

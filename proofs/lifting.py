@@ -29,19 +29,21 @@ class SymBool:
         return current().branch(self.term)
 
     def __and__(self, other: Any) -> Any:
-        return lift_truth(terms.both(self.term, truth_of(other)))
+        return lift_truth(terms.both(self.term, truth_only(other)))
 
     def __or__(self, other: Any) -> Any:
-        return lift_truth(terms.either(self.term, truth_of(other)))
+        return lift_truth(terms.either(self.term, truth_only(other)))
 
     __rand__ = __and__
     __ror__ = __or__
 
     def __eq__(self, other: object) -> Any:
-        return lift_truth(terms.agree(self.term, truth_of(other)))
+        if isinstance(other, int | SymInt) and not isinstance(other, bool):
+            return lifted(self) == other
+        return lift_truth(terms.agree(self.term, truth_only(other)))
 
     def __ne__(self, other: object) -> Any:
-        return lift_truth(terms.negate(terms.agree(self.term, truth_of(other))))
+        return lift_truth(terms.negate(truth_of(self == other)))
 
 
 def lift_truth(value: Truth) -> Any:
@@ -51,6 +53,15 @@ def lift_truth(value: Truth) -> Any:
             return value is terms.TRUE
         return SymBool(value)
     return value
+
+
+def truth_only(value: Any) -> Truth:
+    """Return the term of a truth value. Raises Unsupported for anything else."""
+    if isinstance(value, SymBool):
+        return value.term
+    if isinstance(value, bool):
+        return value
+    raise Unsupported("a truth value is combined with something else")
 
 
 def truth_of(value: Any) -> Truth:
@@ -175,7 +186,7 @@ class SymInt:
     # Bits
 
     def __and__(self, other: Any) -> Any:
-        if isinstance(other, int) and other < 0:
+        if isinstance(other, int) and other < 0 <= self.lo:
             return exact(terms.bit_and(self.term, terms.number(other, self.term.width)), 0, self.hi)
         other = lifted(other)
         if self.lo < 0 or other.lo < 0:

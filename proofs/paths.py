@@ -79,6 +79,8 @@ class Path:
         self.checkpoints: list[Checkpoint] = []
         self.schemas: list[tuple[str, Callable[[Term], list[Truth]]]] = []
         self.points: dict[str, list[Term]] = {}
+        self.passing: list[tuple[str, Term]] = []
+        self._facts: dict[tuple[int, int], list[Term]] = {}
         self.watch: dict[str, Term] = {}
         self.claims: set[tuple[str, str]] = set()
         self.whole: tuple[Term, ...] = ()
@@ -147,11 +149,13 @@ class Path:
         """Take for granted that ``schema`` holds at every point of ``sort``."""
         self.schemas.append((sort, schema))
 
-    def point(self, sort: str, term: Term) -> None:
-        """Name a point at which schemas are instantiated."""
+    def point(self, sort: str, term: Term, passing: bool = False) -> None:
+        """Name a point for schemas; a ``passing`` one counts in the next query only."""
         known = self.points.setdefault(sort, [])
         if term not in known:
             known.append(term)
+            if passing:
+                self.passing.append((sort, term))
 
     def prove(self, clause: str, statement: str, goal: Truth) -> None:
         """Demand that ``goal`` holds here."""
@@ -169,6 +173,9 @@ class Path:
             query = Query(self.hypotheses(), tuple(self.goals), watch)
             self.queries.append(query)
             self.goals = []
+        for sort, point in self.passing:
+            self.points[sort].remove(point)
+        self.passing = []
 
     def check(self, place: str, assumed: bool = True) -> None:
         """Note that what is assumed so far must be satisfiable, if it was before the rule."""
@@ -180,13 +187,18 @@ class Path:
         """Return all premises, of the path and the schemas at its points, now or earlier."""
         ends = dict(at.points) if at else {}
         found = dict.fromkeys(self.premises[: at.premises if at else None])
-        for sort, schema in self.schemas[: at.schemas if at else None]:
+        for number, (sort, _) in enumerate(self.schemas[: at.schemas if at else None]):
             for one in self.points.get(sort, [])[: ends.get(sort, 0) if at else None]:
-                for fact in schema(one):
-                    term = truth(fact)
-                    if term is not TRUE:
-                        found[term] = None
+                found.update(dict.fromkeys(self._instance(number, one)))
         return tuple(found)
+
+    def _instance(self, number: int, point: Term) -> list[Term]:
+        """Return the facts of a schema at a point; they are made once."""
+        key = (number, point.uid)
+        if key not in self._facts:
+            facts = [truth(fact) for fact in self.schemas[number][1](point)]
+            self._facts[key] = [fact for fact in facts if fact is not TRUE]
+        return self._facts[key]
 
 
 _current: ContextVar[Path] = ContextVar("path")
@@ -214,8 +226,8 @@ def explore(program: Callable[[Path], None]) -> list[Path]:
             pass
         finally:
             _current.reset(token)
-        path.settle()
         path.whole = path.hypotheses()
+        path.settle()
         found.append(path)
         if len(found) > MAX_PATHS:
             raise Unsupported(f"more than {MAX_PATHS} paths")

@@ -46,12 +46,36 @@ def multilevel() -> PythonProgram:
 
 
 def check_loops(source: str) -> None:
-    """Raise Unsupported where a loop of the runtime carries state from turn to turn."""
-    for function in ast.walk(ast.parse(source)):
+    """Raise Unsupported where a loop of the runtime carries state from turn to turn.
+
+    Such a loop is a ``for`` straight in a function, over a call of the runtime's method; its
+    body has plain statements only and keeps nothing but ``frame.result``.
+    """
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Global | ast.Nonlocal):
+            raise Unsupported(f"line {node.lineno}: '{ast.unparse(node)}' may carry state")
+    allowed = set()
+    for function in tree.body:
         if isinstance(function, ast.FunctionDef):
-            for node in ast.walk(function):
-                if isinstance(node, ast.For) and _rule(node) is not None:
-                    _check_loop(function, node)
+            for loop in _loops(function.body):
+                _check_loop(function, loop)
+                allowed.add(loop.iter)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in LOOPS:
+            uses = [call for call in allowed if isinstance(call, ast.Call) and call.func is node]
+            if not uses:
+                raise Unsupported(f"line {node.lineno}: '{node.attr}' is used outside a plain loop")
+
+
+def _loops(body: list[ast.stmt]) -> Iterator[ast.For]:
+    """Yield the runtime's loops of a function that are in no other loop."""
+    for statement in body:
+        if isinstance(statement, ast.For) and _rule(statement) is not None:
+            yield statement
+        elif isinstance(statement, ast.If):
+            yield from _loops(statement.body)
+            yield from _loops(statement.orelse)
 
 
 def _rule(loop: ast.For) -> str | None:
@@ -62,24 +86,56 @@ def _rule(loop: ast.For) -> str | None:
     return None
 
 
+_PLAIN = (
+    ast.If, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return, ast.Continue,
+    ast.Break, ast.Pass, ast.expr, ast.expr_context, ast.operator, ast.unaryop, ast.cmpop,
+    ast.boolop, ast.keyword,
+)  # fmt: skip
+_REFUSED = (
+    ast.NamedExpr, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
+    ast.Yield, ast.YieldFrom, ast.Await, ast.List, ast.Dict, ast.Set, ast.Starred,
+)  # fmt: skip
+
+
 def _check_loop(function: ast.FunctionDef, loop: ast.For) -> None:
     where = f"{function.name}, line {loop.lineno}"
-    for node in ast.walk(loop):
-        stored = isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store)
-        if stored and ast.unparse(node) != "frame.result":
-            raise Unsupported(f"{where}: a loop changes '{ast.unparse(node)}'")
-        if isinstance(node, ast.Global | ast.Nonlocal | ast.NamedExpr | ast.Delete):
-            raise Unsupported(f"{where}: a loop has a statement that may carry state")
-    if loop.orelse:
-        raise Unsupported(f"{where}: a loop has an 'else'")
-    assigned = {name.id for name in _names(loop.body, ast.Store)}
+    if loop.orelse or not isinstance(loop.target, ast.Name):
+        raise Unsupported(f"{where}: a loop has an 'else' or no plain variable")
+    _check_frame(loop, where)
+    for statement in loop.body:
+        for node in ast.walk(statement):
+            _check_node(node, where)
+    assigned = {name.id for name in _names(loop.body, ast.Store)} | _targets(loop.target)
     early = _read_before_written(loop.body, _targets(loop.target))[0] & assigned
     if early:
         raise Unsupported(f"{where}: a loop carries '{min(early)}' from turn to turn")
     if _rule(loop) != "attempts":
         later = {n.id for n in _names([function], ast.Load) if n.lineno > (loop.end_lineno or 0)}
-        if later & (assigned | _targets(loop.target)):
+        if later & assigned:
             raise Unsupported(f"{where}: '{min(later & assigned)}' of a loop is read after it")
+
+
+def _check_frame(loop: ast.For, where: str) -> None:
+    """Demand that ``rt.loop`` is given the name ``frame``, whose result the turns may change."""
+    call = loop.iter
+    assert isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+    of_runtime = isinstance(call.func.value, ast.Name) and call.func.value.id == "rt"
+    named = [one.id if isinstance(one, ast.Name) else "" for one in call.args]
+    if not of_runtime or call.keywords or (_rule(loop) == "loop" and named != ["frame"]):
+        raise Unsupported(f"{where}: a loop is not over the runtime's own frame")
+
+
+def _check_node(node: ast.AST, where: str) -> None:
+    """Refuse whatever in a loop's body could keep something for the next turn."""
+    if isinstance(node, _REFUSED) or not isinstance(node, _PLAIN):
+        raise Unsupported(f"{where}: a loop has a statement that may carry state")
+    stored = isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store)
+    if stored and ast.unparse(node) != "frame.result":
+        raise Unsupported(f"{where}: a loop changes '{ast.unparse(node)}'")
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        owner = node.func.value
+        if not (isinstance(owner, ast.Name) and owner.id == "rt"):
+            raise Unsupported(f"{where}: a loop calls '{ast.unparse(node.func)}'")
 
 
 def _targets(node: ast.expr) -> set[str]:
@@ -106,8 +162,6 @@ def _read_before_written(body: list[ast.stmt], written: set[str]) -> tuple[set[s
                 early |= one | two
                 ends = [_leaves(statement.body), _leaves(statement.orelse)]
                 written |= other if ends[0] else after if ends[1] else after & other
-            case ast.For() | ast.While() | ast.Try() | ast.With():
-                early |= {n.id for n in _names([statement], ast.Load)} - written
             case _:
                 early |= {n.id for n in _names([statement], ast.Load)} - written
                 if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):

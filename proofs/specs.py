@@ -156,8 +156,8 @@ def goal_points(path: Path, heap: Heap) -> tuple[Term, Term]:
     """Return an arbitrary page and an arbitrary frame, at which hypotheses are instantiated too."""
     page = path.fresh("P", PAGE_BITS)
     frame = path.fresh("F", heap.shape.frame_bits)
-    path.point("page", page)
-    path.point("frame", frame)
+    path.point("page", page, passing=True)
+    path.point("frame", frame, passing=True)
     return page, frame
 
 

@@ -139,7 +139,7 @@ def agree(one: Truth, other: Truth) -> Truth:
             return negate(y)
     if a is b:
         return TRUE
-    return _make("=", BOOL, (a, b) if a.uid < b.uid else (b, a))
+    return _make("=", BOOL, (a, b))
 
 
 def same(one: Value, other: Value) -> Truth:
@@ -160,7 +160,7 @@ def same(one: Value, other: Value) -> Truth:
         return _same_as_number(one, other)
     if one.op == "concat" and other.op == "concat" and one.args[0].width == other.args[0].width:
         return both(*[same(a, b) for a, b in zip(one.args, other.args, strict=True)])
-    return _make("=", BOOL, (one, other) if one.uid < other.uid else (other, one))
+    return _make("=", BOOL, (one, other))
 
 
 def _same_as_number(one: Term, other: Term) -> Truth:
@@ -211,7 +211,10 @@ def choose(condition: Truth, yes: Any, no: Any) -> Any:
 
 
 def _width_of(*values: Value) -> int:
-    return next(value.width for value in values if isinstance(value, Term))
+    for value in values:
+        if isinstance(value, Term):
+            return value.width
+    raise TypeError("the width of integers alone is not known")
 
 
 def bits(value: Value, width: int) -> Term:

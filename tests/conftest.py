@@ -24,6 +24,10 @@ settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
+# Proofs that one test needs are kept for the others, beside what the user has kept.
+os.environ.setdefault("SLATCHECK_CACHE", str(ROOT / ".cache" / "slatcheck-tests"))
+
+
 def kernels_folder() -> Path:
     """Return the folder of the real trees; a relative SLATCHECK_KERNELS starts at the project."""
     return ROOT / Path(os.environ.get("SLATCHECK_KERNELS") or ".cache/kernels").expanduser()

@@ -173,7 +173,6 @@ def test_loop_with_state_is_refused(name: str) -> None:
         PythonProgram("bad", function(BAD[name]))
 
 
-@pytest.mark.xfail(strict=False, reason="check_loops does not see it, or fails at it")
 @pytest.mark.parametrize("name", GAPS)
 def test_loop_with_hidden_state_is_refused(name: str) -> None:
     compile(function(GAPS[name]), name, "exec")

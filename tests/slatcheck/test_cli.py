@@ -22,6 +22,7 @@ from model.mips import layout, layouts, permitted_layouts
 from model.operations import Kind, Op, to_json
 from slatcheck import cli, gate, memory_ranges
 from slatcheck.errors import InputError
+from slatcheck.progress import Progress
 from slatcheck.result import Check, Document, Finding, Location, Verdict
 
 HEAVY = ("hypothesis", "unicorn", "z3", "rich", "jsonschema", "tree_sitter", "impl.kernel")
@@ -49,11 +50,11 @@ class Gate:
         self.requests: list[gate.Request] = []
         monkeypatch.setattr(gate, "check", self.check)
 
-    def check(self, request: gate.Request, report: Callable[[gate.Progress], None]) -> Document:
+    def check(self, request: gate.Request, report: Callable[[Progress], None]) -> Document:
         self.requests.append(request)
-        report(gate.Progress(1, 2, "mips32-4k", 0))
-        report(gate.Progress(1, 2, "mips32-4k", 0))
-        report(gate.Progress(2, 2, "mips64-4k", 3))
+        report(Progress(1, 2, "mips32-4k", 0))
+        report(Progress(1, 2, "mips32-4k", 0))
+        report(Progress(2, 2, "mips64-4k", 3))
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer

@@ -19,7 +19,9 @@ from model.operations import FUNCTIONS, Kind, Op
 from model.rules import rules_of
 from slatcheck.campaign import Campaign, Hit
 from slatcheck.differential import Symptom
-from slatcheck.gate import Progress, Request, check, checks_of, merge
+from slatcheck.findings import merge
+from slatcheck.gate import Request, check, checks_of
+from slatcheck.progress import Progress
 from slatcheck.result import EXIT, Check, Document, Verdict, severity_of, worst
 from slatcheck.work import Report, Unit
 
