@@ -14,7 +14,7 @@ import z3
 
 SAT, UNSAT, UNKNOWN = "sat", "unsat", "unknown"
 
-STRATEGIES = (("", 3_000_000), ("QF_UFBV", 60_000_000), ("", 2_000_000_000))
+STRATEGIES = (("", 1_000_000), ("QF_UFBV", 60_000_000), ("", 2_000_000_000))
 """How Z3 is asked, one after the other: a logic ('' is its plain core), and a resource limit.
 
 The core decides nearly every query in a few milliseconds; the few that it does not are easy
