@@ -79,6 +79,9 @@ def entry_of(heap: View, frame: Value) -> Value:
 
 # Invariant
 
+ONE_ROOT = "only the root is a root"
+"""The statement of the invariant that does not hold before there is a root."""
+
 
 def page_invariant(heap: View, page: Value) -> Named:
     """What holds of every page between operations."""
@@ -89,7 +92,7 @@ def page_invariant(heap: View, page: Value) -> Named:
             "only the kernel's empty tables are shared",
             agree(same(kind, SHARED), less(page, shape.levels)),
         ),
-        ("only the root is a root", agree(same(kind, LIVE), same(page, heap.root))),
+        (ONE_ROOT, agree(same(kind, LIVE), same(page, heap.root))),
         ("no page is taken and not linked", negate(same(kind, LOOSE))),
         (
             "the root keeps its order",

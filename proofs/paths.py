@@ -77,10 +77,11 @@ class Path:
         self.goals: list[Goal] = []
         self.queries: list[Query] = []
         self.checkpoints: list[Checkpoint] = []
-        self.schemas: list[tuple[str, Callable[[Term], list[Truth]]]] = []
+        self.schemas: list[tuple[int, str, Callable[[Term], list[Truth]]]] = []
         self.points: dict[str, list[Term]] = {}
         self.passing: list[tuple[str, Term]] = []
         self._facts: dict[tuple[int, int], list[Term]] = {}
+        self._schemas = 0
         self.watch: dict[str, Term] = {}
         self.claims: set[tuple[str, str]] = set()
         self.whole: tuple[Term, ...] = ()
@@ -147,7 +148,8 @@ class Path:
 
     def everywhere(self, sort: str, schema: Callable[[Term], list[Truth]]) -> None:
         """Take for granted that ``schema`` holds at every point of ``sort``."""
-        self.schemas.append((sort, schema))
+        self._schemas += 1
+        self.schemas.append((self._schemas, sort, schema))
 
     def point(self, sort: str, term: Term, passing: bool = False) -> None:
         """Name a point for schemas; a ``passing`` one counts in the next query only."""
@@ -187,18 +189,14 @@ class Path:
         """Return all premises, of the path and the schemas at its points, now or earlier."""
         ends = dict(at.points) if at else {}
         found = dict.fromkeys(self.premises[: at.premises if at else None])
-        for number, (sort, _) in enumerate(self.schemas[: at.schemas if at else None]):
+        for number, sort, schema in self.schemas[: at.schemas if at else None]:
             for one in self.points.get(sort, [])[: ends.get(sort, 0) if at else None]:
-                found.update(dict.fromkeys(self._instance(number, one)))
+                key = (number, one.uid)
+                if key not in self._facts:
+                    facts = [truth(fact) for fact in schema(one)]
+                    self._facts[key] = [fact for fact in facts if fact is not TRUE]
+                found.update(dict.fromkeys(self._facts[key]))
         return tuple(found)
-
-    def _instance(self, number: int, point: Term) -> list[Term]:
-        """Return the facts of a schema at a point; they are made once."""
-        key = (number, point.uid)
-        if key not in self._facts:
-            facts = [truth(fact) for fact in self.schemas[number][1](point)]
-            self._facts[key] = [fact for fact in facts if fact is not TRUE]
-        return self._facts[key]
 
 
 _current: ContextVar[Path] = ContextVar("path")

@@ -68,7 +68,8 @@ ASSUMPTIONS: tuple[tuple[str, str], ...] = (
      "a fresh block's content is arbitrary"),
     ("markers", "NULL and the kernel's shared empty tables are never handed out, and differ"),
     ("constructors", "no page-table constructor runs in KVM for MIPS, so no destructor may"),
-    ("mmu_lock", "what one operation does under the lock, no other operation sees half done"),
+    ("mmu_lock", "what is done under the lock, no other operation sees half done; the map of a "
+     "whole fault is compared as if nothing else changed it between its two critical sections"),
     ("invalidation", "an invalidation between a page's lookup and now is still under way, or has "
      "raised mmu_invalidate_seq since the lookup; both change only while mmu_lock is not held"),
     ("environment", "the loop of attempts ends: invalidations stop; gfn_to_pfn_prot answers with "

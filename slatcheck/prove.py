@@ -65,7 +65,7 @@ def carry_out(request: Request, report: Callable[[Progress], None]) -> Outcome:
     store = Store(runner.default_folder() if request.cache else None)
     plain = {layout.name: _tasks(layout, request.quirks) for layout in request.layouts}
     wanted = [Task(MAP), *(task for tasks in plain.values() for task in tasks)]
-    done = _told(report)
+    done = _told(report, plain)
     found = runner.run(wanted, request.options, request.jobs, store, done)
     outcome = Outcome(_map_checks(found[Task(MAP)], request), [])
     for layout in request.layouts:
@@ -83,9 +83,12 @@ def _tasks(layout: Layout, quirks: tuple[str, ...]) -> list[Task]:
     return [replace(task, quirks=quirks) for task in runner.tasks_of(layout)]
 
 
-def _told(report: Callable[[Progress], None]) -> runner.Done:
+def _told(report: Callable[[Progress], None], plain: dict[str, list[Task]]) -> runner.Done:
+    """Return what tells of progress, with the names that the user asked for."""
+    names = {task.layout: name for name, tasks in reversed(plain.items()) for task in tasks}
+
     def done(task: Task, count: int, total: int) -> None:
-        report(Progress(count, total, task.layout or "the map", 0))
+        report(Progress(count, total, names.get(task.layout, "the map"), 0))
 
     return done
 

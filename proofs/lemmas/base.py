@@ -40,6 +40,8 @@ class Setting:
     rt: SymbolicRuntime
     program: Program
     uniform: bool = False
+    level: int = -1
+    """The level of the table that the lemma is about; contracts may be used below it only."""
 
     @property
     def heap(self) -> Heap:

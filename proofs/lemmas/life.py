@@ -35,8 +35,8 @@ from proofs.terms import Term, Truth, agree, both, either, less, negate, same
 def _no_table_yet(path: Path, heap: Heap) -> Callable[[Term], list[Truth]]:
     def schema(page: Term) -> list[Truth]:
         kind = heap.kind(page)
-        known = [fact for _, fact in contracts.page_invariant(heap, page)]
-        del known[2]  # there is no root
+        statements = contracts.page_invariant(heap, page)
+        known = [fact for statement, fact in statements if statement != contracts.ONE_ROOT]
         return [*known, less(kind, LIVE)]
 
     return schema

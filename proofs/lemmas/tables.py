@@ -28,6 +28,7 @@ from proofs.terms import Term
 
 def _table_call(at: Setting, level: int) -> tuple[Term, Any, Any, Call]:
     path, rt = at.path, at.rt
+    at.level = level
     start, end = at.word("start"), at.word("end")
     table = at.heap.root if level == 0 else path.fresh("table", PAGE_BITS)
     path.point("page", table)
@@ -78,7 +79,7 @@ def level_contracts(at: Setting) -> dict[str, Callable[..., Any]]:
     def flush(rt: SymbolicRuntime, level: int, table: Any, start: Any, end: Any) -> Any:
         call = rt.call(level, table, start, end)
         at.path.point("page", call.table)  # type: ignore[arg-type]
-        _locked(at)
+        _may_call(at, level)
         spec = Flush(at.layout.levels - 1)
         return lift_truth(contract_rule(at.path, spec, rt.state, call))
 
@@ -87,12 +88,14 @@ def level_contracts(at: Setting) -> dict[str, Callable[..., Any]]:
     ) -> Any:
         call = rt.call(level, table, start, end)
         at.path.point("page", call.table)  # type: ignore[arg-type]
-        _locked(at)
+        _may_call(at, level)
         return lift_truth(contract_rule(at.path, range_spec(op, at.uniform), rt.state, call))
 
     return {"kvm_mips_flush_gpa_level": flush, "kvm_mips_range_op_level": change}
 
 
-def _locked(at: Setting) -> None:
+def _may_call(at: Setting, level: int) -> None:
+    """Demand what every call of a function of one table needs; the induction goes down."""
+    at.prove("memory", "the recursion goes down a level", level > at.level)
     held = at.rt.around.locked or at.rt.private
     at.prove("lock", "a table is accessed with mmu_lock held", held)

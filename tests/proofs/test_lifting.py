@@ -263,8 +263,6 @@ def test_symbolic_truth_refuses(use: Callable[[Any], Any]) -> None:
         use(SymBool(variable("told", BOOL)))
 
 
-
-
 @pytest.mark.parametrize(
     "kind",
     [
