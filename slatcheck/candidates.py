@@ -116,6 +116,8 @@ def _any(
         return Op(kind, one, other - one + 1)
     if kind in HALF_OPEN:
         return Op(kind, one, other + 1)
-    if kind in (Kind.DESTROY, Kind.FLUSH_ALL, Kind.CREATE):
+    if kind is Kind.FLUSH_ALL:
+        return Op(kind)
+    if kind in (Kind.DESTROY, Kind.CREATE):
         return Op(Kind.FLUSH, 0, U64)
     return Op(kind, one, draw.choice((other, other, U64 if one == 0 else other)))

@@ -54,19 +54,21 @@ ENTRY_CLAUSES: dict[str, tuple[str, ...]] = {
     "kvm_mips_mkold_table": _TABLE,
     "kvm_mips_test_young_pte": _TABLE,
     "kvm_mips_test_young_table": _TABLE,
-    "kvm_mips_flush_gpa_pt": ("exact", "safe", "reach", "memory", "invariant", "accounting"),
-    "kvm_mips_mkclean_gpa_pt": (*_RANGE[:4], "invariant", "accounting"),
-    "kvm_mips_mkold_gpa_pt": (*_RANGE[:4], "invariant", "accounting"),
-    "kvm_arch_mmu_enable_log_dirty_pt_masked": (
-        "exact", "reach", "memory", "invariant", "accounting",
+    "kvm_mips_flush_gpa_pt": (
+        "exact", "safe", "reach", "memory", "invariant", "lock", "accounting",
     ),
-    "kvm_unmap_gfn_range": (*_RANGE[:4], "invariant", "accounting"),
-    "kvm_age_gfn": (*_RANGE[:4], "invariant", "accounting"),
-    "kvm_test_age_gfn": (*_RANGE[:4], "invariant", "accounting"),
+    "kvm_mips_mkclean_gpa_pt": (*_RANGE, "invariant"),
+    "kvm_mips_mkold_gpa_pt": (*_RANGE, "invariant"),
+    "kvm_arch_mmu_enable_log_dirty_pt_masked": (
+        "exact", "reach", "memory", "invariant", "lock", "accounting",
+    ),
+    "kvm_unmap_gfn_range": (*_RANGE, "invariant"),
+    "kvm_age_gfn": (*_RANGE, "invariant"),
+    "kvm_test_age_gfn": (*_RANGE, "invariant"),
     "kvm_arch_flush_shadow_memslot": _ENTRY,
     "kvm_arch_flush_shadow_all": ("exact", "reach", "memory", "invariant", "lock", "accounting"),
     "kvm_arch_commit_memory_region": _ENTRY,
-    "kvm_mips_free_gpa_pt": ("warning", "leak", "memory"),
+    "kvm_mips_free_gpa_pt": ("warning", "leak", "memory", "lock"),
 }  # fmt: skip
 """The clauses that each function's lemma must decide."""
 
