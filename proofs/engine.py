@@ -9,6 +9,7 @@ assumes may rule out what was possible before it.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path as File
@@ -32,6 +33,10 @@ _WORST = (FAILED, REFUTED, OPEN, UNSUPPORTED, VACUOUS, HOLDS)
 
 NOT_REACHED = "not reached: an earlier promise fails"
 """Why a clause is unknown where every path that would come to it ends in a failure."""
+
+
+NESTING = 20_000
+"""Python's limit on recursion while terms are built; a table filled piece by piece nests deep."""
 
 
 @dataclass
@@ -119,9 +124,10 @@ def prove(
     """Carry out one lemma. Every clause in ``promised`` must have a goal on a path taken."""
     begun = perf_counter()
     proof = Proof(name, {one: Clause(one) for one in promised})
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), NESTING))
     try:
         paths = explore(program)
-    except Unsupported as reason:
+    except (Unsupported, RecursionError) as reason:
         proof.reason = str(reason)
         for clause in proof.clauses.values():
             clause.becomes(UNSUPPORTED, str(reason))

@@ -24,14 +24,18 @@ KINDS = (Kind.FAULT, Kind.LOOKUP, Kind.FLUSH, Kind.UNMAP, Kind.MKCLEAN, Kind.AGE
 
 
 def confirm(
-    implementation: Implementation, kind: Kind | None, values: Mapping[str, int]
+    implementation: Implementation,
+    kind: Kind | None,
+    values: Mapping[str, int],
+    shrinking: bool = True,
 ) -> Campaign:
     """Look for a run that shows what a counterexample of ``kind`` claims; its hits are real."""
     layout = implementation.layout
-    found = Search(implementation, 0, layout.name).run_these(_sequences(layout, kind, values))
+    search = Search(implementation, 0, layout.name, shrinking)
+    found = search.run_these(_sequences(layout, kind, values))
     if found.hits:
         return found
-    return Search(implementation, 0, layout.name).run(FALLBACK)
+    return Search(implementation, 0, layout.name, shrinking).run(FALLBACK)
 
 
 def _frames(layout: Layout, values: Mapping[str, int]) -> list[int]:

@@ -156,12 +156,16 @@ def _refuted(base: Check, clause: Clause, findings: list[Finding]) -> Check:
 
 
 def refute(
-    layout: Layout, quirks: tuple[str, ...], theorem: Theorem, clause: Clause
+    layout: Layout,
+    quirks: tuple[str, ...],
+    theorem: Theorem,
+    clause: Clause,
+    shrinking: bool = True,
 ) -> list[Finding]:
     """Return what a run of the table shows of a refuted theorem; nothing where none does."""
     switched = frozenset(quirk(name) for name in quirks)
     kind = next(one.kind for one in lemmas(layout) if one.name == theorem.lemma)
-    campaign = confirm(MultiLevel(layout, switched), kind, clause.values)
+    campaign = confirm(MultiLevel(layout, switched), kind, clause.values, shrinking)
     fitting = {
         mark: hit for mark, hit in campaign.hits.items() if hit.symptom.rule in theorem.rules
     }
@@ -242,7 +246,7 @@ def _quirk_check(
         told = "refutes" if refuted else "does not refute"
         reason = f"the quirk {told} this theorem here, against what is expected of it"
         return replace(base, verdict=Verdict.ERROR, reason=reason)
-    if refuted and not refute(layout, (one.name,), theorem, clause):
+    if refuted and not refute(layout, (one.name,), theorem, clause, shrinking=False):
         reason = "the refutation did not show when it was run"
         return replace(base, verdict=Verdict.UNKNOWN, reason=reason)
     return base
