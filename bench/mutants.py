@@ -14,10 +14,10 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import cache, partial, wraps
+from functools import cache, cached_property, partial, wraps
 from pathlib import Path as File
 from types import FunctionType, ModuleType
 from typing import Any
@@ -41,8 +41,8 @@ from proofs.engine import (
 )
 from proofs.lemmas import ENTRY_CLAUSES, lemmas, setting
 from proofs.lemmas.base import Lemma
-from proofs.mutants import Mutant, mutants_of
-from proofs.paths import Path, PathEnd, Unsupported
+from proofs.mutants import MODULE, Mutant, mutants_of
+from proofs.paths import Path, PathEnd, Unsupported, explore
 from proofs.program import Callables
 from proofs.python_source import PythonProgram
 from proofs.solvers import STRATEGIES, UNKNOWN
@@ -92,12 +92,30 @@ def by_hand(name: str, module: str, before: str, after: str, nth: int = 1) -> tu
         if at < 0:
             raise ValueError(f"{name}: '{before}' is not in impl.multilevel.{module}")
     line = source.count("\n", 0, at) + 1
-    function = "<module>"
+    function = MODULE
     for node in ast.parse(source).body:
         if isinstance(node, ast.FunctionDef) and node.lineno <= line <= (node.end_lineno or 0):
             function = node.name
     changed = source[:at] + after + source[at + len(before) :]
-    return module, Mutant(f"{function}:{name}", function, "by-hand", line, before, after, changed)
+    return module, Mutant(name, function, "by-hand", line, before, after, changed)
+
+
+def planted(name: str, function: str, statement: str, loop: bool = False) -> tuple[str, Mutant]:
+    """Return the mutant of the table that begins a function, or its loop, with a statement."""
+    source = source_of("table")
+    (found,) = [
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef) and node.name == function
+    ]
+    body = found.body[1:]
+    if loop:
+        body = next(node for node in body if isinstance(node, ast.For)).body
+    lines = source.splitlines(keepends=True)
+    at = body[0].lineno - 1
+    line = f"{' ' * body[0].col_offset}{statement}\n"
+    changed = "".join([*lines[:at], line, *lines[at:]])
+    return "table", Mutant(name, function, "by-hand", at + 1, "", statement, changed)
 
 
 # The program
@@ -248,48 +266,72 @@ class Hasty(Desk):
 class Trial:
     """The lemmas of one layout, tried on one mutant after the other with one desk."""
 
-    def __init__(self, layout: Layout) -> None:
-        """Prove the table itself. Raises ValueError where that fails."""
+    def __init__(self, layout: Layout, like: Trial | None = None) -> None:
+        """Take the calls from a trial on fewer levels, if one is given: they are the same."""
         self.layout = layout
+        self.like = like
         self.desk = Hasty(Options())
-        self.calls: dict[str, set[str]] = {}
+        self.lemmas = {one.name: one for one in lemmas(layout)}
         self._cost: dict[str, float] = {}
-        for lemma in lemmas(layout):
-            called = self.calls[lemma.name] = set[str]()
+
+    @cached_property
+    def calls(self) -> dict[str, set[str]]:
+        """The functions that each lemma runs.
+
+        Found by running the lemmas on the table itself: until a changed function is called for
+        the first time, a mutant does the same.
+        """
+        found: dict[str, set[str]] = {}
+        if self.like is not None:
+            return self._as_in(self.like)
+        for lemma in self.lemmas.values():
+            called = found[lemma.name] = set()
             helpers = {name: _telling(name, one, called) for name, one in _pte().items()}
             begun = time.monotonic()
             with _replaced(pte, helpers):
-                proof = self._prove(lemma, Changed(source_of("table"), {}, called))
+                explore(self._run(lemma, Changed(source_of("table"), {}, called)))
+            self._cost.setdefault(lemma.name, time.monotonic() - begun)
+        return found
+
+    def _as_in(self, like: Trial) -> dict[str, set[str]]:
+        known = {like.lemmas[name].function: name for name in like.calls}
+        for lemma in self.lemmas.values():
+            self._cost.setdefault(lemma.name, like._cost[known[lemma.function]])
+        return {name: like.calls[known[one.function]] for name, one in self.lemmas.items()}
+
+    def check(self) -> None:
+        """Prove the table itself. Raises ValueError where that fails."""
+        program = Changed(source_of("table"), {})
+        for lemma in self.lemmas.values():
+            begun = time.monotonic()
+            proof = self._prove(lemma, program)
             if proof.verdict != HOLDS:
-                raise ValueError(f"{layout.name}, {lemma.name}: {proof.verdict}")
+                raise ValueError(f"{self.layout.name}, {lemma.name}: {proof.verdict}")
             self._cost[lemma.name] = time.monotonic() - begun
 
     def lemmas_on(self, mutant: Mutant) -> list[Lemma]:
         """Return the lemmas that run what is changed: its own first, then the cheapest."""
-        anywhere = mutant.function.startswith("<module>")
-        found = [
-            one
-            for one in lemmas(self.layout)
-            if anywhere or mutant.function in self.calls[one.name]
-        ]
+        anywhere = mutant.function.startswith(MODULE)
+        chosen = [name for name, run in self.calls.items() if anywhere or mutant.function in run]
+        found = [self.lemmas[name] for name in chosen]
         return sorted(
             found, key=lambda one: (one.function != mutant.function, self._cost[one.name])
         )
 
-    def judge(
-        self, module: str, mutant: Mutant, every: bool = False, only: Iterable[str] = ()
-    ) -> Verdict:
-        """Return what becomes of a mutant; with ``every``, go on after the first failure."""
+    def judge(self, module: str, mutant: Mutant, every: bool = False, only: str = "") -> Verdict:
+        """Return what becomes of a mutant in all lemmas that run it, or in one only.
+
+        With ``every``, go on after the first lemma that fails.
+        """
         begun = time.monotonic()
-        chosen = self.lemmas_on(mutant)
-        wanted = set(only) or {one.name for one in chosen}
+        chosen = [self.lemmas[only]] if only else self.lemmas_on(mutant)
         failures: list[Failure] = []
         try:
             for lemma in chosen:
-                if lemma.name in wanted and (every or not failures):
+                if every or not failures:
                     failures += _failures(self._tried(module, mutant, lemma))
-        except Unsupported as reason:
-            failures.append(Failure("", "", UNSUPPORTED, str(reason)))
+        except Exception as reason:  # what a mutant asks for may not even be sayable
+            failures.append(Failure("", "", UNSUPPORTED, f"{type(reason).__name__}: {reason}"))
         kind = _kind(failures) if chosen else NOT_REACHED
         seconds = round(time.monotonic() - begun, 2)
         return Verdict(mutant.name, self.layout.name, kind, tuple(failures), seconds)
@@ -302,7 +344,7 @@ class Trial:
         with _replaced(pte, functions if module == "pte" else {}):
             return self._prove(lemma, program)
 
-    def _prove(self, lemma: Lemma, program: PythonProgram) -> Proof:
+    def _run(self, lemma: Lemma, program: PythonProgram) -> Callable[[Path], None]:
         start = partial(setting, layout=self.layout, program=program, uniform=lemma.uniform)
 
         def run(path: Path) -> None:
@@ -316,7 +358,11 @@ class Trial:
                 path.stopped = True
                 raise PathEnd from None
 
-        return prove(lemma.name, run, self.desk, ENTRY_CLAUSES[lemma.function])
+        return run
+
+    def _prove(self, lemma: Lemma, program: PythonProgram) -> Proof:
+        clauses = ENTRY_CLAUSES[lemma.function]
+        return prove(lemma.name, self._run(lemma, program), self.desk, clauses)
 
 
 def _pte() -> dict[str, Any]:
@@ -384,18 +430,17 @@ def main() -> None:
 
 def _survivors(file: File) -> set[str]:
     rows = json.loads(file.read_text(encoding="utf-8"))
-    return {one["mutant"] for one in rows if one["kind"] == SURVIVES}
+    return {one["mutant"] for one in rows if one["kind"] in (SURVIVES, NOT_REACHED)}
 
 
 def _tried_on(name: str, given: argparse.Namespace, again: set[str]) -> list[dict[str, Any]]:
     begun = time.monotonic()
     trial = Trial(layout_named(name))
+    trial.check()
     print(f"{name}: the table holds, {time.monotonic() - begun:.0f} s", flush=True)
     every = [one for one in all_mutants() if re.search(given.only, one[1].name)]
     chosen = [
-        one
-        for number, one in enumerate(every)
-        if number % given.every == 0 or one[1].name in again
+        one for number, one in enumerate(every) if number % given.every == 0 or one[1].name in again
     ]
     found: list[tuple[str, Mutant, Verdict]] = []
     rows: list[dict[str, Any]] = []
@@ -404,8 +449,11 @@ def _tried_on(name: str, given: argparse.Namespace, again: set[str]) -> list[dic
         found.append((module, mutant, verdict))
         row = {**asdict(verdict), "module": module, "line": mutant.line}
         row |= {"before": mutant.before, "after": mutant.after}
-        if verdict.kind == SURVIVES:
-            print(f"  survives: {mutant.name}: {mutant.before!r} -> {mutant.after!r}", flush=True)
+        if not verdict.killed:
+            print(
+                f"  {verdict.kind}: {mutant.name}: {mutant.before!r} -> {mutant.after!r}",
+                flush=True,
+            )
             if given.runs:
                 row["runs"] = distinguished(module, mutant, trial.layout)
                 print(f"    runs: {row['runs'] or 'none differs'}", flush=True)
@@ -413,9 +461,9 @@ def _tried_on(name: str, given: argparse.Namespace, again: set[str]) -> list[dic
     refuted = [one for one in found if one[2].kind == REFUTED]
     step = max(1, len(refuted) // given.confirm) if given.confirm else 0
     for module, mutant, verdict in refuted[:: step or len(refuted) + 1]:
-        told = replayed(module, mutant, verdict)
-        rows[[one[1] for one in found].index(mutant)]["replayed"] = told
-        print(f"  {mutant.name}: {told or 'not shown by a run'}", flush=True)
+        shown = replayed(module, mutant, verdict)
+        rows[[one[1] for one in found].index(mutant)]["replayed"] = shown
+        print(f"  {mutant.name}: {shown or 'not shown by a run'}", flush=True)
     kinds = Counter(verdict.kind for _, _, verdict in found)
     told = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
     print(f"{name}: {len(found)} mutants: {told}; {time.monotonic() - begun:.0f} s", flush=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ def check(request: Request, report: Callable[[Progress], None]) -> Document:
     document = _document(request, kernel, _search(request, report))
     if "proof" in request.evidence:
         _add_proofs(document, request, report)
+        _add_tie(document, request)
     if "contract" in request.evidence:
         document.checks += contract_checks(request.cache)
     return document
@@ -62,6 +63,25 @@ def _add_proofs(document: Document, request: Request, report: Callable[[Progress
     document.checks += outcome.checks
     known = {one.fingerprint for one in document.findings}
     document.findings += [one for one in outcome.findings if one.fingerprint not in known]
+
+
+def _add_tie(document: Document, request: Request) -> None:
+    """Say how far the tree's C and the table that was proved agree, where both were asked for."""
+    if request.kernel is None or document.kernel is None:
+        return
+    if "differential" in request.evidence:
+        from slatcheck.tie import ties
+
+        found = ties(request.kernel, request.layouts, seed=request.seed, cc=request.cc)
+        # As JSON has it, so that the document is the same before and after it was written.
+        document.kernel["tie"] = [
+            asdict(one)
+            | {
+                "quirks": list(one.quirks),
+                "coverage": {name: list(points) for name, points in one.coverage.items()},
+            }
+            for one in found
+        ]
 
 
 def _search(request: Request, report: Callable[[Progress], None]) -> list[Report]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
+from typing import Any
 
 from model.rules import RULES
 from model.triggers import TRIGGERS
@@ -186,6 +187,9 @@ def _summary(document: Document) -> Iterator[str]:
     yield "layouts"
     yield from _layout_table(document)
     yield ""
+    if document.kernel is not None and "tie" in document.kernel:
+        yield from _tie(document.kernel["tie"])
+        yield ""
     yield from _open_checks(document)
     if document.notes:
         yield "notes"
@@ -251,6 +255,48 @@ def _evidence(checks: Sequence[Check]) -> str:
     return "; ".join(parts) or "nothing was checked"
 
 
+def _tie(ties: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Yield what ties the theorems, which are about the built-in table, to the tree's C."""
+    yield "how the proof and this tree are tied"
+    if not ties:
+        yield "  not at all: the tree could not be built for any layout that was to be compared"
+        return
+    names = ", ".join(one["layout"] for one in ties)
+    yield from _item(f"the tree's C was run beside the proved table, the same operations ({names})")
+    yield from _item("points are the blocks of the C that the compiler marks, most are branches")
+    operations: dict[str, int] = {}
+    points: dict[str, tuple[int, int]] = {}
+    for one in ties:
+        for name, cases in one["operations"].items():
+            operations[name] = operations.get(name, 0) + cases
+        for name, (reached, every) in one["coverage"].items():
+            known = points.get(name, (0, 0))
+            points[name] = known[0] + reached, known[1] + every
+    rows = [["function", "operations that agreed", "points of the C reached"]]
+    for name in [*operations, *sorted(points.keys() - operations)]:
+        agreed = f"{operations[name]:,}" if name in operations else ""
+        reached, every = points.get(name, (0, 0))
+        rows.append([clean(name), agreed, f"{reached:,}/{every:,}" if every else ""])
+    yield from (f"  {line}" for line in columns(rows, right=(1, 2)))
+    quirks = list(dict.fromkeys(quirk for one in ties for quirk in one["quirks"]))
+    by = f"by {', '.join(quirks)}" if quirks else "by nothing that was seen"
+    yield from _item(f"the tree differs from the proved table {by}")
+    for one in ties:
+        if one["parting"]:
+            yield from _item(f"the tie ends on {one['layout']}: {one['parting']}")
+
+
+def _item(text: str) -> list[str]:
+    return textwrap.wrap(
+        clean(text),
+        WIDTH,
+        initial_indent="  - ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 def _open_checks(document: Document) -> Iterator[str]:
     """Yield what was not decided, grouped by verdict and reason."""
     groups: dict[tuple[Verdict, str], list[Check]] = {}
@@ -268,14 +314,7 @@ def _open_checks(document: Document) -> Iterator[str]:
         text = f"{verdict.value}: {reason or 'no reason given'}"
         text += f" ({count(len(checks), 'check')}{': ' if what else ''}{what}"
         text += f"; {where})" if where else ")"
-        yield from textwrap.wrap(
-            clean(text),
-            WIDTH,
-            initial_indent="  - ",
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        yield from _item(text)
     yield ""
 
 
