@@ -132,14 +132,26 @@ def prove(
         for clause in proof.clauses.values():
             clause.becomes(UNSUPPORTED, str(reason))
         return proof
+    except Exception as failure:  # whatever a program raises, or makes this room raise
+        return _failed(proof, f"{type(failure).__name__}: {failure}")
     asked = desk.asked
     try:
         _decide(proof, paths, desk)
     except SolverFailure as failure:
-        for clause in proof.clauses.values():
-            clause.becomes(FAILED, str(failure))
+        _failed(proof, str(failure))
+    except Exception as failure:
+        _failed(proof, f"{type(failure).__name__}: {failure}")
     proof.paths, proof.queries = len(paths), desk.asked - asked
     proof.seconds = perf_counter() - begun
+    return proof
+
+
+def _failed(proof: Proof, reason: str) -> Proof:
+    """Mark every clause as failed: the tool, not the program, came to an end."""
+    if not proof.clauses:
+        proof.clauses["exact"] = Clause("exact")
+    for clause in proof.clauses.values():
+        clause.becomes(FAILED, reason)
     return proof
 
 

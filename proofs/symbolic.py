@@ -66,13 +66,18 @@ NOT_YET = terms.number(0, SEQ_BITS)
 class Surroundings:
     """Locks, references, reports and invalidations, as ghosts.
 
-    ``stale`` says that the page which was looked up last has been invalidated since: the
-    invalidation is then still under way, or the sequence number has grown since the lookup.
+    ``array`` says that the memory cache has its array, ``refused`` that a page was looked up and
+    there was none, ``starved`` that an allocation failed. ``stale`` says that the page which was
+    looked up last has been invalidated since: the invalidation is then still under way, or the
+    sequence number has grown since the lookup.
     """
 
     locked: bool = False
     readers: int = 0
     destructors: int = 0
+    array: bool = False
+    refused: bool = False
+    starved: bool = False
     references: list[Term] = field(default_factory=list)
     reported: list[Any] = field(default_factory=list)
     seq: Term = NOT_YET
@@ -190,16 +195,16 @@ class SymbolicRuntime:
         path.check(f"in the loop of {frame.loop}")
         earlier = state.witness
         state.witness = here
-        held = self._held()
+        held = self.held()
         yield exact(index, 0, self.layout.tables[frame.level].entries - 1)
-        path.prove("accounting", "a turn takes and gives back alike", held == self._held())
+        path.prove("accounting", "a turn takes and gives back alike", held == self.held())
         after = truth_of(frame.result)
         state.witness = spec.explained(result, after, here, state.witness, earlier)
         following = terms.add(index, terms.number(1, SLOT_BITS))
         prove_effect(path, spec, old, state, call, after, following)
         raise PathEnd
 
-    def _held(self) -> tuple[object, ...]:
+    def held(self) -> tuple[object, ...]:
         """Return what is taken: locks, references, reports and destructors run."""
         around = self.around
         taken = (tuple(around.references), tuple(around.reported), around.destructors)
@@ -219,12 +224,12 @@ class SymbolicRuntime:
 
     def attempts(self) -> Iterator[None]:
         """Carry out a loop that only its body leaves: one arbitrary turn."""
-        heap, held = self.heap, self._held()
+        heap, held = self.heap, self.held()
         self.path.settle()
         self._others_act()
         self.path.check("in a loop of attempts")
         yield
-        self.path.prove("accounting", "an attempt leaves nothing taken", held == self._held())
+        self.path.prove("accounting", "an attempt leaves nothing taken", held == self.held())
         self.path.prove("exact", "an attempt leaves the table alone", heap is self.heap)
         raise PathEnd
 
@@ -407,6 +412,7 @@ class SymbolicRuntime:
     def alloc_pages(self, order: int) -> Any:
         """Return the name of a block of 2**order pages, or 0."""
         if self.path.choose(2):
+            self.around.starved = True
             return 0
         name = self.path.fresh("page", PAGE_BITS)
         self.path.point("page", name)
@@ -442,13 +448,18 @@ class SymbolicRuntime:
         self.around.destructors += 1
 
     def cache_open(self) -> bool:
-        """Return whether the memory cache has its array of pages."""
-        return self.path.choose(2) == 0
+        """Return whether the memory cache has its array of pages, taking it if need be."""
+        if not self.around.array and self.path.choose(2):
+            self.around.starved = True
+            return False
+        self.around.array = True
+        return True
 
     def cache_close(self) -> None:
         """Give back the array of the memory cache."""
         empty = same(self.heap.depth, 0)
         self.demand("leak", "the memory cache is empty when it is given back", empty)
+        self.around.array = False
 
     def cache_count(self) -> Any:
         """Return the number of pages in the memory cache."""
@@ -464,6 +475,7 @@ class SymbolicRuntime:
         self.demand("memory", "what is cached is a page taken for it", same(heap.kind(name), LOOSE))
         self.demand("memory", "what is cached is a single page", same(heap.order(name), 0))
         self.demand("memory", "the memory cache has room", less(heap.depth, CACHE_SLOTS))
+        self.demand("memory", "the memory cache has its array", self.around.array)
         stack = tuple(choose(same(heap.depth, n), name, one) for n, one in enumerate(heap.stack))
         depth = terms.add(heap.depth, terms.number(1, 3))
         self.heap = replace(heap.with_kind(name, CACHED), stack=stack, depth=depth)
@@ -544,6 +556,7 @@ class SymbolicRuntime:
         around.seen, around.stale = around.seq, False
         around.asked = (gfn, write)
         if path.choose(2):
+            around.refused = True
             return Page(0, False, True)
         pfn = path.fresh("pfn", PFN_BITS)
         path.show("pfn", pfn)

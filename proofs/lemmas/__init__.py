@@ -28,16 +28,17 @@ ENTRY_CLAUSES: dict[str, tuple[str, ...]] = {
     "slot_index": ("exact", "reach"),
     "pte": ("encode", "pfn_pte", "mkyoung", "mkold", "mkdirty", "mkclean"),
     "proof_entry": ("own",),
-    "kvm_pgd_alloc": ("init", "exact", "memory", "invariant"),
-    "table_init": ("init", "exact", "memory"),
-    "kvm_mmu_topup_memory_cache": ("result", "exact", "memory", "invariant"),
-    "kvm_mmu_free_memory_caches": ("leak", "exact", "memory", "invariant"),
-    "kvm_mips_pte_for_gpa": ("exact", "reach", "memory", "lock"),
+    "kvm_pgd_alloc": ("init", "exact", "memory", "invariant", "accounting"),
+    "table_init": ("init", "exact", "memory", "accounting"),
+    "kvm_mmu_topup_memory_cache": ("result", "exact", "memory", "invariant", "accounting"),
+    "kvm_mmu_free_memory_caches": ("leak", "exact", "memory", "invariant", "accounting"),
+    "kvm_mips_pte_for_gpa": ("exact", "reach", "memory", "lock", "accounting"),
     "_kvm_mips_map_page_fast": (
         "exact", "result", "reach", "dirty", "memory", "invariant", "lock", "accounting",
     ),
     "map_page_locked": (
         "exact", "dirty", "init", "invalidation", "memory", "invariant", "lock",
+        "accounting",
     ),
     "map_page_slow": (
         "exact", "result", "reach", "dirty", "invalidation", "memory", "invariant", "lock",
@@ -68,7 +69,7 @@ ENTRY_CLAUSES: dict[str, tuple[str, ...]] = {
     "kvm_arch_flush_shadow_memslot": _ENTRY,
     "kvm_arch_flush_shadow_all": ("exact", "reach", "memory", "invariant", "lock", "accounting"),
     "kvm_arch_commit_memory_region": _ENTRY,
-    "kvm_mips_free_gpa_pt": ("warning", "leak", "memory", "lock"),
+    "kvm_mips_free_gpa_pt": ("warning", "leak", "memory", "lock", "accounting"),
 }  # fmt: skip
 """The clauses that each function's lemma must decide."""
 
@@ -93,15 +94,15 @@ def lemmas(layout: Layout) -> list[Lemma]:
         Lemma("kvm_mips_map_page", fault, kind=Kind.FAULT),
     ]
     for level in reversed(range(layout.levels)):
-        name = "kvm_mips_flush_gpa_pte" if level == leaf else "kvm_mips_flush_gpa_table"
-        found.append(Lemma(name, of_table(name, level, None), level, Kind.FLUSH))
+        name = f"kvm_mips_flush_gpa_{'pte' if level == leaf else 'table'}"
+        script = of_table("kvm_mips_flush_gpa_level", level, None)
+        found.append(Lemma(name, script, level, Kind.FLUSH))
     for op in RangeOp:
         kind = {"mkclean": Kind.MKCLEAN, "mkold": Kind.MKOLD}.get(op.value, Kind.TEST_AGE)
         for level in reversed(range(layout.levels)):
-            name = f"kvm_mips_range_op_{'pte' if level == leaf else 'table'}"
-            script = of_table(name, level, op)
-            title = f"kvm_mips_{op.value}_{name.rpartition('_')[2]}"
-            found.append(Lemma(title, script, level, kind, uniform=level != leaf))
+            script = of_table("kvm_mips_range_op_level", level, op)
+            name = f"kvm_mips_{op.value}_{'pte' if level == leaf else 'table'}"
+            found.append(Lemma(name, script, level, kind, uniform=level != leaf))
     for name, kind, locks in ENTRY_POINTS:
         found.append(Lemma(name, entry_point(name, kind, locks), kind=kind))
     found.append(Lemma("kvm_mips_free_gpa_pt", destroy, kind=Kind.DESTROY))

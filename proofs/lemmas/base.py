@@ -26,6 +26,7 @@ from proofs.specs import (
     Range,
     Specification,
     assume_invariant,
+    demand_invariant,
 )
 from proofs.symbolic import SymbolicRuntime
 from proofs.terms import Term, Truth
@@ -159,3 +160,15 @@ def balanced(at: Setting, locked: bool, readers: int = 0) -> None:
     at.prove("accounting", "mmu_lock is as it was", around.locked == locked)
     at.prove("accounting", "srcu is as it was", around.readers == readers)
     at.prove("accounting", "every reference is released", not around.references)
+    at.prove("accounting", "no destructor runs, as no constructor did", not around.destructors)
+
+
+def before_rule(at: Setting) -> None:
+    """Demand the invariant of the present heap, which a rule is about to take for granted."""
+    demand_invariant(at.path, at.rt.state)
+    at.path.settle()
+
+
+def unchanged(at: Setting, before: tuple[object, ...]) -> None:
+    """Demand that locks, references, reports and destructors are as they were."""
+    at.prove("accounting", "locks, references and reports are as before", at.rt.held() == before)

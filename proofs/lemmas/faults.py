@@ -15,7 +15,7 @@ from proofs.heap import (
     PFN_BITS,
     Heap,
 )
-from proofs.lemmas.base import Setting, balanced
+from proofs.lemmas.base import Setting, balanced, before_rule, unchanged
 from proofs.lemmas.life import topup_contract
 from proofs.lifting import Name, SymBool, as_bits, lifted, truth_of, unsigned
 from proofs.specs import (
@@ -92,7 +92,7 @@ def fast_contract(at: Setting) -> Callable[..., int]:
         path, before = at.path, rt.heap
         frame, acts = at.frame(address), _acts(at, address)
         at.prove("lock", "mmu_lock is not taken twice", not rt.around.locked)
-        path.settle()
+        before_rule(at)
         new = before.havoc("ptes")
         good, left, dirtied = abstraction.fast(entry_of(before, frame), write)
         path.everywhere(
@@ -124,7 +124,11 @@ def map_locked(at: Setting) -> None:
     frame, before = at.frame(address), at.heap
     path.assume(negate(less(before.depth, at.run("cache_minimum"))), _acts(at, address))
     path.check("before")
+    held = rt.held()
     at.run("map_page_locked", address, write, pfn, writable)
+    rt.around.reported, reported = [], rt.around.reported
+    unchanged(at, held)
+    rt.around.reported = reported
     entry = _installed(pfn, write, writable)
     point = goal_points(path, at.heap)
     expected = choose(same(point[1], frame), entry, entry_of(before, point[1]))
@@ -162,7 +166,7 @@ def locked_contract(at: Setting) -> Callable[..., None]:
             negate(less(before.depth, at.run("cache_minimum"))),
         )
         at.prove("reach", "only frames within reach are mapped", _acts(at, address))
-        path.settle()
+        before_rule(at)
         new = before.havoc("ents", "ptes", "kinds", "bases", "ats", "cache")
         entry = _installed(pfn, write, writable)
         path.everywhere(
@@ -229,6 +233,8 @@ def _slow_result(
         )
     else:
         at.prove("result", "-EFAULT means that there is no page", result == -ENOMEM or page is None)
+        why = around.refused if result == -EFAULT else around.starved
+        at.prove("result", "a failure has its cause: no page, or no memory", why)
         at.prove("exact", "a failure changes nothing", same(new, old))
         at.prove("dirty", "a failure reports nothing", not around.reported)
     prove_invariant(at.path, at.heap, point)
@@ -242,8 +248,9 @@ def slow_contract(at: Setting) -> Callable[..., int]:
         frame = at.frame(address)
         at.prove("reach", "only frames within reach are mapped", _acts(at, address))
         at.prove("lock", "mmu_lock is free, srcu is held", not around.locked and around.readers > 0)
-        path.settle()
+        before_rule(at)
         result = (0, -EFAULT, -ENOMEM)[path.choose(3)]
+        around.refused, around.starved = result == -EFAULT, result == -ENOMEM
         new = before.havoc("ents", "ptes", "kinds", "bases", "orders", "ats", "cache")
         entry: Term | None = None
         if result == 0:
@@ -290,6 +297,10 @@ def fault(at: Setting) -> None:
         map_page_slow=slow_contract(at),
     )
     page = rt.around.page
+    if result != 0:
+        why = rt.around.refused if result == -EFAULT else rt.around.starved
+        cause = "within reach a failure has its cause: no page, or no memory"
+        at.prove("result", cause, implies(within, why))
     op = Op(Kind.FAULT, write=write, answer=Answer.ERROR)
     if page is not None:
         op = op._replace(

@@ -17,7 +17,7 @@ from proofs.heap import (
     PAGE_BITS,
     Heap,
 )
-from proofs.lemmas.base import Script, Setting
+from proofs.lemmas.base import Script, Setting, before_rule, unchanged
 from proofs.lemmas.tables import level_contracts
 from proofs.lifting import Name, as_bits, truth_of
 from proofs.paths import Path
@@ -45,6 +45,7 @@ def _no_table_yet(path: Path, heap: Heap) -> Callable[[Term], list[Truth]]:
 def create(at: Setting) -> None:
     """``kvm_pgd_alloc``."""
     path, rt = at.path, at.rt
+    held = rt.held()
     path.schemas.clear()
     before = at.heap
     path.everywhere("page", _no_table_yet(path, before))
@@ -59,6 +60,7 @@ def create(at: Setting) -> None:
     path.check("before")
     rt.private = True
     root = at.run("kvm_pgd_alloc")
+    unchanged(at, held)
     if isinstance(root, int) and root == 0:
         at.prove("exact", "without memory nothing is held", rt.heap is before)
         return
@@ -89,9 +91,10 @@ def table_init(level: int) -> Script:
         table = path.fresh("table", PAGE_BITS)
         path.point("page", table)
         rt.heap = rt.heap.with_kind(table, LOOSE)
-        before = rt.heap
+        before, held = rt.heap, rt.held()
         path.check("before")
         at.run("table_init", level, Name(table))
+        unchanged(at, held)
         at.prove("init", "every slot of a new table is empty", rt.is_empty(level, table))
         _only_written(at, before, table)
 
@@ -116,11 +119,14 @@ def _topped_up(old: Heap, new: Heap, page: Term) -> Truth:
 
 def topup(at: Setting) -> None:
     """``kvm_mmu_topup_memory_cache``."""
-    _depth_case(at)
-    before = at.heap
+    at.rt.around.array = _depth_case(at) > 0
+    before, held = at.heap, at.rt.held()
     minimum = at.run("cache_minimum")
     at.path.check("before")
     result = at.run("kvm_mmu_topup_memory_cache", minimum)
+    unchanged(at, held)
+    starved = at.rt.around.starved
+    at.prove("result", "-ENOMEM only where an allocation failed", starved or result != -ENOMEM)
     enough = truth_of(at.rt.cache_count() >= minimum)
     at.prove(
         "result", "0 means enough pages, -ENOMEM too few", agree(truth_of(result == 0), enough)
@@ -143,12 +149,13 @@ def topup_contract(at: Setting) -> Callable[..., int]:
         at.prove(
             "memory", "the cache is asked for what a walk needs", minimum == at.run("cache_minimum")
         )
-        path.settle()
+        before_rule(at)
         new = before.havoc("kinds", "orders", "cache")
         path.everywhere("page", lambda page: [_topped_up(before, new, page)])
         assume_invariant(path, new)
         rt.heap = rt.state.kept = new
         good = path.choose(2) == 0
+        rt.around.starved = not good
         enough = negate(less(new.depth, minimum))
         path.assume(enough if good else negate(enough))
         path.check("contract")
@@ -160,10 +167,13 @@ def topup_contract(at: Setting) -> Callable[..., int]:
 def free_caches(at: Setting) -> None:
     """``kvm_mmu_free_memory_caches``."""
     _depth_case(at)
-    before = at.heap
+    at.rt.around.array = True
+    before, held = at.heap, at.rt.held()
     at.path.check("before")
     at.rt.private = True
     at.run("kvm_mmu_free_memory_caches")
+    unchanged(at, held)
+    at.prove("leak", "the array of the memory cache is given back", not at.rt.around.array)
     page, frame = goal_points(at.path, at.heap)
     kind, old = at.heap.kind(page), before.kind(page)
     given = either(same(kind, old), both(same(old, CACHED), same(kind, FREE)))
@@ -182,7 +192,9 @@ def destroy(at: Setting) -> None:
     rt.heap = rt.state.kept = replace(at.heap, depth=terms.number(0, 3))
     assume_invariant(path, at.heap)
     path.check("before")
+    held = rt.held()
     at.run("kvm_mips_free_gpa_pt", **level_contracts(at))
+    unchanged(at, held)
     page, _ = goal_points(path, at.heap)
     for level in range(1, rt.shape.levels):
         path.point("frame", as_frame(at.heap, level, page))

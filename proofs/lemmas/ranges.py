@@ -19,6 +19,7 @@ from proofs.lifting import lifted, truth_of, unsigned
 from proofs.paths import PathEnd
 from proofs.specs import (
     assume_invariant,
+    demand_invariant,
     goal_points,
     prove_invariant,
 )
@@ -132,7 +133,9 @@ def bits_rule(op: Op, within: Truth) -> Callable[[SymbolicRuntime, Term], Iterat
 
         _, frame = goal_points(path, old)
         path.prove("exact", "no bit has been handled yet", both(*facts(old, frame, 0)))
+        demand_invariant(path, rt.state)
         path.settle()
+        held = rt.held()
         new = old.havoc("ptes")
         assume_invariant(path, new)
         rt.heap = rt.state.kept = new
@@ -150,6 +153,8 @@ def bits_rule(op: Op, within: Truth) -> Callable[[SymbolicRuntime, Term], Iterat
             path.assume(is_set)
             path.check("in the loop over bits")
             yield unsigned(bit)
+        demand_invariant(path, rt.state)
+        path.prove("accounting", "a turn takes and gives back alike", held == rt.held())
         _, frame = goal_points(path, rt.heap)
         done = both(*facts(rt.heap, frame, unsigned(bit) + 1))
         for clause, premise in (("exact", within), ("reach", negate(within))):

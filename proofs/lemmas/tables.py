@@ -12,7 +12,7 @@ from proofs.contracts import Call
 from proofs.heap import (
     PAGE_BITS,
 )
-from proofs.lemmas.base import Script, Setting, range_spec
+from proofs.lemmas.base import Script, Setting, range_spec, unchanged
 from proofs.lifting import Name, lift_truth, truth_of
 from proofs.specs import (
     Flush,
@@ -44,29 +44,21 @@ def _table_call(at: Setting, level: int) -> tuple[Term, Any, Any, Call]:
 
 
 def of_table(function: str, level: int, op: RangeOp | None) -> Script:
-    """A function that works on one table of ``level``; the level below is its contract."""
+    """A function that works on one table of ``level``; the level below is its contract.
+
+    ``function`` is the one that tells the leaf from directories: the contract stands for it.
+    """
 
     def script(at: Setting) -> None:
         table, start, end, call = _table_call(at, level)
-        spec = _spec(at, op)
-        before = at.heap
+        before, held = at.heap, at.rt.held()
         at.path.check("before")
         args = (level, Name(table), start, end)
         result = at.run(function, *(args if op is None else (op, *args)), **level_contracts(at))
-        at.prove("lock", "mmu_lock stays held", at.rt.around.locked)
-        none = at.rt.around.destructors == 0
-        at.prove("accounting", "no destructor runs, as no constructor did", none)
-        prove_effect(at.path, spec, before, at.rt.state, call, truth_of(result), None)
-
-    def leaf(at: Setting) -> None:
-        table, start, end, call = _table_call(at, level)
-        before = at.heap
-        at.path.check("before")
-        args = (Name(table), start, end)
-        result = at.run(function, *(args if op is None else (op, *args)))
+        unchanged(at, held)
         prove_effect(at.path, _spec(at, op), before, at.rt.state, call, truth_of(result), None)
 
-    return leaf if function.endswith("_pte") else script
+    return script
 
 
 def _spec(at: Setting, op: RangeOp | None) -> Specification:

@@ -10,7 +10,7 @@ from proofs.contracts import covered
 from proofs.heap import (
     PAGE_BITS,
 )
-from proofs.lemmas.base import Setting
+from proofs.lemmas.base import Setting, unchanged
 from proofs.lifting import as_bits, lifted, truth_of, unsigned
 from proofs.terms import agree, both, implies, negate, same
 
@@ -71,7 +71,9 @@ def lookup(at: Setting) -> None:
     frame, before = at.frame(address), at.heap
     within = at.reached(address)
     at.path.check("before")
+    held = rt.held()
     found = at.run("kvm_mips_pte_for_gpa", False, address)
+    unchanged(at, held)
     at.prove("exact", "a lookup changes nothing", rt.heap is before)
     leaf = shape.levels - 1
     if found is None:
