@@ -25,7 +25,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check prove prove-all test kernels lint format lock bench clean
+.PHONY: help setup check prove prove-all test kernels lint format lock bench bench-proof bench-mutants clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -75,7 +75,12 @@ kernels:
 
 bench: setup
 	@$(BIN)/python -m bench.differential $(ARGS)
+
+bench-proof: setup
 	@$(BIN)/python -m bench.proof $(ARGS)
+
+bench-mutants: setup
+	@$(BIN)/python -m bench.mutants $(ARGS)
 
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \

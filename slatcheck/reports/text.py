@@ -209,6 +209,7 @@ def _checks_of(document: Document, name: str) -> list[Check]:
 def _layout_table(document: Document) -> Iterator[str]:
     names = list(dict.fromkeys(one.name for one in document.layouts))
     names += sorted({one.layout for one in document.checks} - set(names) - {""})
+    refused = {one.name for one in document.layouts if not one.permitted}
     rows = [["layout", "verdict", "operations", "findings", "evidence"]]
     for name in names:
         checks = _checks_of(document, name)
@@ -219,13 +220,17 @@ def _layout_table(document: Document) -> Iterator[str]:
                 worst(one.verdict for one in checks).value,
                 f"{_operations(checks):,}",
                 str(findings),
-                _evidence(checks),
+                _evidence(checks) + "; Kconfig refuses it with KVM" * (name in refused),
             ]
         )
     if common := _checks_of(document, ""):
         verdict = worst(one.verdict for one in common).value
         rows.append(["(no layout)", verdict, "", "", _evidence(common)])
-    yield from (f"  {line}" for line in columns(rows, right=(2, 3)))
+    if not _operations(document.checks):
+        # Proofs alone: nothing was run.
+        rows = [[*row[:2], *row[3:]] for row in rows]
+    numbers = range(2, len(rows[0]) - 1)
+    yield from (f"  {line}" for line in columns(rows, right=numbers))
 
 
 def _operations(checks: Sequence[Check]) -> int:
@@ -319,10 +324,11 @@ def _open_checks(document: Document) -> Iterator[str]:
 
 
 def _totals(document: Document) -> str:
+    operations = _operations(document.checks)
     parts = [
         count(len(document.layouts), "layout"),
         count(len(document.checks), "check"),
-        count(_operations(document.checks), "operation"),
+        *([count(operations, "operation")] if operations else []),
         _found(document),
     ]
     return ", ".join(parts)
