@@ -343,14 +343,19 @@ def range_frame(
     return [("exactly the range is changed", same(entry_of(new, frame), after))]
 
 
+def _had_to_change(
+    old: View, call: Call, effect: Effect, frame: Value, upto: Value | None
+) -> Truth:
+    before = entry_of(old, frame)
+    hit = both(call.hits(old.shape, frame), call.before(old.shape, frame, upto))
+    return both(hit, present(before), negate(same(effect(before), before)))
+
+
 def range_result(
     old: View, call: Call, effect: Effect, result: Truth, frame: Value, upto: Value | None
 ) -> Named:
     """What 'nothing changed' says, at any frame."""
-    shape = old.shape
-    before = entry_of(old, frame)
-    hit = both(call.hits(shape, frame), call.before(shape, frame, upto))
-    changed = both(hit, present(before), negate(same(effect(before), before)))
+    changed = _had_to_change(old, call, effect, frame, upto)
     return [("false implies that nothing had to change", implies(changed, result))]
 
 
@@ -358,8 +363,5 @@ def range_witness(
     old: View, call: Call, effect: Effect, result: Truth, witness: Value, upto: Value | None
 ) -> Named:
     """What 'something changed' says, of the witness: a frame whose entry had to change."""
-    shape = old.shape
-    before = entry_of(old, witness)
-    hit = both(call.hits(shape, witness), call.before(shape, witness, upto))
-    changed = both(hit, present(before), negate(same(effect(before), before)))
+    changed = _had_to_change(old, call, effect, witness, upto)
     return [("true implies that something had to change", implies(result, changed))]

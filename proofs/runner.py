@@ -11,11 +11,9 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path as File
 from typing import Any
 
@@ -28,6 +26,7 @@ from model.mips import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Clause, Desk, Options, Proof, prove
 from proofs.lemmas import ENTRY_CLAUSES, lemmas, setting
 from proofs.lemmas.specification import POINTWISE, specification, width_pairs, widths
+from proofs.pool import spread
 from proofs.python_source import PythonProgram, multilevel
 
 MAP = "map"
@@ -199,7 +198,8 @@ def run(
             found[task] = old
             done(task, len(found), len(wanted))
     missing = sorted((task for task in wanted if task not in found), key=_cost, reverse=True)
-    for task, proofs_ in _work(missing, options, jobs):
+    for number, proofs_ in spread(partial(carry_out, options=options), missing, jobs):
+        task = missing[number]
         found[task] = proofs_
         kept.save(key_of(task, options), proofs_)
         done(task, len(found), len(wanted))
@@ -210,26 +210,3 @@ def _cost(task: Task) -> int:
     if task.scope != "table":
         return 1
     return 10 * layout_named(task.layout).levels
-
-
-def _work(tasks: list[Task], options: Options, jobs: int) -> Iterator[tuple[Task, list[Proof]]]:
-    jobs = min(jobs or os.cpu_count() or 1, len(tasks))
-    if jobs <= 1:
-        yield from ((task, carry_out(task, options)) for task in tasks)
-        return
-    # Processes: the solvers hold the interpreter lock, and a crash must not end the others.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        pending: dict[Future[list[Proof]], Task] = {
-            pool.submit(carry_out, task, options): task for task in tasks
-        }
-        try:
-            while pending:
-                finished, _ = wait(pending, return_when=FIRST_COMPLETED)
-                for one in finished:
-                    yield pending.pop(one), one.result()
-        except BaseException:
-            workers = list((pool._processes or {}).values())
-            pool.shutdown(wait=False, cancel_futures=True)
-            for worker in workers:
-                worker.terminate()
-            raise

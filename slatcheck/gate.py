@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from model.layout import Layout
 from model.operations import FUNCTIONS, Kind
 from model.rules import rules_of
+from proofs.pool import spread
 from slatcheck import __version__, prove
 from slatcheck.contract_checks import contract_checks
 from slatcheck.findings import merge
@@ -89,7 +87,7 @@ def _search(request: Request, report: Callable[[Progress], None]) -> list[Report
     units = list(_units(request)) if "differential" in request.evidence else []
     reports: dict[int, Report] = {}
     found: set[str] = set()
-    for index, one in _run(units, request.jobs):
+    for index, one in spread(search, units, request.jobs):
         reports[index] = one
         found |= one.campaign.hits.keys()
         report(Progress(len(reports), len(units), units[index].title, len(found)))
@@ -133,30 +131,6 @@ def _units(request: Request) -> Iterator[Unit]:
         if request.kernel is not None and layout.bits not in both:
             both.add(layout.bits)
             yield replace(base, layout=layout.name, big_endian=False)
-
-
-def _run(units: list[Unit], jobs: int) -> Iterator[tuple[int, Report]]:
-    jobs = min(jobs or os.cpu_count() or 1, len(units))
-    if jobs <= 1:
-        yield from ((index, search(unit)) for index, unit in enumerate(units))
-        return
-    # Processes: an emulator cannot be shared, and a crash of one must not end the others.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        pending: dict[Future[Report], int] = {
-            pool.submit(search, unit): index for index, unit in enumerate(units)
-        }
-        try:
-            while pending:
-                done, _ = wait(pending, return_when=FIRST_COMPLETED)
-                for one in done:
-                    yield pending.pop(one), one.result()
-        except BaseException:
-            # The pool forgets its processes when it is shut down, and would wait for their work.
-            workers = list((pool._processes or {}).values())
-            pool.shutdown(wait=False, cancel_futures=True)
-            for worker in workers:
-                worker.terminate()
-            raise
 
 
 def _document(request: Request, kernel: dict[str, Any] | None, reports: list[Report]) -> Document:

@@ -26,9 +26,7 @@ def mkclean(fmt: EntryFormat, raw: int) -> int:
     return raw & ~(fmt.modified | fmt.hw_dirty)
 
 
-def make(
-    fmt: EntryFormat, pfn: int, writable: bool, dirty: bool, keep_pfn: bool = True
-) -> int:
+def make(fmt: EntryFormat, pfn: int, writable: bool, dirty: bool, keep_pfn: bool = True) -> int:
     """Return a young entry, as ``kvm_mips_map_page`` builds it.
 
     PFN bits for which the format has no place stand above bit 64 with ``keep_pfn``, and are
