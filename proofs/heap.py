@@ -201,7 +201,7 @@ class View(Protocol):
 
 @dataclass(frozen=True)
 class Layer:
-    """One change of a function: at ``keys`` (None: any) or, with ``last``, from keys[1] to last."""
+    """One change of a function: at ``keys`` or, with ``last``, from keys[1] to last."""
 
     keys: tuple[Term, ...]
     value: Term

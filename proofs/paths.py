@@ -63,7 +63,7 @@ class Checkpoint:
     assumed: bool
     premises: int
     schemas: int
-    points: tuple[tuple[str, int], ...]
+    points: tuple[tuple[str, tuple[Term, ...]], ...]
 
 
 class Path:
@@ -181,16 +181,16 @@ class Path:
 
     def check(self, place: str, assumed: bool = True) -> None:
         """Note that what is assumed so far must be satisfiable, if it was before the rule."""
-        points = tuple((sort, len(found)) for sort, found in self.points.items())
+        points = tuple((sort, tuple(found)) for sort, found in self.points.items())
         spot = Checkpoint(place, assumed, len(self.premises), len(self.schemas), points)
         self.checkpoints.append(spot)
 
     def hypotheses(self, at: Checkpoint | None = None) -> tuple[Term, ...]:
         """Return all premises, of the path and the schemas at its points, now or earlier."""
-        ends = dict(at.points) if at else {}
+        points = dict(at.points) if at else self.points
         found = dict.fromkeys(self.premises[: at.premises if at else None])
         for number, sort, schema in self.schemas[: at.schemas if at else None]:
-            for one in self.points.get(sort, [])[: ends.get(sort, 0) if at else None]:
+            for one in points.get(sort, ()):
                 key = (number, one.uid)
                 if key not in self._facts:
                     facts = [truth(fact) for fact in schema(one)]

@@ -274,7 +274,6 @@ def widths(path: Path, one: Layout, other: Layout) -> None:
     address = path.fresh("gpa", (reach - 1).bit_length())
     top = min(one.pfn_top, other.pfn_top)
     pfn, old = path.fresh("pfn", top.bit_length()), path.fresh("mapped pfn", top.bit_length())
-    entry: Entry | None = None
     names = ("mapped", "may write", "young", "dirty", "write", "writable")
     flags = {name: SymBool(path.fresh(name, terms.BOOL)) for name in names}
     for name, term in (("gpa", address), ("pfn", pfn)):
@@ -283,7 +282,7 @@ def widths(path: Path, one: Layout, other: Layout) -> None:
 
     access: Any = (flags["write"], flags["writable"])
     op = Op(Kind.FAULT, unsigned(address), pfn=unsigned(pfn), write=access[0], writable=access[1])
-    entry = None
+    entry: Entry | None = None
     if flags["mapped"]:
         entry = Entry(unsigned(old), flags["may write"], flags["young"], flags["dirty"])  # type: ignore[arg-type]
     clean = pointwise.changed(Kind.MKCLEAN, entry)
