@@ -233,7 +233,23 @@ def quirk_checks(layout: Layout, one: Quirk, proofs: list[Proof], request: Reque
         name = f"quirk/{one.name}/{theorem.function}/{theorem.clause}"
         base = replace(_base(layout.name, clause, request), id=name, function=theorem.function)
         out.append(_quirk_check(base, layout, one, theorem, clause, wanted))
-    return out
+    return out + _unlisted(layout, one, proofs, request)
+
+
+def _unlisted(layout: Layout, one: Quirk, proofs: list[Proof], request: Request) -> list[Check]:
+    """Return an error for each failure of a clause that no theorem names."""
+    listed = {(theorem.lemma, theorem.clause) for theorem in theorems.theorems(layout)}
+    return [
+        replace(
+            _base(layout.name, clause, request),
+            id=f"quirk/{one.name}/{proof.name}/{clause.name}",
+            verdict=Verdict.ERROR,
+            reason="the quirk refutes what no theorem names",
+        )
+        for proof in proofs
+        for clause in proof.clauses.values()
+        if (proof.name, clause.name) not in listed and clause.verdict != engine.HOLDS
+    ]
 
 
 def _quirk_check(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from impl.multilevel.quirks import QUIRKS
+from impl.multilevel.quirks import QUIRKS, quirk
 from model.mips import layout
 from proofs import engine, runner
 from proofs.engine import Clause, Options, Proof
@@ -78,6 +78,16 @@ def test_a_quirk_that_refutes_something_else_is_an_error(monkeypatch: pytest.Mon
     found = document(each_quirk=True)
     assert found.verdict is Verdict.ERROR
     assert any("against what is expected" in one.reason for one in found.checks)
+
+
+def test_a_failure_that_no_theorem_names_is_an_error() -> None:
+    astray = Clause("somewhere else")
+    astray.becomes(engine.REFUTED, "told so")
+    proof = Proof("slot_index", {one: Clause(one) for one in ("exact", "reach")} | {"x": astray})
+    where, request = layout(SMALL), prove.Request((layout(SMALL),))
+    checks = prove.quirk_checks(where, quirk("pgd-init-skips-pud"), [proof], request)
+    assert [one.verdict for one in checks] == [Verdict.HOLDS, Verdict.HOLDS, Verdict.ERROR]
+    assert "no theorem names" in checks[-1].reason
 
 
 def test_a_refutation_that_does_not_replay_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
