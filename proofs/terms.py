@@ -327,6 +327,65 @@ def multiply(one: Term, factor: int) -> Term:
     return _make("bvmul", one.width, (one, number(factor, one.width)))
 
 
+def product(one: Term, other: Term) -> Term:
+    """Return the product modulo 2**width of two values of one width."""
+    if one.op == "number":
+        one, other = other, one
+    if other.op == "number":
+        if one.op == "number" or other.data == 0:
+            return number(other.data and one.data * other.data, one.width)
+        return multiply(one, other.data)
+    return _make("bvmul", one.width, (one, other))
+
+
+def quotient(one: Term, other: Term) -> Term:
+    """Return the quotient, rounded down, of two values of one width; the other is not 0."""
+    if other.op == "number" and other.data and other.data & (other.data - 1) == 0:
+        return shift_right(one, number(other.data.bit_length() - 1, one.width))
+    if one.op == "number" and other.op == "number" and other.data:
+        return number(one.data // other.data, one.width)
+    return _make("bvudiv", one.width, (one, other))
+
+
+def remainder(one: Term, other: Term) -> Term:
+    """Return the remainder of the quotient of two values of one width; the other is not 0."""
+    if other.op == "number" and other.data and other.data & (other.data - 1) == 0:
+        return bit_and(one, number(other.data - 1, one.width))
+    if one.op == "number" and other.op == "number" and other.data:
+        return number(one.data % other.data, one.width)
+    return _make("bvurem", one.width, (one, other))
+
+
+def substitute(roots: Iterable[Term], values: Mapping[Term, Term]) -> list[Term]:
+    """Return ``roots`` with the variables that ``values`` names replaced by their values."""
+    wanted = list(roots)
+    found: dict[int, Term] = {}
+    for node in walk(wanted):
+        if node in values:
+            found[node.uid] = values[node]
+        elif node.args:
+            found[node.uid] = rebuilt(node, [found[arg.uid] for arg in node.args])
+        else:
+            found[node.uid] = node
+    return [found[root.uid] for root in wanted]
+
+
+def rebuilt(node: Term, args: list[Term]) -> Term:
+    """Return a node with other arguments of the same widths, simplified."""
+    if all(new is old for new, old in zip(args, node.args, strict=True)):
+        return node
+    make = _REBUILD.get(node.op)
+    if make is not None:
+        return truth(make(*args)) if node.width == BOOL else make(*args)
+    if node.op == "=":
+        return truth(agree(*args) if args[0].width == BOOL else same(*args))
+    if node.op == "extract":
+        return extract(args[0], *node.data)
+    if node.op == "apply":
+        return apply(node.data, node.width, *args)
+    return _make(node.op, node.width, tuple(args), node.data)
+
+
 def shift_right(one: Term, other: Term) -> Term:
     """Return ``one`` shifted down by ``other`` bits (a value of the same width), zero-filled."""
     if other.op == "number":
@@ -451,6 +510,26 @@ def at_most(one: Value, other: Value) -> Truth:
 # Output and evaluation
 
 
+_REBUILD: dict[str, Callable[..., Any]] = {
+    "not": negate,
+    "and": both,
+    "or": either,
+    "ite": choose,
+    "concat": concat,
+    "bvadd": add,
+    "bvsub": subtract,
+    "bvmul": product,
+    "bvudiv": quotient,
+    "bvurem": remainder,
+    "bvlshr": shift_right,
+    "bvshl": shift_left,
+    "bvand": bit_and,
+    "bvor": bit_or,
+    "bvxor": bit_xor,
+    "bvult": less,
+}
+
+
 def walk(roots: Iterable[Term]) -> Iterator[Term]:
     """Yield every node below ``roots`` once, arguments first, in an order that never varies."""
     seen: set[int] = set()
@@ -552,6 +631,10 @@ def _value(node: Term, args: list[int], model: Model) -> int:
             return args[0] >> int(node.data[1]) & mask
         case "bvult":
             return int(args[0] < args[1])
+        case "bvudiv":
+            return args[0] // args[1] if args[1] else mask
+        case "bvurem":
+            return args[0] % args[1] if args[1] else args[0]
         case "bvlshr":
             return args[0] >> args[1] if args[1] < node.width else 0
         case "bvshl":

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The operators of C on integers, on pointers, and on integers that are addresses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from proofs import terms
+from proofs.c import types
+from proofs.c.values import (
+    Address,
+    Int,
+    Missing,
+    Opaque,
+    Ptr,
+    Value,
+    below,
+    converted,
+    int_of,
+    is_null,
+    shifted,
+    sign_extended,
+    truth_int,
+)
+from proofs.paths import Unsupported
+from proofs.terms import Term, Truth, both, either, less, negate, same
+
+if TYPE_CHECKING:
+    from proofs.c.interpreter import Interpreter
+
+INT = types.Integer(4, True)
+_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
+
+
+def unary(opcode: str, value: Value) -> Value:
+    """Return ``+``, ``-`` or ``~`` of a number."""
+    if not isinstance(value, Int):
+        raise Unsupported(f"'{opcode}' of what is no number")
+    width = value.term.width
+    if opcode == "-":
+        return Int(terms.subtract(terms.number(0, width), value.term), value.type)
+    if opcode == "~":
+        return Int(terms.bit_xor(value.term, terms.number(-1, width)), value.type)
+    if opcode == "+":
+        return value
+    raise Unsupported(f"the operator '{opcode}'")
+
+
+def binary(run: Interpreter, opcode: str, one: Value, other: Value) -> Value:
+    """Return the result of an operator on operands of the types that the compiler gave them."""
+    for operand in (one, other):
+        if isinstance(operand, Missing):
+            raise Unsupported("a value is missing")
+    if isinstance(one, Opaque) or isinstance(other, Opaque):
+        return _opaque(opcode, one, other)
+    match one, other:
+        case Int(), Int():
+            return _integers(run, opcode, one, other)
+        case Ptr(), Int() if opcode in ("+", "-"):
+            return moved(run, one, other, negative=opcode == "-")
+        case Int(), Ptr() if opcode == "+":
+            return moved(run, other, one, negative=False)
+        case Ptr(), Ptr() if opcode in _COMPARISONS:
+            return truth_int(compare_pointers(opcode, one, other), INT)
+        case Ptr(), Ptr() if opcode == "-":
+            return _distance(run, one, other)
+        case ((Address() | Int()), (Address() | Int())):
+            return _addresses(run, opcode, one, other)
+        case Ptr(), Opaque():
+            return _opaque(opcode, one, other)
+    raise Unsupported(f"'{opcode}' of such operands")
+
+
+def _opaque(opcode: str, one: Value, other: Value) -> Value:
+    found = None
+    if isinstance(one, Opaque):
+        found = one.binary(opcode, other, False)
+    if found is None and isinstance(other, Opaque):
+        found = other.binary(opcode, one, True)
+    if found is None:
+        raise Unsupported(f"'{opcode}' of a number that stands for something else")
+    return found
+
+
+# Integers
+
+
+def _integers(run: Interpreter, opcode: str, one: Int, other: Int) -> Int:
+    if opcode in ("<<", ">>"):
+        return _shift(run, opcode, one, other)
+    if one.term.width != other.term.width:
+        raise Unsupported(f"'{opcode}' of operands of two types")
+    if opcode in _COMPARISONS:
+        return truth_int(compared(opcode, one.term, other.term, one.type.signed), INT)
+    if opcode in ("/", "%"):
+        return _divided(run, opcode, one, other)
+    make = {
+        "+": terms.add,
+        "-": terms.subtract,
+        "*": terms.product,
+        "&": terms.bit_and,
+        "|": terms.bit_or,
+        "^": terms.bit_xor,
+    }.get(opcode)
+    if make is None:
+        raise Unsupported(f"the operator '{opcode}'")
+    return Int(make(one.term, other.term), one.type)
+
+
+def compared(opcode: str, one: Term, other: Term, signed: bool) -> Truth:
+    """Return the truth of a comparison of two numbers."""
+    match opcode:
+        case "==":
+            return same(one, other)
+        case "!=":
+            return negate(same(one, other))
+        case "<":
+            return below(one, other, signed)
+        case ">":
+            return below(other, one, signed)
+        case "<=":
+            return negate(below(other, one, signed))
+        case _:
+            return negate(below(one, other, signed))
+
+
+def _shift(run: Interpreter, opcode: str, one: Int, other: Int) -> Int:
+    width = one.term.width
+    amount = converted(other, types.Integer(one.type.size, False)).term
+    inside = less(amount, width)
+    if inside is not terms.TRUE and inside is not True:
+        run.machine.demand("a shift is by less than the width", inside)
+    return Int(shifted(one, amount, opcode), one.type)
+
+
+def _divided(run: Interpreter, opcode: str, one: Int, other: Int) -> Int:
+    defined = negate(same(other.term, 0))
+    if defined is not terms.TRUE and defined is not True:
+        run.machine.demand("a divisor is not 0", defined)
+    divide = terms.quotient if opcode == "/" else terms.remainder
+    if not one.type.signed:
+        return Int(divide(one.term, other.term), one.type)
+    zero = terms.number(0, one.term.width)
+    down, up = below(one.term, zero, True), below(other.term, zero, True)
+    size = terms.choose(down, terms.subtract(zero, one.term), one.term)
+    by = terms.choose(up, terms.subtract(zero, other.term), other.term)
+    found = divide(size, by)
+    turned = terms.negate(terms.agree(down, up)) if opcode == "/" else down
+    return Int(terms.choose(turned, terms.subtract(zero, found), found), one.type)
+
+
+# Pointers
+
+
+def moved(run: Interpreter, pointer: Ptr, number: Int, negative: bool) -> Ptr:
+    """Return a pointer ``number`` elements of what it points to further, or back."""
+    width = run.word.width
+    term = number.term
+    if term.width < width:
+        filled = sign_extended(term, width) if number.type.signed else terms.bits(term, width)
+    else:
+        filled = terms.extract(term, width - 1, 0)
+    if negative:
+        filled = terms.subtract(terms.number(0, width), filled)
+    size = pointer.to.size
+    if filled.op == "number" and filled.data == 0:
+        return pointer
+    if size == pointer.unit:
+        return replace(pointer, index=terms.add(pointer.index, filled))
+    if filled.op == "number":
+        signed = filled.data - (1 << width if filled.data >> (width - 1) else 0)
+        return _by_bytes(pointer, signed * size, width)
+    if size % pointer.unit == 0:
+        step = terms.multiply(filled, size // pointer.unit)
+        return replace(pointer, index=terms.add(pointer.index, step))
+    if pointer.unit % size == 0 and pointer.offset % size == 0:
+        index = terms.multiply(pointer.index, pointer.unit // size)
+        start = terms.number(pointer.offset // size, width)
+        total = terms.add(terms.add(index, start), filled)
+        return replace(pointer, index=total, unit=size, offset=0)
+    raise Unsupported("a pointer is moved by parts of what it points to")
+
+
+def _by_bytes(pointer: Ptr, count: int, width: int) -> Ptr:
+    total = pointer.offset + count
+    steps, offset = divmod(total, pointer.unit)
+    index = terms.add(pointer.index, terms.number(steps, width))
+    return replace(pointer, index=index, offset=offset)
+
+
+def _in_bytes(pointer: Ptr) -> Term:
+    scaled = terms.multiply(pointer.index, pointer.unit)
+    return terms.add(scaled, terms.number(pointer.offset, scaled.width))
+
+
+def compare_pointers(opcode: str, one: Ptr, other: Ptr) -> Truth:
+    """Return the truth of a comparison of two pointers."""
+    if one.block is None or other.block is None:
+        if opcode not in ("==", "!="):
+            raise Unsupported("the order of pointers that point to no object")
+        if one.block is None and other.block is None:
+            equal = same(_in_bytes(one), _in_bytes(other))
+        else:
+            nothing, something = (one, other) if one.block is None else (other, one)
+            zero = same(_in_bytes(nothing), 0)
+            if zero is not terms.TRUE and zero is not True:
+                raise Unsupported("a pointer is compared with a number")
+            equal = is_null(something)
+        return equal if opcode == "==" else negate(equal)
+    alike = one.block.is_same(other.block)
+    here, there = (
+        (one.index, other.index)
+        if one.unit == other.unit and one.offset == other.offset
+        else (_in_bytes(one), _in_bytes(other))
+    )
+    if opcode in ("==", "!="):
+        equal = both(alike, same(here, there))
+        return equal if opcode == "==" else negate(equal)
+    if alike is not True and alike is not terms.TRUE:
+        raise Unsupported("the order of pointers into two objects")
+    return compared(opcode, here, there, signed=True)
+
+
+def _distance(run: Interpreter, one: Ptr, other: Ptr) -> Value:
+    known = one.block is not None and other.block is not None
+    alike = known and one.block.is_same(other.block)  # type: ignore[union-attr,arg-type]
+    if alike is not True and alike is not terms.TRUE:
+        raise Unsupported("the distance of pointers into two objects")
+    if one.unit != other.unit or one.offset != other.offset or one.to.size != one.unit:
+        raise Unsupported("the distance of pointers to elements of other sizes")
+    kind = types.Integer(run.unit.pointer, True)
+    return Int(terms.subtract(one.index, other.index), kind)
+
+
+# Integers that are addresses
+
+
+def _addresses(run: Interpreter, opcode: str, one: Value, other: Value) -> Value:
+    if opcode in _COMPARISONS:
+        return truth_int(compare_pointers(opcode, _pointer(one), _pointer(other)), INT)
+    if isinstance(one, Int):
+        if opcode not in ("+", "&", "|", "^"):
+            raise Unsupported(f"'{opcode}' of a number and an address")
+        one, other = other, one
+    if not isinstance(other, Int):
+        raise Unsupported(f"'{opcode}' of two addresses")
+    number = other.term
+    if number.op != "number":
+        raise Unsupported(f"'{opcode}' of an address and a number that is not known")
+    kind, at, value = one.type, one.pointer, number.data
+    if opcode in ("+", "-"):
+        signed = value - (1 << number.width if value >> (number.width - 1) else 0)
+        step = signed if opcode == "+" else -signed
+        return Address(_by_bytes(at, step, at.index.width), kind)
+    if opcode == "&":
+        return _masked(at, value, kind)
+    return _flipped(opcode, at, value, kind)
+
+
+def _pointer(value: Value) -> Ptr:
+    if isinstance(value, Address):
+        return value.pointer
+    return Ptr(None, value.term, 1, 0, types.Void())
+
+
+def _masked(at: Ptr, mask: int, kind: types.Integer) -> Value:
+    """Return an address of which only some bits are kept: low ones, or all but low ones."""
+    alignment = at.block.alignment if at.block is not None else 1
+    top = (1 << kind.width) - 1
+    if mask < alignment:
+        return Int(terms.bit_and(_in_bytes(at), terms.number(mask, at.index.width)), kind)
+    low = top ^ mask
+    if low & (low + 1) == 0 and low < alignment:
+        inside = terms.bit_and(_in_bytes(at), terms.number(mask, at.index.width))
+        return Address(_at_byte(at, inside), kind)
+    raise Unsupported("an address is masked with other bits")
+
+
+def _at_byte(at: Ptr, inside: Term) -> Ptr:
+    shift = at.unit.bit_length() - 1
+    if at.unit != 1 << shift:
+        raise Unsupported("an address is masked")
+    if inside.op == "number":
+        index, offset = divmod(inside.data, at.unit)
+        return replace(at, index=terms.number(index, inside.width), offset=offset)
+    low = terms.low_bits(inside, shift) if shift else terms.number(0, 1)
+    if not isinstance(low, Term) or low.op != "number":
+        raise Unsupported("an address is masked")
+    index = terms.shift_right(inside, terms.number(shift, inside.width))
+    return replace(at, index=index, offset=low.data)
+
+
+def _flipped(opcode: str, at: Ptr, value: int, kind: types.Integer) -> Address:
+    """Return an address with bits of its place within an aligned object set or turned."""
+    alignment = at.block.alignment if at.block is not None else 1
+    if value >= alignment or opcode not in ("^", "|"):
+        raise Unsupported(f"'{opcode}' of an address")
+    make = terms.bit_xor if opcode == "^" else terms.bit_or
+    return Address(_at_byte(at, make(_in_bytes(at), terms.number(value, at.index.width))), kind)
+
+
+__all__ = ["binary", "compare_pointers", "compared", "either", "int_of", "moved", "unary"]

@@ -1,0 +1,390 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The compiler's typed syntax tree, reduced to the functions wanted and what they can reach.
+
+The tree is Clang's (``-ast-dump=json``): every implicit conversion is a node and macros are
+expanded, so there is no typing left to get wrong. Its format is not a stable interface; what is
+not known here is kept as it is and refused where it is executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from proofs.c.types import Array, CType, Field, Integer, Record, Types, laid_out
+from proofs.paths import Unsupported
+
+_KEPT = (
+    "opcode", "value", "castKind", "name", "isArrow", "isPostfix", "targetLabelDeclId", "declId",
+    "storageClass", "hasElse", "hasInit", "hasVar", "init",
+)  # fmt: skip
+LOOPS = frozenset({"ForStmt", "WhileStmt", "DoStmt"})
+"""Statements that are loops; each has a key, unique in its function."""
+_PASSED = frozenset({"ParenExpr", "ConstantExpr", "ExprWithCleanups"})
+_LEFT_OUT = frozenset({"FullComment", "AlwaysInlineAttr", "UnusedAttr", "UsedAttr", "ConstAttr"})
+
+
+@dataclass
+class Node:
+    """A node of the tree.
+
+    ``type`` is the compiler's text; ``ref`` the key of the declaration meant; ``at`` the offset
+    (bytes) in its file, for messages only.
+    """
+
+    kind: str
+    type: str
+    inner: list[Node | None]
+    facts: dict[str, Any] = field(default_factory=dict)
+    ref: str = ""
+    name: str = ""
+    at: int = -1
+    key: str = ""
+
+    def walk(self) -> Iterator[Node]:
+        """Yield the node and all below it."""
+        yield self
+        for child in self.inner:
+            if child is not None:
+                yield from child.walk()
+
+    def outline(self) -> Iterator[str]:
+        """Yield what the node means, without places in files, for a digest."""
+        yield self.kind
+        yield self.type
+        yield repr(sorted(self.facts.items()))
+        yield self.ref
+        yield self.name
+        yield self.key
+        for child in self.inner:
+            if child is None:
+                yield "-"
+            else:
+                yield from child.outline()
+        yield ")"
+
+
+@dataclass
+class FunctionNode:
+    """A function: its parameters, its body (None where only declared), what it names."""
+
+    name: str
+    type: str
+    parameters: list[Node]
+    body: Node | None
+    static: bool
+    at: int = -1
+
+    @property
+    def result(self) -> str:
+        """The text of the type of its result."""
+        return self.type.split("(")[0].strip()
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Functions that the body names."""
+        return frozenset(_functions_in(self.body)) if self.body else frozenset()
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of what it means; comments, line breaks and places do not count."""
+        found = hashlib.sha256()
+        found.update(f"{self.name} {self.type}".encode())
+        for node in [*self.parameters, *([self.body] if self.body else [])]:
+            for part in node.outline():
+                found.update(part.encode() + b"\0")
+        return found.hexdigest()
+
+
+def _functions_in(node: Node) -> Iterator[str]:
+    for one in node.walk():
+        if one.kind == "DeclRefExpr" and one.facts.get("declares") == "FunctionDecl":
+            yield one.name
+
+
+@dataclass
+class Unit:
+    """A translation unit for one target: functions, records, enumerators, global variables."""
+
+    pointer: int
+    functions: dict[str, FunctionNode]
+    typedefs: dict[str, str]
+    members: dict[str, tuple[bool, list[tuple[str, str]] | None]]
+    enumerators: dict[str, int]
+    globals: dict[str, Node]
+
+    @cached_property
+    def types(self) -> Types:
+        """The unit's types."""
+        return Types(self.pointer, self.typedefs, self._record)
+
+    def _record(self, tag: str) -> Record:
+        if tag not in self.members:
+            raise Unsupported(f"the type '{tag}' is not defined")
+        union, members = self.members[tag]
+        if members is None:
+            raise Unsupported(f"the type '{tag}' has bit-fields or attributes")
+        return laid_out(tag, [(name, self.types.parse(text)) for name, text in members], union)
+
+    @cached_property
+    def declarations(self) -> str:
+        """The digest of all that is not a function."""
+        found = hashlib.sha256()
+        for part in (self.pointer, self.typedefs, self.members, self.enumerators):
+            found.update(repr(part).encode())
+        for name, node in self.globals.items():
+            found.update(name.encode())
+            for text in node.outline():
+                found.update(text.encode() + b"\0")
+        return found.hexdigest()
+
+
+def reduced(tree: dict[str, Any], pointer: int, wanted: Iterable[str]) -> Unit:
+    """Return what the functions ``wanted`` can reach of a tree; ``pointer`` in bytes."""
+    reader = _Reader()
+    bodies: dict[str, dict[str, Any]] = {}
+    for node in tree.get("inner", ()):
+        reader.declaration(node, bodies)
+    functions: dict[str, FunctionNode] = {}
+    pending = [name for name in wanted if name in bodies]
+    while pending:
+        name = pending.pop()
+        if name in functions or name not in bodies:
+            continue
+        functions[name] = reader.function(bodies[name])
+        pending += functions[name].names
+    used = {
+        one.name
+        for function in functions.values()
+        if function.body
+        for one in function.body.walk()
+        if one.kind == "DeclRefExpr"
+    }
+    globals_ = {name: reader.node(raw) for name, raw in reader.globals.items() if name in used}
+    enumerators = {name: value for name, value in reader.enumerators.items() if name in used}
+    unit = Unit(pointer, functions, reader.typedefs, reader.members, enumerators, globals_)
+    return _trimmed(unit)
+
+
+def _trimmed(unit: Unit) -> Unit:
+    """Leave out the types that nothing in the unit names."""
+    texts = {node.type for one in unit.globals.values() for node in one.walk()}
+    for function in unit.functions.values():
+        texts.add(function.type)
+        for node in [*function.parameters, *([function.body] if function.body else [])]:
+            texts |= {one.type for one in node.walk()}
+            texts |= {one.facts["argument"] for one in node.walk() if "argument" in one.facts}
+    typedefs: dict[str, str] = {}
+    members: dict[str, Any] = {}
+    pending = list(texts)
+    seen: set[str] = set()
+    while pending:
+        text = pending.pop()
+        if text in seen:
+            continue
+        seen.add(text)
+        for name in set(_identifiers(text)):
+            if name in unit.typedefs:
+                typedefs[name] = unit.typedefs[name]
+                pending.append(unit.typedefs[name])
+        for tag in _tags(text, unit.members):
+            members[tag] = unit.members[tag]
+            pending += [kind for _, kind in unit.members[tag][1] or ()]
+    ordered = dict(sorted(typedefs.items())), dict(sorted(members.items()))
+    return Unit(
+        unit.pointer, unit.functions, *ordered, dict(sorted(unit.enumerators.items())), unit.globals
+    )
+
+
+def _identifiers(text: str) -> list[str]:
+    return (
+        text.replace("*", " ")
+        .replace("[", " ")
+        .replace("(", " ")
+        .replace(")", " ")
+        .replace(",", " ")
+        .split()
+    )
+
+
+def _tags(text: str, members: dict[str, Any]) -> Iterator[str]:
+    if text in members:
+        yield text
+    words = _identifiers(text)
+    for one, following in pairwise(words):
+        if one in ("struct", "union") and f"{one} {following}" in members:
+            yield f"{one} {following}"
+
+
+class _Reader:
+    """Reads declarations in the order of the file; each gets a key that does not change."""
+
+    def __init__(self) -> None:
+        self.typedefs: dict[str, str] = {}
+        self.members: dict[str, tuple[bool, list[tuple[str, str]] | None]] = {}
+        self.enumerators: dict[str, int] = {}
+        self.globals: dict[str, dict[str, Any]] = {}
+        self._tags: dict[str, str] = {}
+        self._keys: dict[str, str] = {}
+        self._next = 0
+        self._unnamed = 0
+
+    def declaration(self, node: dict[str, Any], bodies: dict[str, dict[str, Any]]) -> None:
+        """Take note of a declaration at the top of the file."""
+        match node.get("kind"):
+            case "RecordDecl":
+                self.record(node)
+            case "TypedefDecl":
+                self._typedef(node)
+            case "EnumDecl":
+                self._enum(node)
+            case "VarDecl":
+                old = self.globals.get(node["name"])
+                if old is None or "init" in node:
+                    self.globals[node["name"]] = node
+            case "FunctionDecl":
+                name = node["name"]
+                if _has_body(node) or name not in bodies:
+                    bodies[name] = node
+
+    def record(self, node: dict[str, Any], within: str = "") -> str:
+        """Take note of a structure or union; returns its tag."""
+        kind = node.get("tagUsed", "struct")
+        tag = f"{kind} {node['name']}" if node.get("name") else f"{kind} (unnamed {self._number()})"
+        self._tags[node["id"]] = tag
+        if not node.get("completeDefinition"):
+            return tag
+        members: list[tuple[str, str]] | None = []
+        unnamed = ""
+        for child in node.get("inner", ()):
+            if child.get("kind") == "RecordDecl":
+                unnamed = self.record(child)
+            elif child.get("kind") == "FieldDecl":
+                text = _type(child)
+                if "unnamed" in text or "anonymous" in text:
+                    text = unnamed
+                if child.get("isBitfield") or members is None:
+                    members = None
+                else:
+                    members.append((child.get("name", ""), text))
+            elif child.get("kind") in ("PackedAttr", "AlignedAttr"):
+                members = None
+        self.members[tag] = (kind == "union", members)
+        return tag
+
+    def _typedef(self, node: dict[str, Any]) -> None:
+        text = _type(node)
+        for child in _every(node):
+            declared = child.get("decl") or child.get("ownedTagDecl")
+            if declared and declared["kind"] == "RecordDecl" and not declared.get("name"):
+                text = self._named_by(declared["id"], node["name"]) or text
+        if text != node["name"]:
+            self.typedefs[node["name"]] = text
+
+    def _number(self) -> int:
+        self._unnamed += 1
+        return self._unnamed
+
+    def _named_by(self, identity: str, typedef: str) -> str:
+        """Call an unnamed record after its typedef, so that its tag does not change by itself."""
+        old = self._tags.get(identity, "")
+        if "(unnamed" in old and old in self.members:
+            tag = f"{old.split()[0]} (unnamed {typedef})"
+            self.members[tag] = self.members.pop(old)
+            self._tags[identity] = tag
+        return self._tags.get(identity, "")
+
+    def _enum(self, node: dict[str, Any]) -> None:
+        following = 0
+        for child in node.get("inner", ()):
+            if child.get("kind") != "EnumConstantDecl":
+                continue
+            for part in child.get("inner", ()):
+                if part.get("kind") == "ConstantExpr":
+                    following = int(part["value"])
+            self.enumerators[child["name"]] = following
+            following += 1
+
+    def function(self, raw: dict[str, Any]) -> FunctionNode:
+        """Return a function."""
+        self._keys, self._next = {}, 0
+        inner = raw.get("inner", ())
+        parameters = [self.node(one) for one in inner if one["kind"] == "ParmVarDecl"]
+        body = next((self.node(one) for one in inner if one["kind"] == "CompoundStmt"), None)
+        static = raw.get("storageClass") == "static"
+        return FunctionNode(
+            raw["name"], raw["type"]["qualType"], parameters, body, static, _offset(raw)
+        )
+
+    def node(self, raw: dict[str, Any]) -> Node:
+        """Return a node and what is below it."""
+        kind = raw["kind"]
+        inner = [one for one in raw.get("inner", ()) if one.get("kind") not in _LEFT_OUT]
+        while kind in _PASSED and len(inner) == 1:
+            raw = inner[0]
+            kind = raw["kind"]
+            inner = [one for one in raw.get("inner", ()) if one.get("kind") not in _LEFT_OUT]
+        facts = {name: raw[name] for name in _KEPT if name in raw}
+        found = Node(kind, _type(raw), [], facts, at=_offset(raw))
+        if "argType" in raw:
+            facts["argument"] = _text(raw["argType"])
+        if "computeResultType" in raw:
+            facts["computed"] = _text(raw["computeResultType"])
+        if kind.endswith("Decl") and "id" in raw:
+            found.key = self._key(raw["id"])
+        elif kind in LOOPS:
+            found.key = self._key(f"loop {len(self._keys)}")
+        for name in ("targetLabelDeclId", "declId"):
+            if name in facts:
+                facts[name] = self._key(facts[name])
+        declared = raw.get("referencedDecl")
+        if declared:
+            found.name = declared.get("name", "")
+            facts["declares"] = declared["kind"]
+            if declared["kind"] in ("VarDecl", "ParmVarDecl"):
+                found.ref = self._keys.get(declared["id"], "")
+        elif "name" in raw:
+            found.name = raw["name"]
+        facts.pop("name", None)
+        if kind == "RecordDecl":
+            self.record(raw)
+        found.inner = [self.node(one) if one.get("kind") else None for one in inner]
+        return found
+
+    def _key(self, identity: str) -> str:
+        if identity not in self._keys:
+            self._keys[identity] = f"d{self._next}"
+            self._next += 1
+        return self._keys[identity]
+
+
+def _has_body(node: dict[str, Any]) -> bool:
+    return any(one.get("kind") == "CompoundStmt" for one in node.get("inner", ()))
+
+
+def _every(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("inner", ()):
+        yield from _every(child)
+
+
+def _text(kind: dict[str, str]) -> str:
+    plain = kind.get("qualType", "")
+    return kind.get("desugaredQualType", plain) if "typeof" in plain else plain
+
+
+def _type(node: dict[str, Any]) -> str:
+    return _text(node["type"]) if "type" in node else ""
+
+
+def _offset(node: dict[str, Any]) -> int:
+    begin = node.get("loc") or node.get("range", {}).get("begin", {})
+    begin = begin.get("expansionLoc", begin)
+    return int(begin.get("offset", -1))
+
+
+__all__ = ["Array", "CType", "Field", "FunctionNode", "Integer", "Node", "Unit", "reduced"]
