@@ -170,19 +170,12 @@ def frame_invariant(heap: View, frame: Value) -> Named:
     table = table_of(heap, leaf, frame)
     raw = heap.pte(table, shape.slot(leaf, frame))
     found.append(
-        ("an entry is absent or present", implies(covered(heap, leaf, frame), well_formed(raw)))
+        (
+            "an entry is absent or present",
+            implies(covered(heap, leaf, frame), shape.entry.well_formed(raw)),
+        )
     )
     return found
-
-
-def well_formed(raw: Value) -> Truth:
-    """Return whether a raw entry is 0 or present."""
-    return either(same(raw, 0), present(raw))
-
-
-def present(raw: Value) -> Truth:
-    """Return whether a raw entry, in the proof's own format, maps a page."""
-    return same(terms.low_bits(raw, 1), 1)
 
 
 def chain_pages(heap: View, frame: Value) -> list[Value]:
@@ -191,6 +184,17 @@ def chain_pages(heap: View, frame: Value) -> list[Value]:
 
 
 # Calls on a table of one level
+
+
+@dataclass(frozen=True)
+class From:
+    """The slots from ``slot`` (inclusive) up: what a loop that goes down has done."""
+
+    slot: Value
+
+
+Done = Value | From | None
+"""Which slots are done: those below a slot, those from one up, or (None) all."""
 
 
 @dataclass(frozen=True)
@@ -239,12 +243,13 @@ class Call:
         """Return whether the call acts on every frame of the table."""
         return both(same(self.low, 0), same(self.high, (1 << shape.below(self.level)) - 1))
 
-    def before(self, shape: Shape, frame: Value, slot: Value | None) -> Truth:
-        """Return whether ``frame`` lies in a slot below ``slot`` (None: whether anywhere)."""
-        if slot is None:
+    def before(self, shape: Shape, frame: Value, done: Done) -> Truth:
+        """Return whether ``frame`` lies in a slot that is done."""
+        if done is None:
             return True
         chosen = shape.slot(self.level, frame)
-        return less(terms.bits(chosen, SLOT_BITS) if isinstance(chosen, Term) else chosen, slot)
+        here = terms.bits(chosen, SLOT_BITS) if isinstance(chosen, Term) else chosen
+        return at_most(done.slot, here) if isinstance(done, From) else less(here, done)
 
 
 def _slot_of_offset(shape: Shape, level: int, offset: Value) -> Value:
@@ -273,7 +278,7 @@ def requires(heap: View, call: Call) -> Named:
 # Flush
 
 
-def flush_frame(old: View, new: View, call: Call, frame: Value, upto: Value | None) -> Named:
+def flush_frame(old: View, new: View, call: Call, frame: Value, upto: Done) -> Named:
     """The effect of a flush on a frame; ``upto``: only the slots below have been flushed."""
     shape = old.shape
     hit = both(call.hits(shape, frame), call.before(shape, frame, upto))
@@ -292,7 +297,7 @@ def flush_page(old: View, new: View, call: Call, page: Value) -> Named:
     return [("only tables below are freed", either(stays, below))]
 
 
-def flush_result(new: View, call: Call, result: Truth, frame: Value, upto: Value | None) -> Named:
+def flush_result(new: View, call: Call, result: Truth, frame: Value, upto: Done) -> Named:
     """What 'safe to remove' says, at any frame."""
     shape = new.shape
     empty = _slot_is_empty(new, call.level, frame)
@@ -304,9 +309,7 @@ def flush_result(new: View, call: Call, result: Truth, frame: Value, upto: Value
     ]
 
 
-def flush_witness(
-    new: View, call: Call, result: Truth, witness: Value, upto: Value | None
-) -> Named:
+def flush_witness(new: View, call: Call, result: Truth, witness: Value, upto: Done) -> Named:
     """What 'not safe' says, of the witness: a frame below a slot that is in use."""
     shape = new.shape
     used = negate(_slot_is_empty(new, call.level, witness))
@@ -333,26 +336,24 @@ Effect = Callable[[Value], Value]
 
 
 def range_frame(
-    old: View, new: View, call: Call, effect: Effect, frame: Value, upto: Value | None
+    old: View, new: View, call: Call, effect: Effect, frame: Value, upto: Done
 ) -> Named:
     """The effect of a range operation on a frame."""
     shape = old.shape
     hit = both(call.hits(shape, frame), call.before(shape, frame, upto))
     before = entry_of(old, frame)
-    after = choose(both(hit, present(before)), effect(before), before)
+    after = choose(both(hit, shape.entry.present(before)), effect(before), before)
     return [("exactly the range is changed", same(entry_of(new, frame), after))]
 
 
-def _had_to_change(
-    old: View, call: Call, effect: Effect, frame: Value, upto: Value | None
-) -> Truth:
+def _had_to_change(old: View, call: Call, effect: Effect, frame: Value, upto: Done) -> Truth:
     before = entry_of(old, frame)
     hit = both(call.hits(old.shape, frame), call.before(old.shape, frame, upto))
-    return both(hit, present(before), negate(same(effect(before), before)))
+    return both(hit, old.shape.entry.present(before), negate(same(effect(before), before)))
 
 
 def range_result(
-    old: View, call: Call, effect: Effect, result: Truth, frame: Value, upto: Value | None
+    old: View, call: Call, effect: Effect, result: Truth, frame: Value, upto: Done
 ) -> Named:
     """What 'nothing changed' says, at any frame."""
     changed = _had_to_change(old, call, effect, frame, upto)
@@ -360,7 +361,7 @@ def range_result(
 
 
 def range_witness(
-    old: View, call: Call, effect: Effect, result: Truth, witness: Value, upto: Value | None
+    old: View, call: Call, effect: Effect, result: Truth, witness: Value, upto: Done
 ) -> Named:
     """What 'something changed' says, of the witness: a frame whose entry had to change."""
     changed = _had_to_change(old, call, effect, witness, upto)

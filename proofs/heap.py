@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
-from model.entry import EntryFormat, PfnField
 from model.layout import Layout
 from proofs import terms
 from proofs.paths import current
+from proofs.raw import OWN, RawFormat
 from proofs.terms import Term, Truth, Value, both, choose, extract, same
 
 PAGE_BITS = 16
@@ -25,8 +25,6 @@ compared, nothing else, so a counterexample with any pages has one with as many 
 query has terms, far fewer than 2**16."""
 SLOT_BITS = 16
 """Bits of the number of a slot; the largest table has 2**14."""
-RAW_BITS = 16
-"""Bits of an entry in the proof's own format; of its PFN is true what is true of page names."""
 KIND_BITS = 4
 ORDER_BITS = 4
 CACHE_SLOTS = 4
@@ -36,21 +34,10 @@ FREE, SHARED, USED, CACHED, LOOSE, LIVE = range(6)
 """Kinds of page: with the allocator; an empty table of the kernel (or NULL); somebody else's;
 in the memory cache; taken, but neither cached nor linked; ``LIVE + k`` is a table of level k."""
 
-ENTRY = EntryFormat(
-    size=8,
-    present=1,
-    write=2,
-    accessed=4,
-    modified=8,
-    valid=0,
-    hw_dirty=0,
-    cache=0,
-    pfn=(PfnField(0, RAW_BITS - 4, 4),),
-    named=(),
-)
-"""The proof's own entry: four flags and, above them, the PFN; 0 is absent."""
-PFN_SHIFT = 4
-PFN_BITS = RAW_BITS - PFN_SHIFT
+ENTRY = OWN.fmt
+RAW_BITS = OWN.raw_bits
+"""Bits of an entry in the proof's own format; of its PFN is true what is true of page names."""
+PFN_BITS = OWN.pfn_bits
 
 
 @dataclass(frozen=True)
@@ -64,7 +51,8 @@ class Shape:
     entry_bits: tuple[int, ...]
     orders: tuple[int, ...]
     page_shift: int
-    word_bits: int
+    entry: RawFormat = OWN
+    """The format of leaf entries."""
 
     @property
     def levels(self) -> int:
@@ -133,13 +121,13 @@ class Shape:
         return extract(address, self.page_shift + self.frame_bits - 1, self.page_shift)
 
 
-def shape_of(layout: Layout) -> Shape:
-    """Return the geometry of a layout."""
+def shape_of(layout: Layout, entry: RawFormat = OWN) -> Shape:
+    """Return the geometry of a layout, with entries of a format."""
     return Shape(
         tuple(level.entries.bit_length() - 1 for level in layout.tables),
         tuple(level.order for level in layout.tables),
         layout.page_shift,
-        layout.bits,
+        entry,
     )
 
 
@@ -234,6 +222,19 @@ class Function:
         """Return the function with ``value`` at ``args``."""
         return replace(self, layers=(*self.layers, Layer(args, value)))
 
+    def put(self, table: Term, slot: Term, value: Term) -> Function:
+        """Return the function with ``value`` at one slot; neighbours written alike are joined."""
+        last = self.layers[-1] if self.layers else None
+        if last is not None and last.value is value and last.keys[0] is table:
+            top = last.keys[1] if last.last is None else last.last
+            numbers = slot.op == top.op == last.keys[1].op == "number"
+            if numbers and slot.data == top.data + 1:
+                return replace(self, layers=(*self.layers[:-1], replace(last, last=slot)))
+            if numbers and slot.data == last.keys[1].data - 1:
+                joined = Layer((table, slot), value, top)
+                return replace(self, layers=(*self.layers[:-1], joined))
+        return self.write(table, slot, value=value)
+
     def fill(self, first: tuple[Term, Term], last: Term, value: Term) -> Function:
         """Return the function with ``value`` from slot ``first[1]`` to ``last`` (inclusive)."""
         return replace(self, layers=(*self.layers, Layer(first, value, last)))
@@ -322,7 +323,7 @@ def fresh_heap(shape: Shape) -> Heap:
         shape,
         path.fresh("root", PAGE_BITS),
         Function(path.name("ent"), PAGE_BITS),
-        Function(path.name("pte"), RAW_BITS),
+        Function(path.name("pte"), shape.entry.raw_bits),
         Function(path.name("kind"), KIND_BITS),
         Function(path.name("base"), width),
         Function(path.name("order"), ORDER_BITS),

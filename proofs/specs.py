@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from proofs import contracts, terms
-from proofs.contracts import Call, Effect, Named
+from proofs.contracts import Call, Done, Effect, Named
 from proofs.heap import PAGE_BITS, SLOT_BITS, Heap
 from proofs.paths import Path
 from proofs.terms import Term, Truth, Value
@@ -25,7 +25,7 @@ class Specification(Protocol):
         ...
 
     def frame(
-        self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Value | None
+        self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Done
     ) -> Named:
         """Return what holds at any frame."""
         ...
@@ -35,7 +35,7 @@ class Specification(Protocol):
         ...
 
     def witness(
-        self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Value | None
+        self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Done
     ) -> Named:
         """Return what holds at the frame that explains the result."""
         ...
@@ -62,7 +62,7 @@ class Flush:
         return ("ptes",) if level == self.leaf else ("ents", "ptes", "kinds")
 
     def frame(
-        self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Value | None
+        self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Done
     ) -> Named:
         """Return what holds at any frame."""
         effect = contracts.flush_frame(old, new, call, at, upto)
@@ -73,7 +73,7 @@ class Flush:
         return contracts.flush_page(old, new, call, at)
 
     def witness(
-        self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Value | None
+        self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Done
     ) -> Named:
         """Return what holds at the frame that explains 'not safe'."""
         return contracts.flush_witness(new, call, result, at, upto)
@@ -97,7 +97,7 @@ class Range:
         return ("ptes",) if self.writes else ()
 
     def frame(
-        self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Value | None
+        self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Done
     ) -> Named:
         """Return what holds at any frame."""
         found = contracts.range_result(old, call, self.effect, result, at, upto)
@@ -110,7 +110,7 @@ class Range:
         return []
 
     def witness(
-        self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Value | None
+        self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Done
     ) -> Named:
         """Return what holds at the frame that explains 'changed'."""
         return contracts.range_witness(old, call, self.effect, result, at, upto)
@@ -188,7 +188,7 @@ def assume_effect(
     state: State,
     call: Call,
     result: Truth,
-    upto: Value | None,
+    upto: Done,
 ) -> None:
     """Change the heap as the specification allows, and assume of it what it promises."""
     level = call.level
@@ -223,7 +223,7 @@ def prove_effect(
     state: State,
     call: Call,
     result: Truth,
-    upto: Value | None,
+    upto: Done,
 ) -> None:
     """Demand of the present heap what the specification promises."""
     new = state.heap

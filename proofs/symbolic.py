@@ -15,6 +15,7 @@ from impl.multilevel import pte
 from impl.multilevel.interface import Frame, Page, Slot
 from impl.multilevel.quirks import Quirk
 from model.layout import Layout
+from model.operations import Op
 from proofs import terms
 from proofs.contracts import Call, is_shared
 from proofs.heap import (
@@ -33,7 +34,6 @@ from proofs.heap import (
     Heap,
     empty_marker,
     page,
-    shape_of,
 )
 from proofs.lifting import (
     Name,
@@ -58,7 +58,8 @@ from proofs.specs import (
 )
 from proofs.terms import Term, Truth, at_most, both, choose, either, implies, less, negate, same
 
-SEQ_BITS = 64
+SEQ_BITS = 32
+"""Bits of ``mmu_invalidate_seq``, an ``unsigned long``: it is only compared and never wraps."""
 NOT_YET = terms.number(0, SEQ_BITS)
 
 
@@ -101,12 +102,13 @@ class SymbolicRuntime:
     ) -> None:
         self.path = path
         self.layout = layout
-        self.shape = shape_of(layout)
+        self.shape = heap.shape
         self.state = State(heap)
         self.quirks = quirks
         self.consulted: set[Quirk] = set()
         self.loops = loops or {}
         self.bits_rule: Any = None
+        self.operation: tuple[Op, Truth] | None = None
         self.around = Surroundings()
         self.private = False
 
@@ -321,7 +323,7 @@ class SymbolicRuntime:
         at = (name, as_bits(first, SLOT_BITS))
         end = as_bits(last, SLOT_BITS)
         if level == self.shape.levels - 1:
-            filled = self.heap.ptes.fill(at, end, as_bits(value, RAW_BITS))
+            filled = self.heap.ptes.fill(at, end, as_bits(value, self.shape.entry.raw_bits))
             self.heap = replace(self.heap, ptes=filled)
         else:
             filled = self.heap.ents.fill(at, end, as_bits(value, PAGE_BITS))
@@ -348,12 +350,12 @@ class SymbolicRuntime:
         table, slot = self._entry(ptep, writes=False)
         raw = self.heap.pte(table, slot)
         shared = is_shared(self.shape.levels - 1, table)
-        return Name(choose(shared, terms.number(0, RAW_BITS), raw))
+        return Name(choose(shared, terms.number(0, raw.width), raw))
 
     def pte_store(self, ptep: Slot | None, raw: Any) -> None:
         """Store a raw entry."""
         table, slot = self._entry(ptep, writes=True)
-        value = as_bits(raw, RAW_BITS)
+        value = as_bits(raw, self.shape.entry.raw_bits)
         self.heap = replace(self.heap, ptes=self.heap.ptes.write(table, slot, value=value))
 
     def _flag(self, raw: Any, mask: int) -> Any:
@@ -558,7 +560,7 @@ class SymbolicRuntime:
         if path.choose(2):
             around.refused = True
             return Page(0, False, True)
-        pfn = path.fresh("pfn", PFN_BITS)
+        pfn = path.fresh("pfn", self.shape.entry.pfn_bits)
         path.show("pfn", pfn)
         around.references.append(pfn)
         around.page = Page(Name(pfn), SymBool(path.fresh("writable", terms.BOOL)), False)  # type: ignore[arg-type]
@@ -567,7 +569,7 @@ class SymbolicRuntime:
     def release_pfn(self, pfn: Any) -> None:
         """Release a reference to a page."""
         held = self.around.references
-        name = as_bits(pfn, PFN_BITS)
+        name = as_bits(pfn, self.shape.entry.pfn_bits)
         self.demand("accounting", "a reference is held when it is released", name in held)
         held.remove(name)
 

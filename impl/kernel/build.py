@@ -44,7 +44,9 @@ class Image:
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
+    """Compiling for one layout, in a folder of its own."""
+
     tree: Tree
     binding: Binding
     layout: Layout
@@ -53,6 +55,7 @@ class _Job:
     folder: Path
 
     def defines(self) -> list[str]:
+        """Return the macros that the compiler is given."""
         bits = self.layout.bits
         values = {
             "__KERNEL__": "1",
@@ -68,6 +71,7 @@ class _Job:
         return [f"-D{name}={value}" for name, value in values.items()]
 
     def command(self, source: Path, output: Path, instrument: bool) -> list[str]:
+        """Return the command that compiles ``source`` to ``output``."""
         paths = [self.folder, HERE / "shim", HERE / "runner"]
         paths += [self.tree.root / name for name in INCLUDES]
         return [
@@ -88,7 +92,8 @@ class _Job:
         ]
 
 
-def _limits(job: _Job) -> sandbox.Limits:
+def limits(job: Job) -> sandbox.Limits:
+    """Return what a command of the job may read and write."""
     system = [Path(p) for p in ("/usr/lib", "/usr/bin", "/lib", "/lib64", "/bin", "/dev/null")]
     system += [Path(job.toolchain.compiler[0]).resolve().parent, Path(sys.base_prefix)]
     system += [Path("/usr/libexec"), Path("/usr/lib64"), Path("/etc/ld.so.cache")]
@@ -99,7 +104,7 @@ def _limits(job: _Job) -> sandbox.Limits:
     )
 
 
-def _first_error(output: str, job: _Job) -> str:
+def first_error(output: str, job: Job) -> str:
     """Return the compiler's first complaint in one line, with paths relative to the tree."""
     lines = [line for line in output.splitlines() if "error" in line or "undefined" in line]
     text = lines[0] if lines else (output.splitlines() or ["no message"])[0]
@@ -108,17 +113,17 @@ def _first_error(output: str, job: _Job) -> str:
     return text.strip()
 
 
-def _run(command: list[str], job: _Job, what: str) -> None:
+def _run(command: list[str], job: Job, what: str) -> None:
     try:
-        done = sandbox.run(command, _limits(job), job.folder)
+        done = sandbox.run(command, limits(job), job.folder)
     except subprocess.TimeoutExpired:
         raise UnsupportedError(f"{what} took longer than {sandbox.SECONDS} s") from None
     if done.returncode:
-        reason = _first_error(done.stderr or done.stdout, job)
+        reason = first_error(done.stderr or done.stdout, job)
         raise UnsupportedError(f"{what} failed (Linux {job.tree.version}): {reason}")
 
 
-def _read_only_inside(job: _Job, listing: Path) -> None:
+def read_only_inside(job: Job, listing: Path) -> None:
     """Refuse a build that read a file outside the tree and our shim."""
     allowed = (job.tree.root, HERE, job.folder.resolve())
     text = listing.read_text(errors="replace").replace("\\\n", " ")
@@ -128,7 +133,7 @@ def _read_only_inside(job: _Job, listing: Path) -> None:
             raise UnsupportedError(f"the tree includes {path}, which lies outside of it")
 
 
-def _refuse_assembler_files(job: _Job) -> None:
+def _refuse_assembler_files(job: Job) -> None:
     """Refuse directives that make the assembler read files, which -MD does not list."""
     sources = [job.tree.root / MMU, job.tree.root / "arch/mips/mm/pgtable-64.c"]
     texts = [path.read_text(errors="replace") for path in sources if path.is_file()]
@@ -137,14 +142,15 @@ def _refuse_assembler_files(job: _Job) -> None:
             raise UnsupportedError("the tree embeds files into its code (.incbin or #embed)")
 
 
-def _compile(job: _Job, name: str, source: Path, instrument: bool) -> Path:
+def _compile(job: Job, name: str, source: Path, instrument: bool) -> Path:
     output = job.folder / f"{name}.o"
     _run(job.command(source, output, instrument), job, f"compiling {name}")
-    _read_only_inside(job, output.with_suffix(".d"))
+    read_only_inside(job, output.with_suffix(".d"))
     return output
 
 
-def _prepare(job: _Job) -> None:
+def prepare(job: Job) -> None:
+    """Write the files that the job's commands read beside the tree and the shim."""
     generated = job.folder / "generated"
     generated.mkdir()
     (generated / "autoconf.h").write_text(autoconf(job.layout, job.big_endian))
@@ -160,9 +166,9 @@ def build(
 ) -> Image:
     """Compile and link one layout. Raises UnsupportedError with a one-line reason."""
     with tempfile.TemporaryDirectory(prefix="slatcheck-") as name:
-        job = _Job(tree, binding, layout, big_endian, toolchain, Path(name))
+        job = Job(tree, binding, layout, big_endian, toolchain, Path(name))
         _refuse_assembler_files(job)
-        _prepare(job)
+        prepare(job)
         runner = HERE / "runner"
         pgtable = tree.root / f"arch/mips/mm/pgtable-{layout.bits}.c"
         objects = [

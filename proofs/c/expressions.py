@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from proofs import terms
 from proofs.c import types
-from proofs.c.operators import binary, compare_pointers, moved, unary
+from proofs.c.operators import binary, compare_pointers, in_bytes, moved, unary
 from proofs.c.purity import called
 from proofs.c.syntax import Node
 from proofs.c.types import CType
@@ -179,12 +179,21 @@ def _literal_place(run: Interpreter, node: Node) -> Ptr:
     return _start(run, cell, kind)
 
 
+def _temporary_place(run: Interpreter, node: Node) -> Ptr:
+    """Return where an array is that is a member of a value."""
+    kind = run.type(node.type)
+    cell = Cell("a value", kind)
+    cell.write(0, evaluate(run, node.inner[0]), kind)
+    return _start(run, cell, kind)
+
+
 _PLACES: dict[str, Callable[[Interpreter, Node], Ptr]] = {
     "DeclRefExpr": _variable_place,
     "MemberExpr": _member_place,
     "ArraySubscriptExpr": _element_place,
     "UnaryOperator": _followed,
     "CompoundLiteralExpr": _literal_place,
+    "MaterializeTemporaryExpr": _temporary_place,
 }
 
 
@@ -216,10 +225,16 @@ def store(run: Interpreter, at: Ptr, value: Value) -> None:
 
 
 def _within(run: Interpreter, at: Ptr) -> None:
-    """Demand that an element of a variable is one that it has."""
-    if isinstance(at.block, Cell) and at.index.op != "number":
-        count = terms.number((at.block.type.size - at.offset) // at.unit, at.index.width)
-        run.machine.demand("an access is within the variable", terms.less(at.index, count))
+    """Demand that a variable is still there, and that an element is one that it has."""
+    if isinstance(at.block, Cell) and at.block.ended:
+        run.machine.demand("a variable is used within its lifetime", False)
+        raise Unsupported(f"{at.block.name} is used after its function has returned")
+    if isinstance(at.block, Cell) and (at.count or at.index.op != "number"):
+        inside = terms.less(at.index, at.block.count(at))
+        if inside is not terms.TRUE:
+            run.machine.demand("an access is within the variable", inside)
+        if inside is terms.FALSE:
+            raise Unsupported(f"an access beyond {at.block.name}")
 
 
 # Expressions
@@ -235,6 +250,8 @@ def _reference(run: Interpreter, node: Node) -> Value:
     if node.facts.get("declares") == "EnumConstantDecl":
         kind = run.type(node.type)
         assert isinstance(kind, types.Integer)
+        if node.name not in run.unit.enumerators:
+            raise Unsupported(f"the enumerator {node.name}")
         return int_of(run.unit.enumerators[node.name], kind)
     raise Unsupported(f"the name {node.name} as a value")
 
@@ -270,6 +287,7 @@ def _decayed(run: Interpreter, inner: Node | None, kind: CType) -> Ptr:
             array.of.size,
             start + at.index.data * at.unit,
             array.of,
+            array.count,
         )
     return replace(at, to=array.of)
 
@@ -293,8 +311,9 @@ def cast(run: Interpreter, value: Value, kind: str, to: CType) -> Value:
             return truth_int(is_true(value), to)
         case ("PointerToIntegral", Ptr(), types.Integer()):
             if value.block is None:
-                return Int(terms.extract(value.index, to.width - 1, 0), to)
-            return Address(value, to)
+                return converted(Int(in_bytes(value), run.word), to)
+            if to.size == run.word.size:
+                return Address(value, to)
         case ("IntegralToPointer", Address(), types.Pointer()):
             return value.pointer.cast(to.to)
         case ("IntegralToPointer", Int(), types.Pointer()):
@@ -417,7 +436,7 @@ def _call(run: Interpreter, node: Node) -> Value:
 def _statements(run: Interpreter, node: Node) -> Value:
     body = node.inner[0]
     assert body is not None
-    *before, last = body.inner
+    *before, last = body.inner or [None]
     for one in before:
         if run.execute(one) is not None:
             raise Unsupported("a jump out of a statement expression")

@@ -150,6 +150,8 @@ class Interpreter:
             signal = self.execute(function.body)
         finally:
             self.frames.pop()
+            for cell in frame.cells.values():
+                cell.ended = True
         if signal is None:
             return None
         if signal.kind != "return":
@@ -161,7 +163,10 @@ class Interpreter:
         values: list[Value] = []
 
         def run() -> list[Truth | Term]:
-            values.append(self.enter(function, args))
+            try:
+                values.append(self.enter(function, args))
+            except PathEnd:  # would end the path of the caller, which may go on elsewhere
+                raise Unsupported(f"{function.name} is not defined everywhere") from None
             return []
 
         leaves = merged(run)
@@ -254,11 +259,15 @@ class Interpreter:
 
     def declare(self, node: Node) -> None:
         """Execute a declaration."""
+        if node.kind in ("TypedefDecl", "EnumDecl"):
+            raise Unsupported(f"the type {node.name} that only a function knows")
         if node.kind != "VarDecl":
             return
         kind = self.type(node.type)
-        if node.facts.get("storageClass") == "static":
-            raise Unsupported(f"the static variable {node.name}")
+        if node.facts.get("storageClass") in ("static", "extern"):
+            raise Unsupported(f"the {node.facts['storageClass']} variable {node.name}")
+        if any(one is not None and one.kind == "CleanupAttr" for one in node.inner):
+            raise Unsupported(f"the variable {node.name} with a function that ends it")
         cell = Cell(node.name, kind)
         self.frame.cells[node.key] = cell
         if "init" in node.facts:
@@ -474,6 +483,8 @@ def _switch(run: Interpreter, node: Node) -> Signal | None:
     body = node.inner[-1]
     if body is None or body.kind != "CompoundStmt" or not isinstance(subject, Int):
         raise Unsupported("a switch of another shape")
+    if _has_deeper_cases(body.inner):
+        raise Unsupported("a case within another statement")
     start = _case(run, subject, body.inner)
     if start is None:
         return None
@@ -496,6 +507,19 @@ def _case(run: Interpreter, subject: Int, statements: list[Node | None]) -> int 
                     return number
             node = node.inner[-1]
     return default
+
+
+def _has_deeper_cases(statements: list[Node | None]) -> bool:
+    """Return whether statements that belong to a switch have cases within."""
+    pending = [_unlabelled(one) for one in statements]
+    while pending:
+        node = pending.pop()
+        if node is None or node.kind == "SwitchStmt":
+            continue
+        if node.kind in ("CaseStmt", "DefaultStmt"):
+            return True
+        pending += node.inner
+    return False
 
 
 def _unlabelled(node: Node | None) -> Node | None:

@@ -128,7 +128,7 @@ def compared(opcode: str, one: Term, other: Term, signed: bool) -> Truth:
 def _shift(run: Interpreter, opcode: str, one: Int, other: Int) -> Int:
     width = one.term.width
     amount = converted(other, types.Integer(one.type.size, False)).term
-    inside = less(amount, width)
+    inside = less(other.term, width)
     if inside is not terms.TRUE and inside is not True:
         run.machine.demand("a shift is by less than the width", inside)
     return Int(shifted(one, amount, opcode), one.type)
@@ -142,6 +142,10 @@ def _divided(run: Interpreter, opcode: str, one: Int, other: Int) -> Int:
     if not one.type.signed:
         return Int(divide(one.term, other.term), one.type)
     zero = terms.number(0, one.term.width)
+    lowest, minus_one = 1 << (one.term.width - 1), (1 << one.term.width) - 1
+    overflow = both(same(one.term, lowest), same(other.term, minus_one))
+    if overflow is not terms.FALSE and overflow is not False:
+        run.machine.demand("a quotient is in the range of its type", negate(overflow))
     down, up = below(one.term, zero, True), below(other.term, zero, True)
     size = terms.choose(down, terms.subtract(zero, one.term), one.term)
     by = terms.choose(up, terms.subtract(zero, other.term), other.term)
@@ -178,7 +182,7 @@ def moved(run: Interpreter, pointer: Ptr, number: Int, negative: bool) -> Ptr:
         index = terms.multiply(pointer.index, pointer.unit // size)
         start = terms.number(pointer.offset // size, width)
         total = terms.add(terms.add(index, start), filled)
-        return replace(pointer, index=total, unit=size, offset=0)
+        return replace(pointer, index=total, unit=size, offset=0, count=0)
     raise Unsupported("a pointer is moved by parts of what it points to")
 
 
@@ -186,10 +190,11 @@ def _by_bytes(pointer: Ptr, count: int, width: int) -> Ptr:
     total = pointer.offset + count
     steps, offset = divmod(total, pointer.unit)
     index = terms.add(pointer.index, terms.number(steps, width))
-    return replace(pointer, index=index, offset=offset)
+    return replace(pointer, index=index, offset=offset, count=0)
 
 
-def _in_bytes(pointer: Ptr) -> Term:
+def in_bytes(pointer: Ptr) -> Term:
+    """Return how many bytes from the beginning of its object a pointer points to."""
     scaled = terms.multiply(pointer.index, pointer.unit)
     return terms.add(scaled, terms.number(pointer.offset, scaled.width))
 
@@ -200,10 +205,10 @@ def compare_pointers(opcode: str, one: Ptr, other: Ptr) -> Truth:
         if opcode not in ("==", "!="):
             raise Unsupported("the order of pointers that point to no object")
         if one.block is None and other.block is None:
-            equal = same(_in_bytes(one), _in_bytes(other))
+            equal = same(in_bytes(one), in_bytes(other))
         else:
             nothing, something = (one, other) if one.block is None else (other, one)
-            zero = same(_in_bytes(nothing), 0)
+            zero = same(in_bytes(nothing), 0)
             if zero is not terms.TRUE and zero is not True:
                 raise Unsupported("a pointer is compared with a number")
             equal = is_null(something)
@@ -212,7 +217,7 @@ def compare_pointers(opcode: str, one: Ptr, other: Ptr) -> Truth:
     here, there = (
         (one.index, other.index)
         if one.unit == other.unit and one.offset == other.offset
-        else (_in_bytes(one), _in_bytes(other))
+        else (in_bytes(one), in_bytes(other))
     )
     if opcode in ("==", "!="):
         equal = both(alike, same(here, there))
@@ -269,10 +274,10 @@ def _masked(at: Ptr, mask: int, kind: types.Integer) -> Value:
     alignment = at.block.alignment if at.block is not None else 1
     top = (1 << kind.width) - 1
     if mask < alignment:
-        return Int(terms.bit_and(_in_bytes(at), terms.number(mask, at.index.width)), kind)
+        return Int(terms.bit_and(in_bytes(at), terms.number(mask, at.index.width)), kind)
     low = top ^ mask
     if low & (low + 1) == 0 and low < alignment:
-        inside = terms.bit_and(_in_bytes(at), terms.number(mask, at.index.width))
+        inside = terms.bit_and(in_bytes(at), terms.number(mask, at.index.width))
         return Address(_at_byte(at, inside), kind)
     raise Unsupported("an address is masked with other bits")
 
@@ -283,12 +288,12 @@ def _at_byte(at: Ptr, inside: Term) -> Ptr:
         raise Unsupported("an address is masked")
     if inside.op == "number":
         index, offset = divmod(inside.data, at.unit)
-        return replace(at, index=terms.number(index, inside.width), offset=offset)
+        return replace(at, index=terms.number(index, inside.width), offset=offset, count=0)
     low = terms.low_bits(inside, shift) if shift else terms.number(0, 1)
     if not isinstance(low, Term) or low.op != "number":
         raise Unsupported("an address is masked")
     index = terms.shift_right(inside, terms.number(shift, inside.width))
-    return replace(at, index=index, offset=low.data)
+    return replace(at, index=index, offset=low.data, count=0)
 
 
 def _flipped(opcode: str, at: Ptr, value: int, kind: types.Integer) -> Address:
@@ -297,7 +302,16 @@ def _flipped(opcode: str, at: Ptr, value: int, kind: types.Integer) -> Address:
     if value >= alignment or opcode not in ("^", "|"):
         raise Unsupported(f"'{opcode}' of an address")
     make = terms.bit_xor if opcode == "^" else terms.bit_or
-    return Address(_at_byte(at, make(_in_bytes(at), terms.number(value, at.index.width))), kind)
+    return Address(_at_byte(at, make(in_bytes(at), terms.number(value, at.index.width))), kind)
 
 
-__all__ = ["binary", "compare_pointers", "compared", "either", "int_of", "moved", "unary"]
+__all__ = [
+    "binary",
+    "compare_pointers",
+    "compared",
+    "either",
+    "in_bytes",
+    "int_of",
+    "moved",
+    "unary",
+]

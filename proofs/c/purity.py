@@ -160,6 +160,21 @@ def _local(node: Node | None) -> str:
     return node.ref if node is not None and node.kind == "DeclRefExpr" else ""
 
 
+def constant(node: Node | None) -> bool:
+    """Return whether an expression is a constant that the compiler knows."""
+    if node is None:
+        return False
+    named = node.kind == "DeclRefExpr" and node.facts.get("declares") == "EnumConstantDecl"
+    if named or node.kind in ("IntegerLiteral", "UnaryExprOrTypeTraitExpr"):
+        return True
+    composed = node.kind in _CASTS or node.kind in (
+        "BinaryOperator",
+        "UnaryOperator",
+        "ConditionalOperator",
+    )
+    return composed and all(constant(one) for one in node.inner)
+
+
 def _safe(node: Node) -> bool:
     return _safe_operator(str(node.facts["opcode"]), node.inner[1])
 
@@ -167,5 +182,5 @@ def _safe(node: Node) -> bool:
 def _safe_operator(opcode: str, right: Node | None) -> bool:
     """Return whether an operator is defined for all operands."""
     if opcode in ("/", "%", "<<", ">>"):
-        return right is not None and right.kind == "IntegerLiteral"
+        return constant(right)
     return opcode not in ("=",)

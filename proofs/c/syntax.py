@@ -9,6 +9,7 @@ not known here is kept as it is and refused where it is executed.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +27,8 @@ LOOPS = frozenset({"ForStmt", "WhileStmt", "DoStmt"})
 """Statements that are loops; each has a key, unique in its function."""
 _PASSED = frozenset({"ParenExpr", "ConstantExpr", "ExprWithCleanups"})
 _LEFT_OUT = frozenset({"FullComment", "AlwaysInlineAttr", "UnusedAttr", "UsedAttr", "ConstAttr"})
+_PLACING = frozenset({"PackedAttr", "AlignedAttr", "MaxFieldAlignmentAttr", "ModeAttr"})
+_UNNAMED = re.compile(r"(?:(?:struct|union|enum) )?(?:\S+::)?\((?:unnamed|anonymous)\b[^()]*\)")
 
 
 @dataclass
@@ -187,7 +190,8 @@ def _trimmed(unit: Unit) -> Unit:
         if text in seen:
             continue
         seen.add(text)
-        for name in set(_identifiers(text)):
+        words = _identifiers(text)
+        for name in {*words, *(f"enum {one}" for one in words)}:
             if name in unit.typedefs:
                 typedefs[name] = unit.typedefs[name]
                 pending.append(unit.typedefs[name])
@@ -263,16 +267,16 @@ class _Reader:
         for child in node.get("inner", ()):
             if child.get("kind") == "RecordDecl":
                 unnamed = self.record(child)
+            elif child.get("kind") == "EnumDecl":
+                unnamed = self._enum(child)
             elif child.get("kind") == "FieldDecl":
-                text = _type(child)
-                if "unnamed" in text or "anonymous" in text:
-                    text = unnamed
-                if child.get("isBitfield") or members is None:
+                text = _UNNAMED.sub(unnamed, _type(child))
+                if child.get("isBitfield") or _laid_out_otherwise(child) or members is None:
                     members = None
                 else:
                     members.append((child.get("name", ""), text))
-            elif child.get("kind") in ("PackedAttr", "AlignedAttr"):
-                members = None
+        if _laid_out_otherwise(node) or self.members.get(tag, (False, members))[1] != members:
+            members = None  # also where a function declares another type of the same name
         self.members[tag] = (kind == "union", members)
         return tag
 
@@ -282,7 +286,10 @@ class _Reader:
             declared = child.get("decl") or child.get("ownedTagDecl")
             if declared and declared["kind"] == "RecordDecl" and not declared.get("name"):
                 text = self._named_by(declared["id"], node["name"]) or text
-        if text != node["name"]:
+            if declared and declared["kind"] == "EnumDecl" and declared["id"] in self._tags:
+                text = self._tags[declared["id"]]
+                self.typedefs[f"enum {node['name']}"] = text
+        if text != node["name"] and not _laid_out_otherwise(node):
             self.typedefs[node["name"]] = text
 
     def _number(self) -> int:
@@ -292,22 +299,31 @@ class _Reader:
     def _named_by(self, identity: str, typedef: str) -> str:
         """Call an unnamed record after its typedef, so that its tag does not change by itself."""
         old = self._tags.get(identity, "")
-        if "(unnamed" in old and old in self.members:
+        if re.search(r"\(unnamed \d+\)", old) and old in self.members:
             tag = f"{old.split()[0]} (unnamed {typedef})"
             self.members[tag] = self.members.pop(old)
             self._tags[identity] = tag
         return self._tags.get(identity, "")
 
-    def _enum(self, node: dict[str, Any]) -> None:
+    def _enum(self, node: dict[str, Any]) -> str:
+        """Take note of an enumeration; returns the integer type that stands for it."""
         following = 0
-        for child in node.get("inner", ()):
-            if child.get("kind") != "EnumConstantDecl":
-                continue
-            for part in child.get("inner", ()):
-                if part.get("kind") == "ConstantExpr":
-                    following = int(part["value"])
+        inner = node.get("inner", ())
+        constants = [one for one in inner if one.get("kind") == "EnumConstantDecl"]
+        values = []
+        for child in constants:
+            told = next((one for one in _every(child) if one.get("kind") == "ConstantExpr"), None)
+            following = int(told["value"]) if told else following
             self.enumerators[child["name"]] = following
+            values.append(following)
             following += 1
+        small = "int" if min(values, default=0) < 0 else "unsigned int"
+        wide = next((_type(one) for one in constants if _type(one) != "int"), small)
+        found = "" if _laid_out_otherwise(node) or "fixedUnderlyingType" in node else wide
+        self._tags[node["id"]] = found
+        if node.get("name") and constants:
+            self.typedefs[f"enum {node['name']}"] = found
+        return found
 
     def function(self, raw: dict[str, Any]) -> FunctionNode:
         """Return a function."""
@@ -328,6 +344,8 @@ class _Reader:
             raw = inner[0]
             kind = raw["kind"]
             inner = [one for one in raw.get("inner", ()) if one.get("kind") not in _LEFT_OUT]
+        if "array_filler" in raw:  # the value of the elements not named, then those named
+            inner = raw["array_filler"][1:]
         facts = {name: raw[name] for name in _KEPT if name in raw}
         found = Node(kind, _type(raw), [], facts, at=_offset(raw))
         if "argType" in raw:
@@ -360,6 +378,11 @@ class _Reader:
             self._keys[identity] = f"d{self._next}"
             self._next += 1
         return self._keys[identity]
+
+
+def _laid_out_otherwise(node: dict[str, Any]) -> bool:
+    """Return whether attributes change the size or the place of what is declared."""
+    return any(one.get("kind") in _PLACING for one in node.get("inner", ()))
 
 
 def _has_body(node: dict[str, Any]) -> bool:

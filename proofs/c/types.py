@@ -104,15 +104,17 @@ class Record:
 
     def field(self, name: str) -> Field:
         """Return a member. Raises Unsupported where there is none of the name."""
-        for one in self.fields:
-            if one.name == name:
-                return one
-        raise Unsupported(f"{self.name} has no member {name}")
+        found = [one for one in self.fields if one.name == name]
+        if len(found) != 1:
+            raise Unsupported(f"{self.name} has no member {name}, or several")
+        return found[0]
 
 
 CType = Integer | Void | Function | Pointer | Array | Record
 
 _WORDS = re.compile(r"[A-Za-z_]\w*|\*|\[\d*\]|\(|\)|,|\.\.\.|:+|\S")
+_UNNAMED = re.compile(r"([^*\[]*\))((?:\[\d+\])*)")
+_COUNTS = re.compile(r"\[(\d+)\]")
 _QUALIFIERS = frozenset({"const", "volatile", "restrict", "__restrict", "register", "_Atomic"})
 _SIZES = frozenset({"__size_t", "__ptrdiff_t"})
 _BASIC = frozenset({"unsigned", "signed", "long", "int", "short", "char", "_Bool", "void"})
@@ -171,7 +173,13 @@ class Types:
     def _unnamed(self, text: str) -> CType:
         if text.endswith("*"):
             return Pointer(text[:-1].rstrip(), self.pointer, self)
-        return self._records(text)
+        found = _UNNAMED.fullmatch(text)
+        if found is None:
+            raise Unsupported(f"the type '{text}'")
+        kind: CType = self._records(found[1])
+        for count in reversed(_COUNTS.findall(found[2])):
+            kind = Array(kind, int(count))
+        return kind
 
     def _pointer(self, text: str, stars: int) -> Pointer:
         plain = text.split("[")[0].rstrip()
@@ -190,7 +198,7 @@ class Types:
         if words[0] in ("struct", "union", "enum"):
             tag, name = words[0], words[1]
             if tag == "enum":
-                return (lambda: Integer(4, name != "unsigned")), words[2:]
+                return (lambda: self._enum(name)), words[2:]
             return (lambda: self._records(f"{tag} {name}")), words[2:]
         if words[0] in _BASIC:
             count = 0
@@ -204,6 +212,12 @@ class Types:
         if name not in self.typedefs:
             raise Unsupported(f"the type '{text}'")
         return (lambda: self.parse(self.typedefs[name])), words[1:]
+
+    def _enum(self, name: str) -> CType:
+        integer = self.typedefs.get(f"enum {name}")
+        if not integer:
+            raise Unsupported(f"the enumeration {name}")
+        return self.parse(integer)
 
     def _basic(self, words: list[str]) -> CType:
         if "void" in words:

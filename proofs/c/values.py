@@ -51,7 +51,8 @@ class Block(Protocol):
 class Ptr:
     """A pointer: byte ``offset`` of element ``index`` (of ``unit`` bytes each) of a block.
 
-    Without a block it is NULL or an invented address, which ``index`` gives.
+    Without a block it is NULL or an invented address, which ``index`` gives. ``count`` is the
+    number of elements of the array that it points into, 0 where that is all there is room for.
     """
 
     block: Block | None
@@ -59,6 +60,7 @@ class Ptr:
     unit: int
     offset: int
     to: CType
+    count: int = 0
 
     def cast(self, to: CType) -> Ptr:
         """Return the same address for something of another type."""
@@ -104,13 +106,17 @@ LOST = Missing(True)
 
 
 class Cell:
-    """A variable: its scalars by offset (bytes). ``escaped`` once its address was taken."""
+    """A variable: its scalars by offset (bytes). ``escaped`` once its address was taken.
+
+    ``ended`` once the call is over that it belongs to.
+    """
 
     def __init__(self, name: str, kind: CType) -> None:
         self.name = name
         self.type = kind
         self.leaves: dict[int, Value] = {}
         self.escaped = False
+        self.ended = False
 
     alignment = 1
 
@@ -140,10 +146,14 @@ class Cell:
         return found
 
     def _elements(self, at: Ptr) -> range:
-        count = self.type.size // at.unit
+        count = self.count(at)
         if count > 64:
             raise Unsupported(f"{self.name} is a large array")
         return range(count)
+
+    def count(self, at: Ptr) -> int:
+        """Return of how many elements one is chosen by a pointer's index."""
+        return at.count or (self.type.size - at.offset) // at.unit
 
     def store(self, at: Ptr, kind: CType, value: Value) -> None:
         """Change what is at an offset of the variable."""
@@ -159,6 +169,8 @@ class Cell:
         """Change what is at ``offset`` (bytes)."""
         if not 0 <= offset <= self.type.size - kind.size:
             raise Unsupported(f"a store beyond {self.name}")
+        if any(where < offset < where + _bytes(leaf) for where, leaf in self.leaves.items()):
+            raise Unsupported(f"a part of a number in {self.name} is changed")
         for where in [one for one in self.leaves if offset <= one < offset + kind.size]:
             del self.leaves[where]
         if isinstance(value, Aggregate):
@@ -174,6 +186,13 @@ class Cell:
     def is_same(self, other: Block) -> Truth:
         """Variables are different objects."""
         return self is other
+
+
+def _bytes(leaf: Value) -> int:
+    """Return the size of a scalar in a variable."""
+    if isinstance(leaf, Int | Address):
+        return leaf.type.size
+    return leaf.index.width // 8 if isinstance(leaf, Ptr) else 1
 
 
 def retyped(value: Value, kind: CType, name: str) -> Value:
@@ -194,16 +213,11 @@ def retyped(value: Value, kind: CType, name: str) -> Value:
         case Opaque(), types.Integer():
             return value
         case Ptr(), types.Integer():
-            if kind.size == value_size(kind):
+            if kind.width == value.index.width:
                 return Address(value, kind)
         case Address(), types.Pointer():
             return value.pointer.cast(kind.to)
     raise Unsupported(f"{name} is read as another type than it was written as")
-
-
-def value_size(kind: types.Integer) -> int:
-    """Return the bytes of an integer type."""
-    return kind.size
 
 
 def merged(condition: Truth, yes: Value, no: Value) -> Value:
@@ -219,7 +233,7 @@ def merged(condition: Truth, yes: Value, no: Value) -> Value:
                 return Int(choose(condition, yes.term, no.term), yes.type)
         case Ptr(), Ptr():
             alike = yes.block is no.block and yes.unit == no.unit and yes.offset == no.offset
-            if alike:
+            if alike and yes.count == no.count:
                 return replace(yes, index=choose(condition, yes.index, no.index))
         case Aggregate(), Aggregate():
             if yes.leaves.keys() == no.leaves.keys():

@@ -13,7 +13,6 @@ from model.layout import Layout
 from model.operations import U64, Kind, Op
 from proofs import abstraction, terms
 from proofs.heap import (
-    RAW_BITS,
     Heap,
     fresh_heap,
     shape_of,
@@ -21,6 +20,7 @@ from proofs.heap import (
 from proofs.lifting import SymBool, as_bits, lifted, truth_of, unsigned
 from proofs.paths import Path
 from proofs.program import Program
+from proofs.raw import OWN, RawFormat
 from proofs.specs import (
     Flush,
     Range,
@@ -43,6 +43,14 @@ class Setting:
     uniform: bool = False
     level: int = -1
     """The level of the table that the lemma is about; contracts may be used below it only."""
+    of_kernel: bool = False
+    """Whether the program is the kernel's: judged within its callers' contracts, and what lies
+    beyond the reach by the clause ``reach`` alone."""
+
+    @property
+    def entry(self) -> RawFormat:
+        """The format of leaf entries."""
+        return self.rt.shape.entry
 
     @property
     def heap(self) -> Heap:
@@ -117,39 +125,42 @@ def setting(
     program: Program,
     quirks: frozenset[Quirk] = frozenset(),
     uniform: bool = False,
+    entry: RawFormat = OWN,
+    runtime: type[SymbolicRuntime] = SymbolicRuntime,
 ) -> Setting:
     """Return a heap of which nothing is known but the invariant, and a runtime on it.
 
     With ``uniform``, nothing is known of what a range operation makes of an entry either.
     """
-    heap = fresh_heap(shape_of(layout))
+    heap = fresh_heap(shape_of(layout, entry))
     leaf = layout.levels - 1
     loops: dict[str, Specification] = dict.fromkeys(
         ("kvm_mips_flush_gpa_pte", "kvm_mips_flush_gpa_table"), Flush(leaf)
     )
     for op in RangeOp:
         for kind in ("pte", "table"):
-            loops[f"kvm_mips_{op.value}_{kind}"] = range_spec(op, uniform)
-    rt = SymbolicRuntime(path, layout, heap, quirks, loops)
+            loops[f"kvm_mips_{op.value}_{kind}"] = range_spec(op, uniform, entry)
+    rt = runtime(path, layout, heap, quirks, loops)
     assume_invariant(path, heap)
     path.point("page", heap.root)
     rt.state.kept = heap
     return Setting(path, layout, rt, program, uniform)
 
 
-def range_spec(op: RangeOp, uniform: bool = False) -> Range:
+def range_spec(op: RangeOp, uniform: bool = False, entry: RawFormat = OWN) -> Range:
     """Return the specification of a range operation, its effect lifted from the model.
 
     With ``uniform`` the effect is any function: a directory only hands it on.
     """
     writes = op is not RangeOp.TEST_YOUNG
     if uniform:
-        return Range(lambda raw: terms.apply("effect", RAW_BITS, terms.bits(raw, RAW_BITS)), writes)
+        width = entry.raw_bits
+        return Range(lambda raw: terms.apply("effect", width, terms.bits(raw, width)), writes)
     kind = Kind.MKCLEAN if op is RangeOp.MKCLEAN else Kind.MKOLD
 
     def effect(raw: Any) -> Any:
         everything = Op(kind, 0, U64)
-        return abstraction.after(everything, terms.number(0, 1), raw, 0)
+        return abstraction.after(everything, terms.number(0, 1), raw, 0, entry)
 
     return Range(effect, writes)
 

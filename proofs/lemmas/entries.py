@@ -13,10 +13,11 @@ from typing import Any
 from impl.multilevel import pte
 from impl.multilevel.quirks import PFN_TRUNCATED, YOUNG_READS_PFN_WORD, no_read_in_pfn_word
 from model.entry import Entry, EntryFormat
-from proofs import abstraction, terms
+from proofs import terms
 from proofs.heap import ENTRY, PFN_BITS, RAW_BITS
 from proofs.lemmas.base import Setting
 from proofs.lifting import as_bits, lifted, truth_of, unsigned
+from proofs.raw import OWN
 from proofs.terms import Truth, both, same
 
 
@@ -76,9 +77,7 @@ def own_entries(at: Setting) -> None:
     for flag in entry[1:]:
         bool(flag)
     raw = as_bits(ENTRY.encode(entry), RAW_BITS)
-    at.prove(
-        "own", "the proof writes entries as the model does", same(abstraction.encode(entry), raw)
-    )
-    read = _same_entry(abstraction.decode(raw), entry)
+    at.prove("own", "the proof writes entries as the model does", same(OWN.encode(entry), raw))
+    read = _same_entry(OWN.decode(raw), entry)
     at.prove("own", "the proof reads entries as the model does", read)
-    at.prove("own", "an absent entry is 0", abstraction.decode(terms.number(0, RAW_BITS)) is None)
+    at.prove("own", "an absent entry is 0", OWN.decode(terms.number(0, RAW_BITS)) is None)

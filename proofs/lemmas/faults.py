@@ -12,7 +12,6 @@ from model.operations import EFAULT, ENOMEM, Answer, Kind, Op
 from proofs import abstraction, terms
 from proofs.contracts import entry_of
 from proofs.heap import (
-    PFN_BITS,
     Heap,
 )
 from proofs.lemmas.base import Setting, balanced, before_rule, unchanged
@@ -39,6 +38,11 @@ def _reported(at: Setting, frame_number: Any, dirtied: Truth, since: int = 0) ->
     return both(agree(either(*[when for when, _ in new]), dirtied), *right)
 
 
+def _judged(at: Setting, address: Any, goal: Truth) -> Truth:
+    """Return what is demanded of a function where its address may lie beyond the reach."""
+    return implies(at.reached(address), goal) if at.of_kernel else goal
+
+
 def fault_fast(at: Setting) -> None:
     """``_kvm_mips_map_page_fast``."""
     path = at.path
@@ -47,25 +51,26 @@ def fault_fast(at: Setting) -> None:
     acts = _acts(at, address)
     path.check("before")
     result = at.run("_kvm_mips_map_page_fast", address, write)
-    good, left, dirtied = abstraction.fast(entry_of(before, frame), write)
+    good, left, dirtied = abstraction.fast(entry_of(before, frame), write, at.entry)
     at.prove(
         "result",
         "the result is 0 just if the entry allows the access",
-        agree(truth_of(result == 0), both(acts, good)),
+        _judged(at, address, agree(truth_of(result == 0), both(acts, good))),
     )
     at.prove("result", "the result is 0 or -EFAULT", result in (0, -EFAULT))
     gfn = address // at.layout.leaf.span
     at.prove(
         "dirty",
         "the frame is reported just if it becomes dirty",
-        _reported(at, gfn, both(acts, dirtied)),
+        _judged(at, address, _reported(at, gfn, both(acts, dirtied))),
     )
     point = goal_points(path, at.heap)
     expected = choose(both(acts, same(point[1], frame)), left, entry_of(before, point[1]))
+    changed = same(entry_of(at.heap, point[1]), expected)
     at.prove(
         "exact",
         "only the entry of the frame changes, as it must",
-        same(entry_of(at.heap, point[1]), expected),
+        _judged(at, address, changed),
     )
     _only_entries(at, before)
     prove_invariant(path, at.heap, point)
@@ -74,6 +79,10 @@ def fault_fast(at: Setting) -> None:
         "beyond the reach the answer is -EFAULT",
         implies(negate(at.reached(address)), truth_of(result == -EFAULT)),
     )
+    if at.of_kernel:
+        kept = both(same(entry_of(at.heap, point[1]), entry_of(before, point[1])))
+        quiet = both(kept, _reported(at, gfn, False))
+        at.prove("reach", "beyond the reach nothing changes", either(at.reached(address), quiet))
     balanced(at, locked=False)
 
 
@@ -94,7 +103,7 @@ def fast_contract(at: Setting) -> Callable[..., int]:
         at.prove("lock", "mmu_lock is not taken twice", not rt.around.locked)
         before_rule(at)
         new = before.havoc("ptes")
-        good, left, dirtied = abstraction.fast(entry_of(before, frame), write)
+        good, left, dirtied = abstraction.fast(entry_of(before, frame), write, at.entry)
         path.everywhere(
             "frame",
             lambda f: [
@@ -120,7 +129,7 @@ def map_locked(at: Setting) -> None:
     rt, path = at.rt, at.path
     rt.around.locked = True
     address, write, writable = at.word("gpa"), at.flag("write"), at.flag("writable")
-    pfn = Name(path.fresh("pfn", PFN_BITS))
+    pfn = Name(path.fresh("pfn", at.entry.pfn_bits))
     frame, before = at.frame(address), at.heap
     path.assume(negate(less(before.depth, at.run("cache_minimum"))), _acts(at, address))
     path.check("before")
@@ -129,7 +138,7 @@ def map_locked(at: Setting) -> None:
     rt.around.reported, reported = [], rt.around.reported
     unchanged(at, held)
     rt.around.reported = reported
-    entry = _installed(pfn, write, writable)
+    entry = _installed(at, pfn, write, writable)
     point = goal_points(path, at.heap)
     expected = choose(same(point[1], frame), entry, entry_of(before, point[1]))
     at.prove(
@@ -147,9 +156,10 @@ def map_locked(at: Setting) -> None:
     prove_invariant(path, at.heap, point)
 
 
-def _installed(pfn: Any, write: Any, writable: Any) -> Term:
-    op = Op(Kind.FAULT, pfn=unsigned(as_bits(pfn, PFN_BITS)), write=write, writable=writable)
-    return abstraction.fault(0, op)[1]
+def _installed(at: Setting, pfn: Any, write: Any, writable: Any) -> Term:
+    number = unsigned(as_bits(pfn, at.entry.pfn_bits))
+    op = Op(Kind.FAULT, pfn=number, write=write, writable=writable)
+    return abstraction.fault(0, op, at.entry)[1]
 
 
 def locked_contract(at: Setting) -> Callable[..., None]:
@@ -168,7 +178,7 @@ def locked_contract(at: Setting) -> Callable[..., None]:
         at.prove("reach", "only frames within reach are mapped", _acts(at, address))
         before_rule(at)
         new = before.havoc("ents", "ptes", "kinds", "bases", "ats", "cache")
-        entry = _installed(pfn, write, writable)
+        entry = _installed(at, pfn, write, writable)
         path.everywhere(
             "frame",
             lambda f: [same(entry_of(new, f), choose(same(f, frame), entry, entry_of(before, f)))],
@@ -210,18 +220,11 @@ def _slow_result(
     point = goal_points(at.path, at.heap)
     old, new = entry_of(before, point[1]), entry_of(at.heap, point[1])
     page = around.page
-    if around.asked is not None:
-        asked_gfn, asked_write = around.asked
-        at.prove("exact", "the page is that of the frame", truth_of(lifted(asked_gfn) == gfn))
-        at.prove(
-            "exact",
-            "the page is asked for as the access is",
-            agree(truth_of(asked_write), truth_of(write)),
-        )
+    _asked_right(at, gfn, write)
     if result == 0:
         at.prove("result", "0 means that there is a page", page is not None)
         assert page is not None
-        entry = _installed(page.pfn, write, page.writable)
+        entry = _installed(at, page.pfn, write, page.writable)
         at.prove(
             "exact",
             "the entry is installed and no other changes",
@@ -240,6 +243,19 @@ def _slow_result(
     prove_invariant(at.path, at.heap, point)
 
 
+def _asked_right(at: Setting, gfn: Any, write: Any) -> None:
+    """Demand that the page which was looked up, if one was, is the one of the fault."""
+    if at.rt.around.asked is None:
+        return
+    asked_gfn, asked_write = at.rt.around.asked
+    at.prove("exact", "the page is that of the frame", truth_of(lifted(asked_gfn) == gfn))
+    at.prove(
+        "exact",
+        "the page is asked for as the access is",
+        agree(truth_of(asked_write), truth_of(write)),
+    )
+
+
 def slow_contract(at: Setting) -> Callable[..., int]:
     """Return what stands for ``map_page_slow`` in its caller."""
 
@@ -254,9 +270,9 @@ def slow_contract(at: Setting) -> Callable[..., int]:
         new = before.havoc("ents", "ptes", "kinds", "bases", "orders", "ats", "cache")
         entry: Term | None = None
         if result == 0:
-            pfn, writable = path.fresh("pfn", PFN_BITS), path.fresh("writable", terms.BOOL)
+            pfn, writable = path.fresh("pfn", at.entry.pfn_bits), path.fresh("writable", terms.BOOL)
             around.page = _page(pfn, writable)
-            entry = _installed(around.page.pfn, write, around.page.writable)
+            entry = _installed(at, around.page.pfn, write, around.page.writable)
             dirtied = both(truth_of(write), writable)
             around.reported.append((dirtied, address // at.layout.leaf.span))
         path.everywhere(
@@ -295,6 +311,7 @@ def fault(at: Setting) -> None:
         write,
         _kvm_mips_map_page_fast=fast_contract(at),
         map_page_slow=slow_contract(at),
+        kvm_mmu_topup_memory_cache=topup_contract(at),
     )
     page = rt.around.page
     if result != 0:
@@ -304,11 +321,13 @@ def fault(at: Setting) -> None:
     op = Op(Kind.FAULT, write=write, answer=Answer.ERROR)
     if page is not None:
         op = op._replace(
-            pfn=unsigned(as_bits(page.pfn, PFN_BITS)), writable=page.writable, answer=Answer.PAGE
+            pfn=unsigned(as_bits(page.pfn, at.entry.pfn_bits)),
+            writable=page.writable,
+            answer=Answer.PAGE,
         )
-    good, left, dirtied = abstraction.fault(entry_of(before, frame), op)
+    good, left, dirtied = abstraction.fault(entry_of(before, frame), op, at.entry)
     if result == -ENOMEM:
-        good, left, dirtied = abstraction.fast(entry_of(before, frame), write)
+        good, left, dirtied = abstraction.fast(entry_of(before, frame), write, at.entry)
         at.prove("result", "-ENOMEM only where a page was needed", implies(within, negate(good)))
     else:
         at.prove(
@@ -324,6 +343,7 @@ def fault(at: Setting) -> None:
         implies(within, same(new, choose(same(point[1], frame), left, old))),
     )
     gfn = address // at.layout.leaf.span
+    _asked_right(at, gfn, write)
     at.prove(
         "dirty",
         "the frame is reported just if it becomes dirty",

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from model.contracts import in_contract, slot_limits
 from model.operations import U64, Kind, Op
 from proofs import abstraction, terms
 from proofs.contracts import entry_of
@@ -15,7 +16,7 @@ from proofs.heap import (
 )
 from proofs.lemmas.base import Script, Setting, balanced
 from proofs.lemmas.tables import level_contracts
-from proofs.lifting import lifted, truth_of, unsigned
+from proofs.lifting import lifted, summary, truth_of, unsigned
 from proofs.paths import PathEnd
 from proofs.specs import (
     assume_invariant,
@@ -42,6 +43,7 @@ def entry_point(function: str, kind: Kind, locks: bool) -> Script:
         within = _within(at, op)
         path.check("before")
         rt.bits_rule = bits_rule(op, within)
+        rt.operation = op, within
         result = at.run(function, *args, **level_contracts(at))
         point = goal_points(path, at.heap)
         _effect(at, op, before, point[1], within)
@@ -61,9 +63,28 @@ def _operands(at: Setting, kind: Kind) -> tuple[Op, tuple[Any, ...]]:
     if kind is Kind.LOG_DIRTY_MASKED:
         base, offset, mask = at.long("base"), at.long("offset"), at.word("mask")
         at.path.assume(truth_of(mask != 0))
-        return Op(kind, base, offset, mask), (base, offset, mask)
+        op = Op(kind, base, offset, mask)
+        if at.of_kernel:
+            at.path.assume(_mask_in_contract(at, op))
+        return op, (base, offset, mask)
     first, last = at.long("first"), at.long("last")
-    return Op(kind, first, last), (first, last)
+    op = Op(kind, first, last)
+    if at.of_kernel:
+        at.path.assume(_in_contract(at, op))
+    return op, (first, last)
+
+
+def _in_contract(at: Setting, op: Op) -> Truth:
+    """Return whether the kernel's own callers can pass the operands (``model.contracts``)."""
+    (found,) = summary(lambda: [truth_of(in_contract(at.layout, op))])
+    return terms.truth(found)
+
+
+def _mask_in_contract(at: Setting, op: Op) -> Truth:
+    """The same for a mask, whose bits all lie within a slot."""
+    limit, _ = slot_limits(at.layout)
+    end = lifted(op.first) + op.last + at.layout.bits
+    return truth_of(end <= limit)
 
 
 def _within(at: Setting, op: Op) -> Truth:
@@ -81,7 +102,7 @@ def _within(at: Setting, op: Op) -> Truth:
 
 
 def _effect(at: Setting, op: Op, before: Heap, frame: Term, within: Truth) -> None:
-    expected = abstraction.after(op, frame, entry_of(before, frame), at.layout.page_shift)
+    expected = abstraction.after(op, frame, entry_of(before, frame), at.layout.page_shift, at.entry)
     right = same(entry_of(at.heap, frame), expected)
     at.prove("exact", "every frame is as the specification says", implies(within, right))
     at.prove("reach", "what lies beyond the reach changes nothing within", either(within, right))
@@ -94,7 +115,7 @@ def _answer(at: Setting, op: Op, before: Heap, result: Any, frame: Term, within:
 
     def changed(one: Term) -> Truth:
         raw = entry_of(before, one)
-        return negate(same(abstraction.after(counted, one, raw, shift), raw))
+        return negate(same(abstraction.after(counted, one, raw, shift, at.entry), raw))
 
     told = truth_of(result)
     sound = implies(changed(frame), told)
@@ -127,7 +148,7 @@ def bits_rule(op: Op, within: Truth) -> Callable[[SymbolicRuntime, Term], Iterat
 
         def facts(new: Heap, frame: Term, upto: Any) -> list[Truth]:
             raw = entry_of(old, frame)
-            done = abstraction.after(op, frame, raw, shift)
+            done = abstraction.after(op, frame, raw, shift, rt.shape.entry)
             below = truth_of(unsigned(frame) < lifted(op.first) + op.last + upto)
             return [same(entry_of(new, frame), choose(below, done, raw))]
 

@@ -16,10 +16,10 @@ from model.entry import Entry
 from model.layout import Layout
 from model.operations import EFAULT, U64, Kind, Op
 from proofs import abstraction, terms
-from proofs.contracts import present, well_formed
 from proofs.heap import PFN_BITS, RAW_BITS
 from proofs.lifting import SymBool, as_bits, lifted, summary, truth_of, unsigned
 from proofs.paths import Path
+from proofs.raw import OWN
 from proofs.terms import Term, Truth, agree, both, either, implies, negate, same
 
 RANGES = (Kind.FLUSH, Kind.MKCLEAN, Kind.MKOLD, Kind.UNMAP, Kind.AGE, Kind.FLUSH_SLOT)
@@ -35,7 +35,7 @@ class Point:
         self.frame = path.fresh("frame", 64)
         self.raw = path.fresh("entry", RAW_BITS)
         path.show("frame", self.frame)
-        path.assume(well_formed(self.raw))
+        path.assume(OWN.well_formed(self.raw))
         path.check("before")
 
     def any(self, name: str, width: int = 64) -> Any:
@@ -168,7 +168,7 @@ def clean_then_write(at: Point) -> None:
     good, left, dirtied = abstraction.fast(cleaned, True)
     writable = same(terms.extract(at.raw, 1, 1), 1)
     dirty = same(terms.extract(left, 3, 3), 1)
-    mapped = present(at.raw)
+    mapped = OWN.present(at.raw)
     at.prove("the write is reported", implies(both(mapped, writable), both(good, dirty, dirtied)))
     at.prove(
         "a write to what may not be written is refused",
@@ -181,7 +181,7 @@ def old_then_access(at: Point) -> None:
     aged = at.after(Op(Kind.MKOLD, 0, U64), at.raw)
     good, left, dirtied = abstraction.fast(aged, False)
     young = terms.bit_or(at.raw, terms.number(4, RAW_BITS))
-    at.prove("it is young again", implies(present(at.raw), both(good, same(left, young))))
+    at.prove("it is young again", implies(OWN.present(at.raw), both(good, same(left, young))))
     at.prove("a read reports nothing", negate(dirtied))
 
 

@@ -62,7 +62,7 @@ def of_table(function: str, level: int, op: RangeOp | None) -> Script:
 
 
 def _spec(at: Setting, op: RangeOp | None) -> Specification:
-    return Flush(at.layout.levels - 1) if op is None else range_spec(op, at.uniform)
+    return Flush(at.layout.levels - 1) if op is None else range_spec(op, at.uniform, at.entry)
 
 
 def level_contracts(at: Setting) -> dict[str, Callable[..., Any]]:
@@ -72,7 +72,7 @@ def level_contracts(at: Setting) -> dict[str, Callable[..., Any]]:
         call = rt.call(level, table, start, end)
         at.path.point("page", call.table)  # type: ignore[arg-type]
         _may_call(at, level)
-        spec = Flush(at.layout.levels - 1)
+        spec = _spec(at, None)
         return lift_truth(contract_rule(at.path, spec, rt.state, call))
 
     def change(
@@ -81,7 +81,7 @@ def level_contracts(at: Setting) -> dict[str, Callable[..., Any]]:
         call = rt.call(level, table, start, end)
         at.path.point("page", call.table)  # type: ignore[arg-type]
         _may_call(at, level)
-        return lift_truth(contract_rule(at.path, range_spec(op, at.uniform), rt.state, call))
+        return lift_truth(contract_rule(at.path, _spec(at, op), rt.state, call))
 
     return {"kvm_mips_flush_gpa_level": flush, "kvm_mips_range_op_level": change}
 

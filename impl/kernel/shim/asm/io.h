@@ -5,6 +5,11 @@
 #include <slatcheck/base.h>
 #include <asm/cpu-features.h>
 #include <asm/pgtable-bits.h>
+#ifdef SLAT_PROOF
+unsigned long slat_virt_to_phys(const volatile void *address);
+#define virt_to_phys(address) slat_virt_to_phys(address)
+#else
 #define virt_to_phys(address) ((unsigned long)(address) - SLAT_ARENA)
+#endif
 #define phys_to_virt(phys) ((void *)((unsigned long)(phys) + SLAT_ARENA))
 #endif

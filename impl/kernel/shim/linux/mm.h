@@ -15,7 +15,12 @@ void slat_table_ctor(struct page *page);
 void slat_table_dtor(struct page *page);
 void slat_page_state(struct page *page, int item, int delta);
 
+#ifdef SLAT_PROOF
+void *slat_page_address(const struct page *page);
+#define page_address(page) slat_page_address(page)
+#else
 #define page_address(page) ((void *)(SLAT_ARENA + ((unsigned long)((page) - mem_map) << PAGE_SHIFT)))
+#endif
 static inline struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
 	unsigned long address = slat_get_pages(gfp, order);

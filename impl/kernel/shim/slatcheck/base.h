@@ -61,7 +61,11 @@ typedef u32 phys_addr_t;
 #define EXPORT_SYMBOL_GPL(name)
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#ifdef SLAT_PROOF
+#define barrier() ((void)0)
+#else
 #define barrier() __asm__ __volatile__("" : : : "memory")
+#endif
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, value) (*(volatile __typeof__(x) *)&(x) = (value))
 #define RELOC_HIDE(ptr, off) ((__typeof__(ptr))((unsigned long)(ptr) + (off)))

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The compiler's typed syntax tree of a kernel tree's own files, for one layout."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from impl.kernel import sandbox
+from impl.kernel.binding import Binding
+from impl.kernel.build import Job, first_error, limits, prepare, read_only_inside
+from impl.kernel.errors import UnsupportedError
+from impl.kernel.toolchain import Toolchain
+from impl.kernel.tree import Tree
+from model.layout import Layout
+
+
+def typed_tree(
+    tree: Tree, binding: Binding, layout: Layout, toolchain: Toolchain, big_endian: bool = True
+) -> dict[str, Any]:
+    """Return Clang's syntax tree of mmu.c, the slices of other files, and pgtable-{32,64}.c.
+
+    The tree's files are compiled unmodified, with its own headers and our shim, as for the
+    emulator. Raises UnsupportedError with a one-line reason where that fails.
+    """
+    if not toolchain.clang:
+        raise UnsupportedError("the proof of the C needs Clang's syntax tree; --cc names gcc")
+    with tempfile.TemporaryDirectory(prefix="slatcheck-") as name:
+        job = Job(tree, binding, layout, big_endian, toolchain, Path(name))
+        prepare(job)
+        source = job.folder / "proof.c"
+        source.write_text(_unit(tree, layout))
+        return _dump(job, source)
+
+
+def _unit(tree: Tree, layout: Layout) -> str:
+    tables = tree.root / f"arch/mips/mm/pgtable-{layout.bits}.c"
+    return (
+        "#include SLAT_MMU_C\n"
+        '#include "mips_slice.h"\n'
+        '#include "kvm_main_slice.h"\n'
+        f'#include "{tables}"\n'
+    )
+
+
+def _dump(job: Job, source: Path) -> dict[str, Any]:
+    output = job.folder / "proof.o"
+    command = job.command(source, output, instrument=False)
+    flags = _without_code_generation(command[: command.index("-c")])
+    dump = ["-DSLAT_PROOF", "-fsyntax-only", "-Xclang", "-ast-dump=json", str(source)]
+    try:
+        done = sandbox.run([*flags, *dump], limits(job), job.folder)
+    except subprocess.TimeoutExpired:
+        reason = f"reading the tree's C took longer than {sandbox.SECONDS} s"
+        raise UnsupportedError(reason) from None
+    if done.returncode:
+        reason = first_error(done.stderr, job)
+        raise UnsupportedError(f"reading the tree's C failed (Linux {job.tree.version}): {reason}")
+    read_only_inside(job, output.with_suffix(".d"))
+    try:
+        found: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        raise UnsupportedError("the compiler's syntax tree cannot be read") from None
+    return found
+
+
+def _without_code_generation(flags: list[str]) -> list[str]:
+    """Return the flags without those of the code generator, which do not change the meaning."""
+    kept: list[str] = []
+    following = iter(flags)
+    for flag in following:
+        if flag == "-mllvm":
+            next(following)
+        else:
+            kept.append(flag)
+    return kept

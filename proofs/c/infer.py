@@ -1,0 +1,460 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a loop keeps: invariants of its variables, found by trying, and the roles they play.
+
+The function is explored once with a loop taken apart: how it is entered, one arbitrary turn, and
+what the function returns if the loop ends there. Candidates come from a few templates; those
+that a turn breaks are dropped until the rest is inductive (as in Houdini). What is found is a
+hint: the proof demands every one of them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from proofs import terms
+from proofs.c import types
+from proofs.c.interpreter import BREAK, CONTINUE, Interpreter, Loop, Signal
+from proofs.c.values import LOST, Cell, Int, Ptr, Value, below, is_true, sign_extended
+from proofs.paths import PathEnd, Unsupported, current, explore
+from proofs.solvers import SAT, UNSAT, Z3Query
+from proofs.terms import Term, Truth, agree, both, either, implies, negate, same, truth
+
+ROUNDS = 40
+"""Rounds of dropping candidates after which none is kept."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A variable's value as a number: an integer, or the element that a pointer is at."""
+
+    term: Term
+    signed: bool
+
+
+Numbers = Mapping[str, Number]
+
+
+@dataclass(frozen=True)
+class Template:
+    """A statement on variables: ``form`` says which, ``names`` of what, ``constant`` with what."""
+
+    form: str
+    names: tuple[str, ...]
+    constant: int = 0
+
+    def holds(self, now: Numbers, entry: Numbers) -> Truth:
+        """Return the statement on what variables hold now and held when the loop began."""
+        return _FORMS[self.form](self, now, entry)
+
+    def __str__(self) -> str:
+        told = f", {self.constant:#x}" if self.form in _WITH_CONSTANT else ""
+        return f"{self.form}({', '.join(name.rpartition(':')[2] for name in self.names)}{told})"
+
+
+def _wide(number: Number, width: int) -> Term:
+    term = number.term
+    if term.width >= width:
+        return term
+    return sign_extended(term, width) if number.signed else terms.bits(term, width)
+
+
+def _kept(one: Template, now: Numbers, entry: Numbers) -> Truth:
+    (name,) = one.names
+    return same(now[name].term, entry[name].term)
+
+
+def _constant(one: Template, number: Number) -> Term:
+    return terms.number(one.constant, number.term.width)
+
+
+def _is(one: Template, now: Numbers, entry: Numbers) -> Truth:
+    number = now[one.names[0]]
+    return same(number.term, _constant(one, number))
+
+
+def _first_or(one: Template, now: Numbers, entry: Numbers) -> Truth:
+    """It has its first value in the first turn, a constant later."""
+    name, step = one.names
+    number = now[name]
+    first = same(now[step].term, entry[step].term)
+    begun = both(first, same(number.term, entry[name].term))
+    return either(begun, both(negate(first), same(number.term, _constant(one, number))))
+
+
+def _until(one: Template, now: Numbers, entry: Numbers) -> Truth:
+    """It is a constant while another variable is at most a bound."""
+    name, step, bound = one.names
+    width = max(now[step].term.width, now[bound].term.width) + 1
+    passed = below(_wide(now[bound], width), _wide(now[step], width), True)
+    return either(passed, same(now[name].term, _constant(one, now[name])))
+
+
+def _from(one: Template, now: Numbers, entry: Numbers) -> Truth:
+    """It is a constant while another variable is at least a bound."""
+    name, step, bound = one.names
+    width = max(now[step].term.width, now[bound].term.width) + 1
+    passed = below(_wide(now[step], width), _wide(now[bound], width), True)
+    return either(passed, same(now[name].term, _constant(one, now[name])))
+
+
+def _along(one: Template, now: Numbers, entry: Numbers) -> Truth:
+    """It has gone as far as another variable."""
+    name, step = one.names
+    width = max(now[name].term.width, now[step].term.width)
+    gone = [
+        terms.subtract(_wide(now[part], width), _wide(entry[part], width)) for part in (name, step)
+    ]
+    return same(gone[0], gone[1])
+
+
+def _against(one: Template, now: Numbers, entry: Numbers) -> Truth:
+    """It has gone back as far as another variable has gone."""
+    name, step = one.names
+    width = max(now[name].term.width, now[step].term.width)
+    back = terms.subtract(_wide(entry[name], width), _wide(now[name], width))
+    return same(back, terms.subtract(_wide(now[step], width), _wide(entry[step], width)))
+
+
+def _not_before(one: Template, now: Numbers, entry: Numbers) -> Truth:
+    (name,) = one.names
+    return negate(below(now[name].term, entry[name].term, now[name].signed))
+
+
+def _not_after(one: Template, now: Numbers, entry: Numbers) -> Truth:
+    (name,) = one.names
+    return negate(below(entry[name].term, now[name].term, now[name].signed))
+
+
+def _matches(one: Template, now: Numbers, entry: Numbers) -> Truth:
+    """It is not 0 just if another variable is not where it began."""
+    name, step = one.names
+    moved = negate(same(now[step].term, entry[step].term))
+    return agree(truth(moved), truth(negate(same(now[name].term, 0))))
+
+
+_FORMS: dict[str, Callable[[Template, Numbers, Numbers], Truth]] = {
+    "keeps": _kept,
+    "is": _is,
+    "first or": _first_or,
+    "until": _until,
+    "from": _from,
+    "along": _along,
+    "against": _against,
+    "not before": _not_before,
+    "not after": _not_after,
+    "matches": _matches,
+}
+_WITH_CONSTANT = frozenset({"is", "first or", "until", "from"})
+
+
+@dataclass
+class Seen:
+    """A way into a loop, or a turn of it: what was decided, and the variables at its end."""
+
+    premises: tuple[Term, ...]
+    entry: dict[str, Number]
+    now: dict[str, Number]
+    after: dict[str, Number] = field(default_factory=dict)
+
+
+@dataclass
+class Observed:
+    """What was seen of one loop."""
+
+    heads: dict[str, Term] = field(default_factory=dict)
+    carried: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
+    entries: list[Seen] = field(default_factory=list)
+    turns: list[Seen] = field(default_factory=list)
+    exits: list[tuple[tuple[Term, ...], Truth]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a loop: what it carries, what holds, what its function would return.
+
+    ``steps`` are the variables that each turn moves by one, forwards (1) or back (-1). ``result``
+    is over ``heads``, the variables' values at the head of the loop.
+    """
+
+    carried: frozenset[str]
+    templates: tuple[Template, ...]
+    steps: tuple[tuple[str, int], ...]
+    heads: Mapping[str, Term]
+    result: Term | None
+
+
+def number_of(value: Value, kind: types.CType | None = None) -> Number | None:
+    """Return a value as a number, None where it is none."""
+    if isinstance(value, Int):
+        return Number(value.term, value.type.signed)
+    if isinstance(value, Ptr) and value.block is not None:
+        return Number(value.index, True)
+    return None
+
+
+def scalar(cell: Cell) -> Value:
+    """Return what a variable holds, LOST for a record or an array."""
+    if isinstance(cell.type, types.Record | types.Array):
+        return LOST
+    return cell.leaves.get(0, LOST)
+
+
+def visible(run: Interpreter) -> Iterator[tuple[str, Cell]]:
+    """Yield every variable of the calls that are being executed, by place and declaration."""
+    for place, frame in enumerate(run.frames):
+        for key, cell in frame.cells.items():
+            yield f"{place}:{key}", cell
+
+
+class Observer:
+    """Takes the loops of a function apart while it is explored."""
+
+    def __init__(self, symbolic: set[tuple[str, ...]], lost: dict[tuple[str, ...], set[str]]):
+        self.symbolic = symbolic
+        self.loops: dict[tuple[str, ...], Observed] = {}
+        self.lost = lost
+
+    def rule(self, run: Interpreter, loop: Loop) -> Signal | None:
+        """Enter a loop: let it end there, or execute one arbitrary turn."""
+        path = current()
+        seen = self.loops.setdefault(loop.key, Observed(lost=self.lost.setdefault(loop.key, set())))
+        cells = run.assigned(loop.nodes)
+        entry = _numbers(run)
+        for name, cell in cells.items():
+            self._forget(seen, loop, name, cell)
+        begun_with = {name: scalar(cell) for name, cell in cells.items()}
+        now = _numbers(run)
+        seen.entries.append(Seen(tuple(path.premises), entry, entry))
+        seen.carried |= {name for name in cells if name in now}
+        if path.choose(2) == 0:
+            path.left = loop.key  # type: ignore[attr-defined]
+            return None
+        self._turn(run, loop)
+        after = _numbers(run)
+        for name, cell in cells.items():
+            if name in now and not alike(begun_with[name], scalar(cell)):
+                raise Carried(loop.key, name)
+        seen.turns.append(Seen(tuple(path.premises), entry, now, after))
+        raise PathEnd
+
+    def _forget(self, seen: Observed, loop: Loop, name: str, cell: Cell) -> None:
+        value = scalar(cell)
+        number = number_of(value)
+        whole = not isinstance(cell.type, types.Record | types.Array)
+        if number is None or name in seen.lost or not whole:
+            for where in list(cell.leaves):
+                cell.leaves[where] = LOST
+            return
+        head = terms.variable(f"head {loop.key[-1]} {len(seen.heads)}", number.term.width)
+        head = seen.heads.setdefault(name, head)
+        if head.width != number.term.width:
+            raise Unsupported("a variable changes its width")
+        cell.leaves[0] = with_number(value, head)
+
+    def _turn(self, run: Interpreter, loop: Loop) -> None:
+        path = current()
+        if loop.test is not None and not loop.late and not path.branch(loop.test()):
+            raise PathEnd
+        signal = loop.body()
+        again = signal is None or signal is CONTINUE
+        jumped = signal is not None and signal.kind == "goto" and signal.label == loop.label
+        if signal is BREAK or not (again or jumped):
+            raise PathEnd
+        loop.step()
+        if loop.late and loop.test is not None:
+            path.branch(loop.test())
+
+
+class Carried(Exception):
+    """A variable is another kind of thing after a turn: nothing is known of it then."""
+
+    def __init__(self, key: tuple[str, ...], name: str) -> None:
+        super().__init__(name)
+        self.key = key
+        self.name = name
+
+
+def with_number(value: Value, term: Term) -> Value:
+    """Return an integer, or a pointer to an element of the same object, with another number."""
+    if isinstance(value, Int):
+        return Int(term, value.type)
+    assert isinstance(value, Ptr)
+    return Ptr(value.block, term, value.unit, value.offset, value.to)
+
+
+def _numbers(run: Interpreter) -> dict[str, Number]:
+    found = {}
+    for name, cell in visible(run):
+        number = number_of(scalar(cell))
+        if number is not None:
+            found[name] = number
+    return found
+
+
+def alike(one: Value, other: Value) -> bool:
+    """Return whether two values are integers of one type, or pointers into one object."""
+    match one, other:
+        case Int(), Int():
+            return one.type == other.type
+        case Ptr(), Ptr():
+            return one.block is other.block and (one.unit, one.offset) == (
+                other.unit,
+                other.offset,
+            )
+    return False
+
+
+Explored = Callable[[Observer], Truth]
+"""Executes the function once, with loops that the observer takes apart; returns its truth."""
+
+
+def observe(execute: Explored, endless: type[Unsupported]) -> dict[tuple[str, ...], Observed]:
+    """Explore a function until it is known which loops need invariants; returns what was seen."""
+    symbolic: set[tuple[str, ...]] = set()
+    lost: dict[tuple[str, ...], set[str]] = {}
+    while True:
+        observer = Observer(symbolic, lost)
+
+        def program(path: object, observer: Observer = observer) -> None:
+            result = execute(observer)
+            left = getattr(path, "left", None)
+            if left is not None:
+                observer.loops[left].exits.append((tuple(current().premises), result))
+
+        try:
+            explore(program)
+        except Carried as found:
+            lost[found.key].add(found.name)
+            continue
+        except endless as found:
+            key = getattr(found, "key", None)
+            if key is None or key in symbolic:
+                raise
+            symbolic.add(key)
+            continue
+        return observer.loops
+
+
+def facts_of(seen: Observed) -> Facts:
+    """Return what holds of a loop."""
+    steps = tuple(_steps(seen))
+    candidates = [one for one in _candidates(seen, steps) if _begins(seen, one)]
+    return Facts(
+        frozenset(seen.carried),
+        tuple(_inductive(seen, candidates)),
+        steps,
+        dict(seen.heads),
+        _result(seen),
+    )
+
+
+def _result(seen: Observed) -> Term | None:
+    """Return what the function returns where the loop ends, in terms of the loop's head."""
+    if not seen.exits:
+        return None
+    *others, (_, found) = seen.exits
+    term = truth(found)
+    for premises, value in reversed(others):
+        term = truth(terms.choose(both(*premises), truth(value), term))
+    return term
+
+
+def _steps(seen: Observed) -> Iterator[tuple[str, int]]:
+    for name in sorted(seen.carried):
+        for direction in (1, -1):
+            moved = [_moved_by(turn, name, direction) for turn in seen.turns]
+            if seen.turns and all(moved):
+                yield name, direction
+
+
+def _moved_by(turn: Seen, name: str, direction: int) -> bool:
+    before = turn.now[name].term
+    goal = same(turn.after[name].term, terms.add(before, terms.number(direction, before.width)))
+    return _valid(turn.premises, goal)
+
+
+def _valid(premises: Iterable[Term], goal: Truth) -> bool:
+    if goal is True or goal is terms.TRUE:
+        return True
+    return Z3Query(terms.smtlib([*premises, truth(negate(goal))])).check() == UNSAT
+
+
+def _candidates(seen: Observed, steps: tuple[tuple[str, int], ...]) -> Iterator[Template]:
+    fixed = _fixed(seen)
+    for name in sorted(seen.carried):
+        yield Template("keeps", (name,))
+        yield Template("not before", (name,))
+        yield Template("not after", (name,))
+        width = seen.heads[name].width
+        constants = sorted({0, 1, (1 << width) - 1})
+        for constant in constants:
+            yield Template("is", (name,), constant)
+        for step, direction in steps:
+            if step == name:
+                continue
+            yield Template("along", (name, step))
+            yield Template("against", (name, step))
+            yield Template("matches", (name, step))
+            for constant in constants:
+                yield Template("first or", (name, step), constant)
+                form = "until" if direction > 0 else "from"
+                for bound in fixed:
+                    yield Template(form, (name, step, bound), constant)
+
+
+def _fixed(seen: Observed) -> list[str]:
+    """Return the variables that hold a number and that the loop leaves alone."""
+    names = [set(entry.entry) for entry in seen.entries] or [set()]
+    return sorted(set.intersection(*names) - seen.carried - seen.lost)
+
+
+def _begins(seen: Observed, one: Template) -> bool:
+    """Return whether a candidate holds however the loop is entered."""
+    return all(
+        set(one.names) <= set(entry.entry)
+        and _valid(entry.premises, one.holds(entry.entry, entry.entry))
+        for entry in seen.entries
+    )
+
+
+def _inductive(seen: Observed, candidates: list[Template]) -> list[Template]:
+    kept = candidates
+    for _ in range(ROUNDS):
+        dropped: set[Template] = set()
+        for turn in seen.turns:
+            left = [one for one in kept if one not in dropped]
+            dropped |= _broken(turn, left)
+        if not dropped:
+            return kept
+        kept = [one for one in kept if one not in dropped]
+    return []
+
+
+def _broken(turn: Seen, candidates: list[Template]) -> set[Template]:
+    """Return candidates that a turn breaks, with all of them given before it."""
+    usable = [one for one in candidates if set(one.names) <= set(turn.now) & set(turn.after)]
+    given = [truth(one.holds(turn.now, turn.entry)) for one in usable]
+    after = {one: truth(one.holds(turn.after, turn.entry)) for one in usable}
+    broken = set(candidates) - set(usable)
+    open_ = [one for one in usable if after[one] is not terms.TRUE]
+    while open_:
+        alias = {one: terms.variable(f"holds {n}", 0) for n, one in enumerate(open_)}
+        told = [truth(agree(alias[one], after[one])) for one in open_]
+        some = truth(either(*[negate(alias[one]) for one in open_]))
+        query = Z3Query(terms.smtlib([*turn.premises, *given, *told, some]))
+        answer = query.check()
+        if answer == UNSAT:
+            break
+        if answer != SAT:
+            return broken | set(open_)
+        failed = {one for one in open_ if not query.value(str(alias[one].data))}
+        if not failed:
+            return broken | set(open_)
+        broken |= failed
+        open_ = [one for one in open_ if one not in failed]
+    return broken
+
+
+__all__ = ["Facts", "Number", "Observer", "Template", "facts_of", "implies", "is_true", "observe"]

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The trusted primitives: functions that the proof does not enter, each with the reason why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from proofs import terms
+from proofs.c import types
+from proofs.c.interpreter import Interpreter
+from proofs.c.values import Address, Int, Ptr, Value, is_true
+from proofs.kvm.memory import Descriptor, PhysicalAddress, Structure, TablePage, descriptor_pointer
+from proofs.lifting import Name, as_bits, lift_truth, lifted, truth_of, unsigned
+from proofs.paths import Unsupported
+from proofs.terms import either, negate, same
+
+if TYPE_CHECKING:
+    from proofs.kvm.machine import KvmMachine
+
+GFP_ZERO = 0x2
+"""``__GFP_ZERO`` of our shim."""
+GFP_COMP = 0x4
+"""``__GFP_COMP`` of our shim."""
+NO_PAGE = 0xFFF << 52
+"""``KVM_PFN_ERR_NOSLOT_MASK``: no PFN has one of these bits, every error one."""
+
+Act = Callable[["KvmMachine", Interpreter, list[Value]], Value]
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """A function that is not entered: what it does here, and why that may be trusted."""
+
+    act: Act
+    reason: str
+
+
+def _number(value: Value) -> int:
+    if not isinstance(value, Int) or value.term.op != "number":
+        raise Unsupported("a number that is not known is passed to the allocator")
+    return int(value.term.data)
+
+
+def _page_of(value: Value) -> TablePage:
+    pointer = value.pointer if isinstance(value, Address) else value
+    if not isinstance(pointer, Ptr) or not isinstance(pointer.block, TablePage):
+        raise Unsupported("the address of a page was expected")
+    return pointer.block
+
+
+def _start(machine: KvmMachine, value: Value) -> TablePage:
+    pointer = value.pointer if isinstance(value, Address) else value
+    page = _page_of(value)
+    assert isinstance(pointer, Ptr)
+    start = terms.both(same(pointer.index, 0), pointer.offset == 0)
+    machine.rt.demand("memory", "a page is named by its beginning", start)
+    return page
+
+
+def _get_pages(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    gfp, order = _number(args[0]), _number(args[1])
+    name = machine.rt.alloc_pages(order)
+    if isinstance(name, int):
+        return machine.number(0)
+    page = TablePage(machine, as_bits(name, 16), None, 1 << order)
+    machine.gfp.append((page.name, gfp))
+    if gfp & GFP_ZERO:
+        _zero(machine, page)
+    return machine.address(page)
+
+
+def _zero(machine: KvmMachine, page: TablePage) -> None:
+    """Fill a page with zeros: as entries, and as slots that hold no address."""
+    rt = machine.rt
+    count = (page.pages << machine.layout.page_shift) // machine.entry.fmt.size
+    leaf = rt.heap.ptes
+    first, last = terms.number(0, 16), terms.number(count - 1, 16)
+    rt.zero_page(page.name, leaf.fill((page.name, first), last, terms.number(0, leaf.width)))
+
+
+def _clear_page(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    page = _start(machine, args[0])
+    if page.level is not None:
+        raise Unsupported("clear_page() of a table that is linked")
+    _zero(machine, page)
+    return None
+
+
+def _memset(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    page = _start(machine, args[0])
+    size = page.pages << machine.layout.page_shift
+    if page.level is not None or _number(args[1]) or _number(args[2]) != size:
+        raise Unsupported("memset() of anything but a whole new page")
+    _zero(machine, page)
+    return args[0]
+
+
+def _free_pages(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    at = descriptor_pointer(args[0], machine)
+    page = _page_of(at)
+    if not isinstance(args[1], Int):
+        raise Unsupported("an order that is no number")
+    order = args[1].term
+    if order.op != "number":
+        raise Unsupported("pages are given back with an order that is not known")
+    machine.rt.free_pages(Name(page.name), int(order.data))
+    return None
+
+
+def _compound_order(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    page = _page_of(descriptor_pointer(args[0], machine))
+    order = 0
+    if page.name is machine.rt.heap.root:
+        if machine.compound_root is None:
+            raise Unsupported("it is not known how the root was taken")
+        order = machine.rt.shape.orders[0] if machine.compound_root else 0
+    for name, gfp in machine.gfp:
+        if name is page.name and gfp & GFP_COMP:
+            order = page.pages.bit_length() - 1
+    return machine.number(order, 4)
+
+
+def _physical(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    if not isinstance(args[0], Ptr) or args[0].block is None:
+        raise Unsupported("the physical address of no object")
+    return PhysicalAddress(machine, args[0])
+
+
+def _page_address(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    return descriptor_pointer(args[0], machine)
+
+
+def _destructor(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    descriptor_pointer(args[0], machine)
+    machine.rt.around.destructors += 1
+    return None
+
+
+def _constructor(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    raise Unsupported("a page-table constructor runs, of which no account is kept")
+
+
+def _lock(take: bool) -> Act:
+    def act(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+        at = args[0]
+        known = isinstance(at, Ptr) and isinstance(at.block, Structure)
+        if not known or at.block.member(at) != "kvm.mmu_lock":
+            raise Unsupported("another lock than mmu_lock")
+        (machine.rt.spin_lock if take else machine.rt.spin_unlock)()
+        return None
+
+    return act
+
+
+def _srcu_lock(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    machine.rt.srcu_read_lock()
+    index = machine.rt.path.fresh("srcu", 32)
+    machine.srcu.append(index)
+    return Int(index, types.Integer(4, True))
+
+
+def _srcu_unlock(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    machine.rt.srcu_read_unlock()
+    index = machine.srcu.pop() if machine.srcu else None
+    right = isinstance(args[1], Int) and index is not None and same(args[1].term, index)
+    machine.rt.demand("accounting", "srcu is released with the index it gave", right)
+    return None
+
+
+def _bug(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    machine.rt.demand("memory", "BUG() is never reached", False, fatal=True)
+    return None
+
+
+def _warn(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    machine.rt.demand("warning", "the warning never fires", False)
+    return None
+
+
+def _lookup_page(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    rt, kind = machine.rt, types.Integer(8, False)
+    gfn = unsigned(args[1].term)
+    page = rt.gfn_to_pfn_prot(gfn, lift_truth(is_true(args[2])))
+    if page.error:
+        error = rt.path.fresh("error", 64)
+        bits = terms.extract(error, 63, 52)
+        rt.path.assume(negate(same(bits, 0)))
+        return Int(error, kind)
+    at = args[3]
+    writable = terms.truth(truth_of(page.writable))
+    if isinstance(at, Ptr) and at.block is not None:
+        one = terms.choose(writable, terms.number(1, 1), terms.number(0, 1))
+        boolean = types.Integer(1, False, True)
+        at.block.store(at, boolean, Int(one, boolean))
+    return Int(terms.bits(as_bits(page.pfn, machine.entry.pfn_bits), 64), kind)
+
+
+def _release(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    pfn = args[0].term
+    small = terms.extract(pfn, machine.entry.pfn_bits - 1, 0)
+    fits = same(pfn, terms.bits(small, pfn.width))
+    machine.rt.demand("accounting", "what is released is a page", fits)
+    machine.rt.release_pfn(unsigned(small))
+    return None
+
+
+def _mark_dirty(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    machine.rt.mark_page_dirty(unsigned(args[1].term))
+    return None
+
+
+def _nothing(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    return None
+
+
+def _cache_alloc(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    _is_cache(args[0])
+    page = TablePage(machine, as_bits(machine.rt.cache_alloc(), 16), None)
+    return machine.page_pointer(page)
+
+
+def _is_cache(value: Value) -> None:
+    known = isinstance(value, Ptr) and isinstance(value.block, Structure)
+    if not known or value.block.member(value) != "kvm_vcpu.arch.mmu_page_cache":
+        raise Unsupported("another memory cache than the vCPU's")
+
+
+def _free_cache(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    _is_cache(args[0])
+    machine.rt.caches_freed = True
+    return None
+
+
+def _count_zeros(trailing: bool) -> Act:
+    def act(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+        value = args[0].term
+        given = negate(same(value, 0))
+        machine.rt.demand("memory", "a bit is looked for in what is not 0", given)
+        rt = machine.rt
+        found: Any = lifted(rt.ffs(unsigned(value)) if trailing else rt.fls(unsigned(value)))
+        number = terms.bits(terms.low_bits(found.sized(32), 7), 32)
+        if not trailing:
+            number = terms.subtract(terms.number(value.width - 1, 32), number)
+        return Int(number, types.Integer(4, True))
+
+    return act
+
+
+def _unreachable(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    machine.rt.demand("memory", "what must be unreachable is not reached", False, fatal=True)
+    return None
+
+
+_ALLOCATOR = "the page allocator: honest in the emulator, where every error is a finding"
+_ASSEMBLY = "assembly in arch/mips/mm: fills a page with zeros"
+_LOCK = "a spinlock: taken and released; what others do meanwhile is assumed, see 'mmu_lock'"
+_HOST = "virt/kvm, generic code beside the subject; compared by test"
+_TLB = "derived mappings, beyond the table"
+
+PRIMITIVES: dict[str, Primitive] = {
+    "slat_get_pages": Primitive(_get_pages, _ALLOCATOR),
+    "slat_free_pages": Primitive(_free_pages, _ALLOCATOR),
+    "slat_compound_order": Primitive(_compound_order, _ALLOCATOR),
+    "slat_virt_to_phys": Primitive(_physical, "the address of a page and its descriptor"),
+    "slat_page_address": Primitive(_page_address, "the address of a page and its descriptor"),
+    "slat_table_dtor": Primitive(_destructor, "the page-table destructor: counted"),
+    "slat_table_ctor": Primitive(_constructor, "the page-table constructor: refused"),
+    "slat_page_state": Primitive(_nothing, "a statistic of the memory zone"),
+    "clear_page": Primitive(_clear_page, _ASSEMBLY),
+    "memset": Primitive(_memset, _ASSEMBLY),
+    "slat_lock": Primitive(_lock(True), _LOCK),
+    "slat_unlock": Primitive(_lock(False), _LOCK),
+    "srcu_read_lock": Primitive(_srcu_lock, "sleepable RCU: entered and left"),
+    "srcu_read_unlock": Primitive(_srcu_unlock, "sleepable RCU: entered and left"),
+    "slat_bug": Primitive(_bug, "BUG(): must never be reached"),
+    "slat_warn": Primitive(_warn, "WARN(): must never fire"),
+    "gfn_to_pfn_prot": Primitive(_lookup_page, _HOST + ": any page, or an error"),
+    "kvm_release_pfn_clean": Primitive(_release, _HOST + ": gives a reference back"),
+    "kvm_release_pfn_dirty": Primitive(_release, _HOST + ": gives a reference back"),
+    "kvm_set_pfn_dirty": Primitive(_nothing, _HOST + ": tells the host's page"),
+    "kvm_set_pfn_accessed": Primitive(_nothing, _HOST + ": tells the host's page"),
+    "mark_page_dirty": Primitive(_mark_dirty, _HOST + ": the dirty log"),
+    "kvm_flush_remote_tlbs": Primitive(_nothing, _TLB),
+    "kvm_flush_remote_tlbs_memslot": Primitive(_nothing, _TLB),
+    "kvm_mmu_memory_cache_alloc": Primitive(_cache_alloc, _HOST + ": takes the last page"),
+    "kvm_mmu_free_memory_cache": Primitive(_free_cache, _HOST + ": gives all pages back"),
+    "__builtin_ctzl": Primitive(_count_zeros(True), "the compiler's"),
+    "__builtin_clzl": Primitive(_count_zeros(False), "the compiler's"),
+    "__builtin_ctzll": Primitive(_count_zeros(True), "the compiler's"),
+    "__builtin_clzll": Primitive(_count_zeros(False), "the compiler's"),
+    "__builtin_unreachable": Primitive(_unreachable, "the compiler's"),
+}
+"""Every function that is trusted, by the name that the compiler sees."""
+
+__all__ = ["PRIMITIVES", "Descriptor", "Primitive", "either"]
