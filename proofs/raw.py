@@ -72,7 +72,8 @@ class RawFormat:
         there = self.present(raw)
         if self.canonical:
             value = terms.bits(raw, self.raw_bits)
-            there = both(there, same(value, self.encode(self._entry(value))))
+            fits = same(terms.bit_and(value, terms.number(self.used, self.raw_bits)), value)
+            there = both(there, fits, same(value, self.encode(self._entry(value))))
         return either(same(raw, 0), there)
 
     def _entry(self, raw: Term) -> Entry:

@@ -233,9 +233,23 @@ def _free_cache(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Val
     return None
 
 
+def _first_set(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    value = args[0].term
+    if value.op == "number":
+        return machine.number((value.data & -value.data).bit_length(), 4, signed=True)
+    found = lifted(machine.rt.ffs(unsigned(value)))
+    number = terms.add(terms.bits(terms.low_bits(found.sized(32), 7), 32), terms.number(1, 32))
+    none = terms.number(0, 32)
+    return Int(terms.choose(same(value, 0), none, number), types.Integer(4, True))
+
+
 def _count_zeros(trailing: bool) -> Act:
     def act(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
         value = args[0].term
+        if value.op == "number" and value.data:
+            low = (value.data & -value.data).bit_length() - 1
+            high = value.width - value.data.bit_length()
+            return machine.number(low if trailing else high, 4, signed=True)
         given = negate(same(value, 0))
         machine.rt.demand("memory", "a bit is looked for in what is not 0", given)
         rt = machine.rt
@@ -290,6 +304,9 @@ PRIMITIVES: dict[str, Primitive] = {
     "__builtin_clzl": Primitive(_count_zeros(False), "the compiler's"),
     "__builtin_ctzll": Primitive(_count_zeros(True), "the compiler's"),
     "__builtin_clzll": Primitive(_count_zeros(False), "the compiler's"),
+    "__builtin_ffs": Primitive(_first_set, "the compiler's"),
+    "__builtin_ffsl": Primitive(_first_set, "the compiler's"),
+    "__builtin_ffsll": Primitive(_first_set, "the compiler's"),
     "__builtin_unreachable": Primitive(_unreachable, "the compiler's"),
 }
 """Every function that is trusted, by the name that the compiler sees."""

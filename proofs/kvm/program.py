@@ -30,7 +30,7 @@ from proofs.paths import Unsupported, current, explore
 from proofs.program import Callables
 from proofs.raw import format_of
 from proofs.specs import Flush, Specification
-from proofs.terms import Term, same
+from proofs.terms import same
 
 U64 = types.Integer(8, False)
 BOOL = types.Integer(1, False, True)
