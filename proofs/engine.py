@@ -16,9 +16,21 @@ from pathlib import Path as File
 from time import perf_counter
 
 from proofs import solvers
-from proofs.paths import Checkpoint, Goal, Path, Query, Unsupported, explore
+from proofs.paths import Checkpoint, Goal, Mismatch, Path, Query, Unsupported, explore
 from proofs.solvers import SAT, UNKNOWN, UNSAT, SolverFailure, Z3Query
-from proofs.terms import BOOL, FALSE, Term, Truth, agree, negate, same, smtlib, truth, variable
+from proofs.terms import (
+    BOOL,
+    FALSE,
+    Term,
+    Truth,
+    agree,
+    either,
+    negate,
+    same,
+    smtlib,
+    truth,
+    variable,
+)
 
 HOLDS, REFUTED, OPEN, VACUOUS, UNSUPPORTED, FAILED = (
     "holds",
@@ -78,7 +90,7 @@ class Proof:
     def verdict(self) -> str:
         """The worst verdict of its clauses; of none it is vacuous, or unsupported with a reason."""
         found = {clause.verdict for clause in self.clauses.values()}
-        if self.reason:
+        if self.reason and not found & {OPEN, UNSUPPORTED}:
             found.add(UNSUPPORTED)
         return next((one for one in _WORST if one in found), VACUOUS)
 
@@ -126,11 +138,9 @@ def prove(
     proof = Proof(name, {one: Clause(one) for one in promised})
     sys.setrecursionlimit(max(sys.getrecursionlimit(), NESTING))
     try:
-        paths = explore(program)
+        paths = explore(program, keep=True)
     except (Unsupported, RecursionError) as reason:
-        proof.reason = str(reason)
-        for clause in proof.clauses.values():
-            clause.becomes(UNSUPPORTED, str(reason))
+        _not_understood(proof, str(reason), UNSUPPORTED)
         return proof
     except Exception as failure:  # whatever a program raises, or makes this room raise
         return _failed(proof, f"{type(failure).__name__}: {failure}")
@@ -144,6 +154,12 @@ def prove(
     proof.paths, proof.queries = len(paths), desk.asked - asked
     proof.seconds = perf_counter() - begun
     return proof
+
+
+def _not_understood(proof: Proof, reason: str, verdict: str) -> None:
+    proof.reason = reason
+    for clause in proof.clauses.values():
+        clause.becomes(verdict, reason)
 
 
 def _failed(proof: Proof, reason: str) -> Proof:
@@ -163,12 +179,16 @@ def _decide(proof: Proof, paths: list[Path], desk: Desk) -> None:
     for clause in proof.clauses.values():
         if clause.name in claimed:
             continue
-        if any(path.stopped for path in taken):
+        if any(path.stopped or path.trouble for path in taken):
             clause.becomes(OPEN, NOT_REACHED)
         else:
             clause.becomes(VACUOUS, "nothing was to be shown on any path that can be taken")
     for query in dict.fromkeys(query for path in paths for query in path.queries):
         _settle(proof, query, desk)
+    for path in taken:
+        if path.trouble is not None:
+            known = isinstance(path.trouble, Mismatch)
+            _not_understood(proof, str(path.trouble), OPEN if known else UNSUPPORTED)
 
 
 def _is_taken(proof: Proof, path: Path, desk: Desk) -> bool:
@@ -213,30 +233,63 @@ def _settle(proof: Proof, query: Query, desk: Desk) -> None:
         if goal.statement not in clause.statements:
             clause.statements.append(goal.statement)
     if answer != UNSAT:
-        for goal in query.goals:
-            _single(proof.clauses[goal.clause], query, goal, desk)
+        _apart(proof, query, desk, answer)
+
+
+def _apart(proof: Proof, query: Query, desk: Desk, answer: str) -> None:
+    """Decide the goals of a query that does not hold as a whole: a model tells which ones fail."""
+    left = list(query.goals)
+    while answer == SAT and left:
+        failed, values = _failing(query, left)
+        for goal in failed:
+            _refuted(proof.clauses[goal.clause], goal, values)
+        if not failed:
+            break
+        left = [goal for goal in left if goal not in failed]
+        answer = _remaining(query, left, desk)
+    if answer == UNSAT or not left:
+        return
+    for goal in left:
+        _single(proof.clauses[goal.clause], query, goal, desk)
+
+
+def _remaining(query: Query, goals: list[Goal], desk: Desk) -> str:
+    if not goals:
+        return UNSAT
+    rest = truth(either(*[negate(goal.term) for goal in goals]))
+    return desk.answer(smtlib([*query.premises, rest]))
+
+
+def _refuted(clause: Clause, goal: Goal, values: dict[str, int]) -> None:
+    if not clause.values:
+        clause.values = values
+    clause.becomes(REFUTED, f"'{goal.statement}' does not follow")
+
+
+def _failing(query: Query, goals: list[Goal]) -> tuple[list[Goal], dict[str, int]]:
+    """Return the goals that fail in a model of the premises, and what the watched terms are."""
+    watched = [(name, term, f"watched {n}") for n, (name, term) in enumerate(query.watch)]
+    told = [truth(_is(variable(alias, term.width), term)) for _, term, alias in watched]
+    marks = [variable(f"goal {n}", BOOL) for n in range(len(goals))]
+    told += [truth(agree(mark, goal.term)) for mark, goal in zip(marks, goals, strict=True)]
+    some = truth(either(*[negate(mark) for mark in marks]))
+    asked = Z3Query(smtlib([*query.premises, *told, some]))
+    if asked.check() != SAT:
+        return [], {}
+    failed = [
+        goal for mark, goal in zip(marks, goals, strict=True) if not asked.value(str(mark.data))
+    ]
+    return failed, {name: asked.value(alias) for name, _, alias in watched}
 
 
 def _single(clause: Clause, query: Query, goal: Goal, desk: Desk) -> None:
-    """Decide one goal of a query that does not hold as a whole."""
+    """Decide one goal by itself."""
     premises = (*query.premises, truth(negate(goal.term)))
     answer = UNSAT if FALSE in premises else desk.answer(smtlib(premises))
     if answer == UNKNOWN:
         clause.becomes(OPEN, f"the solver gave up on '{goal.statement}'")
     elif answer == SAT:
-        if not clause.values:
-            clause.values = _values(query, premises)
-        clause.becomes(REFUTED, f"'{goal.statement}' does not follow")
-
-
-def _values(query: Query, premises: tuple[Term, ...]) -> dict[str, int]:
-    """Return what the watched terms are in a model of ``premises``."""
-    named = [(name, term, f"watched {n}") for n, (name, term) in enumerate(query.watch)]
-    told = [truth(_is(variable(alias, term.width), term)) for _, term, alias in named]
-    asked = Z3Query(smtlib([*premises, *told]))
-    if asked.check() != SAT:
-        return {}
-    return {name: asked.value(alias) for name, _, alias in named}
+        _refuted(clause, goal, _failing(query, [goal])[1])
 
 
 def _is(alias: Term, term: Term) -> Truth:

@@ -29,6 +29,10 @@ class Unsupported(Exception):
     """The program does something that the proof has no rule for."""
 
 
+class Mismatch(Unsupported):
+    """What is known of a loop does not fit it, and nothing else could be inferred."""
+
+
 @dataclass(frozen=True)
 class Goal:
     """A statement that must hold on a path; ``clause`` names the promise that it belongs to."""
@@ -86,6 +90,7 @@ class Path:
         self.claims: set[tuple[str, str]] = set()
         self.whole: tuple[Term, ...] = ()
         self.stopped = False
+        self.trouble: Unsupported | None = None
         self._names: dict[str, int] = {}
 
     # Symbols
@@ -207,10 +212,11 @@ def current() -> Path:
     return _current.get()
 
 
-def explore(program: Callable[[Path], None]) -> list[Path]:
+def explore(program: Callable[[Path], None], keep: bool = False) -> list[Path]:
     """Run ``program`` along every path; it is run anew for each and must decide alike each time.
 
-    Raises Unsupported where there are too many paths.
+    Raises Unsupported where there are too many paths, and where the program does; with ``keep``
+    a path on which it does so ends there and keeps the reason, as it may be one never taken.
     """
     found: list[Path] = []
     pending: list[tuple[int, ...]] = [()]
@@ -222,6 +228,10 @@ def explore(program: Callable[[Path], None]) -> list[Path]:
             program(path)
         except PathEnd:
             pass
+        except Unsupported as trouble:
+            if not keep:
+                raise
+            path.trouble = trouble
         finally:
             _current.reset(token)
         path.whole = path.hypotheses()

@@ -111,7 +111,7 @@ def _map_proofs(desk: Desk) -> Iterator[Proof]:
 
 
 @cache
-def _sources() -> str:
+def sources() -> str:
     """Return the digest of every source that a proof may depend on."""
     digest = hashlib.sha256()
     for package in (model, impl, proofs):
@@ -131,7 +131,7 @@ def identity(names: Iterable[str]) -> str:
 
 def key_of(task: Task, options: Options) -> str:
     """Return the name under which a task's proofs are kept."""
-    parts = [_sources(), identity(options.solvers), repr(asdict(task))]
+    parts = [sources(), identity(options.solvers), repr(asdict(task))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -147,7 +147,7 @@ class Store:
             return None
         try:
             data = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
-            return [_proof(one) for one in data]
+            return [proof_of(one) for one in data]
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -164,7 +164,8 @@ class Store:
             return
 
 
-def _proof(data: dict[str, Any]) -> Proof:
+def proof_of(data: dict[str, Any]) -> Proof:
+    """Return a proof as it was kept."""
     clauses = {name: Clause(**one) for name, one in data.pop("clauses").items()}
     return Proof(clauses=clauses, **{**data, "consulted": tuple(data["consulted"])})
 

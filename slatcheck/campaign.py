@@ -6,7 +6,7 @@ from __future__ import annotations
 import gc
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -25,6 +25,15 @@ DEFAULT_OPS = 30_000
 
 REVISIT = 8
 """Every n-th sequence keeps operations that are known to fail, but end: they may fail otherwise."""
+
+
+Wanted = Callable[[Symptom], bool]
+"""Whether a symptom is one of those looked for."""
+
+
+def anything(symptom: Symptom) -> bool:
+    """Want whatever shows."""
+    return True
 
 
 @dataclass
@@ -101,15 +110,37 @@ class Search:
         campaign.seconds = time.monotonic() - begin
         return campaign
 
-    def run_these(self, sequences: Iterable[list[Op]]) -> Campaign:
-        """Judge given sequences until one shows something; then shrink that."""
+    def run_these(self, sequences: Iterable[list[Op]], wanted: Wanted = anything) -> Campaign:
+        """Judge given sequences until one shows what is wanted; then shrink that."""
         campaign = Campaign()
         for ops in sequences:
             self._try(campaign, ops)
-            if self._first:
+            if self._only(wanted):
                 break
         self._collect(campaign)
         return campaign
+
+    def run_until(self, budget: int, wanted: Wanted) -> Campaign:
+        """Search as ``run`` does, but stop at what is wanted, and return nothing else."""
+        campaign = Campaign()
+
+        def one(data: bytes) -> None:
+            if not any(wanted(symptom) for symptom, _ in self._first.values()):
+                self._try(campaign, self._decoder.decode(data))
+
+        with _rare_collections():
+            self._directed(campaign)
+            draw(self._seed, max(1, budget // LENGTH), one)
+        self._only(wanted)
+        self._collect(campaign)
+        return campaign
+
+    def _only(self, wanted: Wanted) -> bool:
+        """Forget all but what is wanted, if anything of it was found."""
+        found = {mark: one for mark, one in self._first.items() if wanted(one[0])}
+        if found:
+            self._first = found
+        return bool(found)
 
     def _collect(self, campaign: Campaign) -> None:
         for mark, (symptom, ops) in sorted(self._first.items()):

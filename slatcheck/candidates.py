@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from impl.interface import Implementation
 from model.layout import Layout
 from model.operations import ADDRESSED, HALF_OPEN, U64, Answer, Kind, Op
-from slatcheck.campaign import Campaign, Search
+from slatcheck.campaign import Campaign, Search, Wanted, anything
 
 ATTEMPTS = 400
 """Sequences made of a counterexample's numbers before the ordinary search takes over."""
@@ -28,14 +28,25 @@ def confirm(
     kind: Kind | None,
     values: Mapping[str, int],
     shrinking: bool = True,
+    wanted: Wanted | None = None,
+    fallback: int = FALLBACK,
 ) -> Campaign:
-    """Look for a run that shows what a counterexample of ``kind`` claims; its hits are real."""
+    """Look for a run that shows what a counterexample of ``kind`` claims; its hits are real.
+
+    With ``wanted``, only such symptoms count, and the search ends with the first. ``fallback``
+    are the operations of the ordinary search that follows where nothing was found.
+    """
     layout = implementation.layout
     search = Search(implementation, 0, layout.name, shrinking)
-    found = search.run_these(_sequences(layout, kind, values))
-    if found.hits:
+    found = search.run_these(_sequences(layout, kind, values), wanted or anything)
+    if found.hits and (wanted is None or _any(wanted, found)):
         return found
-    return Search(implementation, 0, layout.name, shrinking).run(FALLBACK)
+    again = Search(implementation, 0, layout.name, shrinking)
+    return again.run(fallback) if wanted is None else again.run_until(fallback, wanted)
+
+
+def _any(wanted: Wanted, campaign: Campaign) -> bool:
+    return any(wanted(hit.symptom) for hit in campaign.hits.values())
 
 
 def _frames(layout: Layout, values: Mapping[str, int]) -> list[int]:
@@ -66,7 +77,7 @@ def _sequences(layout: Layout, kind: Kind | None, values: Mapping[str, int]) -> 
         if exact is not None and turn % 2 == 0:
             ops.append(exact)
         else:
-            ops.append(_any(layout, draw, kind or draw.choice(KINDS), frames, values))
+            ops.append(_drawn(layout, draw, kind or draw.choice(KINDS), frames, values))
         ops += itertools.islice((Op(Kind.LOOKUP, f << layout.page_shift) for f in frames), turn % 3)
         ops.append(Op(Kind.DESTROY))
         yield ops if kind is not Kind.CREATE else [ops[0], ops[-1]]
@@ -104,7 +115,7 @@ def _exact(layout: Layout, kind: Kind | None, values: Mapping[str, int]) -> Op |
     return None
 
 
-def _any(
+def _drawn(
     layout: Layout, draw: random.Random, kind: Kind, frames: list[int], values: Mapping[str, int]
 ) -> Op:
     one, other = sorted((draw.choice(frames), draw.choice(frames)))

@@ -241,7 +241,13 @@ def check_command(
 # prove
 
 
-@cli.command("prove", short_help="Prove the built-in page table, in every layout.")
+@cli.command("prove", short_help="Prove a kernel tree's C, or the built-in page table.")
+@click.option(
+    "--kernel",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="The Linux source tree whose C is to be proved; without it, the built-in page table.",
+)
 @layout_option
 @click.option(
     "--all",
@@ -266,10 +272,12 @@ def check_command(
 @click.option("--no-cache", is_flag=True, help="Prove again what was proved before.")
 @jobs_option
 @quirk_option
+@cc_option
 @format_option
 @output_option
 @replay_dir_option
 def prove_command(
+    kernel: Path | None,
     patterns: tuple[str, ...],
     everything: bool,
     solver: str,
@@ -277,15 +285,18 @@ def prove_command(
     no_cache: bool,
     jobs: int,
     quirks: tuple[str, ...],
+    cc: str | None,
     format_: str,
     output: Path | None,
     replay_dir: Path | None,
 ) -> int:
-    """Prove that the built-in page table keeps every promise, and the specification its own.
+    """Prove that a kernel tree's C, or the built-in page table, keeps every promise.
 
     For all states, all addresses and all sequences of operations, at the real geometry of each
-    layout. A refutation is shown only after it was replayed.
+    layout. A refutation is shown only after it was replayed: on the tree, compiled.
     """
+    if kernel is not None and (quirks or everything):
+        raise InputError("--quirk and --all are about the built-in page table; leave --kernel out")
     chosen = names.layouts_to_prove(patterns, everything)
     names.check_quirks(quirks)
     solvers = names.check_solvers(solver)
@@ -299,6 +310,8 @@ def prove_command(
 
     request = prove.Request(
         layouts=chosen,
+        kernel=kernel,
+        cc=cc,
         quirks=tuple(dict.fromkeys(quirks)),
         each_quirk=everything and not quirks,
         jobs=jobs,
@@ -307,7 +320,7 @@ def prove_command(
     )
     with progress.shown() as report:
         document = prove.prove(request, report)
-    return _finish(document, delivery, None, None)
+    return _finish(document, delivery, kernel, cc)
 
 
 def _prepare_folder(folder: Path) -> None:

@@ -15,6 +15,7 @@ from proofs.pool import spread
 from slatcheck import __version__, prove
 from slatcheck.contract_checks import contract_checks
 from slatcheck.findings import merge
+from slatcheck.kernel_proof import disagreements
 from slatcheck.progress import Progress
 from slatcheck.result import Check, Document, Verdict
 from slatcheck.work import Report, Unit, search
@@ -48,6 +49,7 @@ def check(request: Request, report: Callable[[Progress], None]) -> Document:
     document = _document(request, kernel, _search(request, report))
     if "proof" in request.evidence:
         _add_proofs(document, request, report)
+        _add_kernel_proof(document, request, report)
         _add_tie(document, request)
     if "contract" in request.evidence:
         document.checks += contract_checks(request.cache)
@@ -56,11 +58,45 @@ def check(request: Request, report: Callable[[Progress], None]) -> Document:
 
 def _add_proofs(document: Document, request: Request, report: Callable[[Progress], None]) -> None:
     """Add the theorems of the built-in table: what the tree is compared with."""
-    wanted = prove.Request(request.layouts, request.quirks, jobs=request.jobs, cache=request.cache)
+    wanted = prove.Request(
+        request.layouts, quirks=request.quirks, jobs=request.jobs, cache=request.cache
+    )
     outcome = prove.carry_out(wanted, report)
     document.checks += outcome.checks
     known = {one.fingerprint for one in document.findings}
     document.findings += [one for one in outcome.findings if one.fingerprint not in known]
+
+
+def _add_kernel_proof(
+    document: Document, request: Request, report: Callable[[Progress], None]
+) -> None:
+    """Add the proof of the tree's own C; what runs have shown need not be shown again."""
+    if request.kernel is None:
+        return
+    known = {
+        layout.name: tuple(
+            one.fingerprint
+            for one in document.findings
+            if one.contract and one.implementation == "kernel" and layout.name in one.layouts
+        )
+        for layout in request.layouts
+    }
+    wanted = prove.Request(
+        request.layouts,
+        kernel=request.kernel,
+        cc=request.cc,
+        jobs=request.jobs,
+        cache=request.cache,
+    )
+    outcome = prove.of_kernel(wanted, report, known)
+    shown = [one for one in document.findings if one.implementation == "kernel"]
+    document.checks += outcome.checks + disagreements(outcome.checks, shown)
+    by_mark = {one.fingerprint: one for one in document.findings}
+    for finding in outcome.findings:
+        first = by_mark.setdefault(finding.fingerprint, finding)
+        first.layouts = list(dict.fromkeys([*first.layouts, *finding.layouts]))
+    document.findings = list(by_mark.values())
+    document.notes += prove.kernel_notes()
 
 
 def _add_tie(document: Document, request: Request) -> None:

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from impl.multilevel import MultiLevel, quirk
 from impl.multilevel.quirks import QUIRKS, Quirk
@@ -19,6 +20,7 @@ from slatcheck import __version__
 from slatcheck.campaign import Campaign
 from slatcheck.candidates import confirm
 from slatcheck.findings import merge
+from slatcheck.kernel_proof import prove_tree, trusted
 from slatcheck.progress import Progress
 from slatcheck.quirk_theorems import refuted_by
 from slatcheck.result import Check, Document, Finding, Verdict
@@ -29,13 +31,15 @@ KIND = "proof-model"
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be proved.
+    """What is to be proved: a tree's own C where ``kernel`` names one, else the built-in table.
 
     ``quirks`` are switched on in the table; ``each_quirk`` asks in addition, for each quirk
     alone, that it refutes just what it should. ``jobs`` are processes, 0 for one a core.
     """
 
     layouts: tuple[Layout, ...]
+    kernel: Path | None = None
+    cc: str | None = None
     quirks: tuple[str, ...] = ()
     each_quirk: bool = False
     jobs: int = 0
@@ -52,12 +56,56 @@ class Outcome:
 
 
 def prove(request: Request, report: Callable[[Progress], None]) -> Document:
-    """Prove what is asked for; every finding was replayed."""
+    """Prove what is asked for; every finding was replayed.
+
+    Raises TreeError for a tree that is none.
+    """
+    if request.kernel is not None:
+        return _prove_kernel(request, report)
     outcome = carry_out(request, report)
     tool = {"name": "slatcheck", "version": __version__}
     notes = [f"assumed, {name}: {what}" for name, what in theorems.ASSUMPTIONS]
     layouts = list(request.layouts)
     return Document(tool, None, layouts, outcome.checks, outcome.findings, notes)
+
+
+def _prove_kernel(request: Request, report: Callable[[Progress], None]) -> Document:
+    from slatcheck.gate import kernel_facts
+
+    facts = kernel_facts(request.kernel, request.cc)
+    outcome = of_kernel(request, report)
+    tool = {"name": "slatcheck", "version": __version__}
+    return Document(
+        tool, facts, list(request.layouts), outcome.checks, outcome.findings, kernel_notes()
+    )
+
+
+def kernel_notes() -> list[str]:
+    """Return what the proof of a tree's C assumes and trusts."""
+    front = "Clang's typed syntax tree and our interpreter of it; see docs/proof.md"
+    assumed = {**dict(theorems.ASSUMPTIONS), "front end": front}
+    return [f"assumed, {name}: {what}" for name, what in assumed.items()] + trusted()
+
+
+def of_kernel(
+    request: Request,
+    report: Callable[[Progress], None],
+    known: Mapping[str, tuple[str, ...]] | None = None,
+) -> Outcome:
+    """Prove a tree's own C; ``known`` are fingerprints that runs have shown, by layout."""
+    assert request.kernel is not None
+    found = prove_tree(
+        request.kernel,
+        request.layouts,
+        request.cc,
+        request.options,
+        request.jobs,
+        request.cache,
+        report,
+        known,
+    )
+    findings = _merged(one for outcome in found for one in outcome.findings)
+    return Outcome([check for outcome in found for check in outcome.checks], findings)
 
 
 def carry_out(request: Request, report: Callable[[Progress], None]) -> Outcome:

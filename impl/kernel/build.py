@@ -123,14 +123,21 @@ def _run(command: list[str], job: Job, what: str) -> None:
         raise UnsupportedError(f"{what} failed (Linux {job.tree.version}): {reason}")
 
 
-def read_only_inside(job: Job, listing: Path) -> None:
-    """Refuse a build that read a file outside the tree and our shim."""
+def read_only_inside(job: Job, listing: Path) -> list[Path]:
+    """Return the files of the tree that a command read; refuse any outside the tree and our shim.
+
+    Raises UnsupportedError.
+    """
     allowed = (job.tree.root, HERE, job.folder.resolve())
     text = listing.read_text(errors="replace").replace("\\\n", " ")
+    inside = []
     for name in text.split(":", 1)[1].split():
         path = (job.folder / name).resolve()
         if not any(path.is_relative_to(root) for root in allowed):
             raise UnsupportedError(f"the tree includes {path}, which lies outside of it")
+        if path.is_relative_to(job.tree.root):
+            inside.append(path)
+    return inside
 
 
 def _refuse_assembler_files(job: Job) -> None:

@@ -20,8 +20,10 @@ from model.layout import Layout
 
 def typed_tree(
     tree: Tree, binding: Binding, layout: Layout, toolchain: Toolchain, big_endian: bool = True
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[Path]]:
     """Return Clang's syntax tree of mmu.c, the slices of other files, and pgtable-{32,64}.c.
+
+    With it come the files of the tree that were read.
 
     The tree's files are compiled unmodified, with its own headers and our shim, as for the
     emulator. Raises UnsupportedError with a one-line reason where that fails.
@@ -46,7 +48,7 @@ def _unit(tree: Tree, layout: Layout) -> str:
     )
 
 
-def _dump(job: Job, source: Path) -> dict[str, Any]:
+def _dump(job: Job, source: Path) -> tuple[dict[str, Any], list[Path]]:
     output = job.folder / "proof.o"
     command = job.command(source, output, instrument=False)
     flags = _without_code_generation(command[: command.index("-c")])
@@ -59,12 +61,12 @@ def _dump(job: Job, source: Path) -> dict[str, Any]:
     if done.returncode:
         reason = first_error(done.stderr, job)
         raise UnsupportedError(f"reading the tree's C failed (Linux {job.tree.version}): {reason}")
-    read_only_inside(job, output.with_suffix(".d"))
+    files = read_only_inside(job, output.with_suffix(".d"))
     try:
         found: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         raise UnsupportedError("the compiler's syntax tree cannot be read") from None
-    return found
+    return found, files
 
 
 def _without_code_generation(flags: list[str]) -> list[str]:

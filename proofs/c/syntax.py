@@ -216,8 +216,8 @@ def _identifiers(text: str) -> list[str]:
 
 
 def _tags(text: str, members: dict[str, Any]) -> Iterator[str]:
-    if text in members:
-        yield text
+    unnamed = text[: text.rfind(")") + 1]  # without the size of an array, the star of a pointer
+    yield from (one for one in {text, unnamed} if one in members)
     words = _identifiers(text)
     for one, following in pairwise(words):
         if one in ("struct", "union") and f"{one} {following}" in members:

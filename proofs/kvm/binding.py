@@ -63,6 +63,12 @@ class TableFunction:
     op: RangeOp | None
     table: str
 
+    @property
+    def title(self) -> str:
+        """The kernel's name for it, whatever the tree calls it."""
+        what = "flush_gpa" if self.op is None else self.op.value
+        return f"kvm_mips_{what}_{self.table}"
+
 
 @dataclass
 class Bound:

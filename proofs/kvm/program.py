@@ -59,9 +59,16 @@ class CProgram:
         self.purity = Purity(unit)
         self.word = types.Integer(unit.pointer, False)
         self.entered: set[str] = set()
+        self.used: set[str] = set()
+        self._compound_entered: set[str] = set()
         self._facts: dict[tuple[str, int], dict[tuple[str, ...], Facts]] = {}
         self._compound: list[bool | None] = []
         self._levels = {level.name: number for number, level in enumerate(layout.tables)}
+
+    def begin(self) -> None:
+        """Forget which functions were entered, and which contracts used, so far."""
+        self.entered, self.used = set(), set()
+        self._facts.clear()
 
     # What the lemmas call
 
@@ -160,7 +167,10 @@ class CProgram:
     def compound_root(self) -> bool | None:
         """Return whether the root is taken as a compound page; None where that is not known."""
         if not self._compound:
+            before, self.entered = self.entered, set()
             self._compound.append(self._root_flags())
+            self._compound_entered, self.entered = self.entered, before
+        self.entered |= self._compound_entered
         return self._compound[0]
 
     def _root_flags(self) -> bool | None:
@@ -370,18 +380,28 @@ class CProgram:
         for one in self.bound.tables:
             key = "kvm_mips_flush_gpa_level" if one.op is None else "kvm_mips_range_op_level"
             if key in given:
-                found[one.name] = partial(_of_table, one, given[key], self._levels[one.table])
+                stand_in = partial(_of_table, one, given[key], self._levels[one.table])
+                found[one.name] = self._counted(one.title, stand_in)
         for name in ("pmd_init", "pud_init"):
             if name in self.bound.names:
                 level = self._levels[name.partition("_")[0]]
-                found[self.bound.names[name]] = partial(_initialised, level)
+                found[self.bound.names[name]] = self._counted(name, partial(_initialised, level))
         fast = "_kvm_mips_map_page_fast"
         if fast in given:
-            found[self._actual(fast)] = partial(_fast, given[fast])
+            found[self._actual(fast)] = self._counted(fast, partial(_fast, given[fast]))
         topup = "kvm_mmu_topup_memory_cache"
         if topup in given:
             found[self._actual(topup)] = partial(_topped_up, given[topup])
         return found
+
+    def _counted(self, title: str, contract: Contract) -> Contract:
+        """Return a contract of which it is noted that it was used."""
+
+        def counted(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+            self.used.add(title)
+            return contract(machine, run, args)
+
+        return counted
 
 
 def _table_arguments(machine: KvmMachine, level: int, args: list[Value]) -> tuple[Any, Any, Any]:

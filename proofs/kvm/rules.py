@@ -16,7 +16,7 @@ from proofs.heap import SLOT_BITS, Heap
 from proofs.kvm.machine import KvmMachine, Rule
 from proofs.kvm.runtime import CRuntime
 from proofs.lifting import lifted, truth_of, unsigned
-from proofs.paths import Path, PathEnd, Unsupported
+from proofs.paths import Mismatch, Path, PathEnd
 from proofs.specs import (
     Specification,
     assume_effect,
@@ -40,9 +40,9 @@ class Subject:
     before: Heap
 
 
-def mismatch(loop: Loop, why: str) -> Unsupported:
+def mismatch(loop: Loop, why: str) -> Mismatch:
     """Return what says that no invariant fits a loop."""
-    return Unsupported(f"annotation mismatch: the loop of {loop.key[-2]}: {why}")
+    return Mismatch(f"annotation mismatch: the loop of {loop.key[-2]}: {why}")
 
 
 def _ended(signal: Signal | None, loop: Loop) -> bool:

@@ -187,6 +187,9 @@ def _summary(document: Document) -> Iterator[str]:
     yield "layouts"
     yield from _layout_table(document)
     yield ""
+    if any(one.kind == "proof-c" for one in document.checks):
+        yield from _functions(document)
+        yield ""
     if document.kernel is not None and "tie" in document.kernel:
         yield from _tie(document.kernel["tie"])
         yield ""
@@ -258,6 +261,34 @@ def _evidence(checks: Sequence[Check]) -> str:
         hold = sum(one.verdict is Verdict.HOLDS for one in mine)
         parts.append(f"{kind}: {hold} of {count(len(mine), 'check')} hold")
     return "; ".join(parts) or "nothing was checked"
+
+
+def _functions(document: Document) -> Iterator[str]:
+    """Yield for each function of the tree in how many layouts which evidence stands behind it."""
+    yield "what stands behind each function of the tree, in layouts"
+    by_function: dict[str, dict[str, list[Check]]] = {}
+    for one in document.checks:
+        if one.kind in ("proof-c", "differential") and one.function and one.layout:
+            by_function.setdefault(one.function, {}).setdefault(one.layout, []).append(one)
+    heads = ("proved from C", "refuted from C", "open", "not bound", "test only")
+    rows = [["function", *heads]]
+    for function, layouts in by_function.items():
+        states = [_standing(checks) for checks in layouts.values()]
+        rows.append([clean(function), *(str(states.count(one) or "") for one in heads)])
+    yield from (f"  {line}" for line in columns(rows, right=range(1, len(rows[0]))))
+
+
+def _standing(checks: Sequence[Check]) -> str:
+    """Return what stands behind one function in one layout."""
+    proofs = {one.verdict for one in checks if one.kind == "proof-c"}
+    if not proofs:
+        return "test only"
+    if Verdict.VIOLATED in proofs:
+        return "refuted from C"
+    if proofs == {Verdict.HOLDS}:
+        return "proved from C"
+    told = [one.reason for one in checks if one.kind == "proof-c"]
+    return "not bound" if any(one.startswith("not bound") for one in told) else "open"
 
 
 def _tie(ties: Sequence[dict[str, Any]]) -> Iterator[str]:

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Proves one layout of a kernel tree: reads its C, binds it, and carries out every lemma.
+
+What was proved is kept by the text of the functions that a proof entered, so that an edited
+function costs the proofs that depend on it and no others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path as File
+from typing import Any
+
+from impl.kernel.binding import Binding
+from impl.kernel.toolchain import Toolchain
+from impl.kernel.tree import Tree
+from impl.kernel.typed import typed_tree
+from model.layout import Layout
+from model.operations import Kind
+from proofs.c.syntax import Unit, reduced
+from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, Clause, Desk, Options, Proof, prove
+from proofs.kvm.binding import SIGNATURES, Bound, bind
+from proofs.kvm.lemmas import lemmas
+from proofs.kvm.program import CProgram
+from proofs.kvm.rules import MISMATCH
+from proofs.kvm.runtime import CRuntime
+from proofs.lemmas.base import Lemma, setting
+from proofs.paths import Path
+from proofs.runner import identity, proof_of, sources
+
+INTERNAL = (MISMATCH, "entry")
+"""Clauses of what the proof's own invariants need; they are no promises of the kernel."""
+KEPT = 24
+"""Proofs of one lemma that are kept, each of another text."""
+
+
+@dataclass
+class Proved:
+    """What became of one lemma: the kernel's function, the contracts used, what was entered."""
+
+    title: str
+    kind: Kind | None
+    proof: Proof
+    uses: tuple[str, ...] = ()
+    entered: dict[str, str] = field(default_factory=dict)
+    fresh: bool = True
+
+
+@dataclass
+class LayoutProof:
+    """What was proved of one layout; ``missing`` are functions that are not bound, and why."""
+
+    layout: str
+    proved: list[Proved]
+    missing: dict[str, str]
+
+
+def read_unit(
+    tree: Tree, binding: Binding, layout: Layout, toolchain: Toolchain
+) -> tuple[Unit, list[File]]:
+    """Return the tree's C for a layout, and the files read. Raises UnsupportedError."""
+    found, files = typed_tree(tree, binding, layout, toolchain)
+    wanted = sorted({*SIGNATURES, *binding.entries.values()})
+    return reduced(found, layout.bits // 8, wanted), files
+
+
+class Session:
+    """The proofs of one layout of one tree."""
+
+    def __init__(
+        self, unit: Unit, layout: Layout, renamed: dict[str, str], options: Options, store: Store
+    ) -> None:
+        self.unit = unit
+        self.layout = layout
+        self.bound: Bound = bind(unit, layout, renamed)
+        self.program = CProgram(unit, layout, self.bound)
+        self.desk = Desk(options)
+        self.options = options
+        self.store = store
+
+    def run(self, only: Iterable[str] = ()) -> LayoutProof:
+        """Carry out the lemmas, those on functions ``only`` where given."""
+        wanted = set(only)
+        found = []
+        for lemma, clauses, title in lemmas(self.layout, self.bound):
+            if not wanted or title in wanted:
+                found.append(self._lemma(lemma, clauses, title))
+        return LayoutProof(self.layout.name, found, dict(self.bound.missing))
+
+    def _lemma(self, lemma: Lemma, clauses: tuple[str, ...], title: str) -> Proved:
+        key = self._key(lemma, clauses, title)
+        kept = None if self.options.emit else self.store.load(key, self._digest)
+        if kept is not None:
+            return Proved(title, lemma.kind, *kept, fresh=False)
+        self.program.begin()
+
+        def run(path: Path) -> None:
+            at = setting(
+                path,
+                self.layout,
+                self.program,
+                uniform=lemma.uniform,
+                entry=self.program.entry,
+                runtime=CRuntime,
+            )
+            at.of_kernel = True
+            lemma.script(at)
+
+        proof = _told(prove(title, run, self.desk, clauses))
+        entered = {name: self._digest(name) for name in sorted(self.program.entered)}
+        uses = tuple(sorted(self.program.used))
+        self.store.save(key, proof, uses, entered)
+        return Proved(title, lemma.kind, proof, uses, entered)
+
+    def _digest(self, name: str) -> str:
+        function = self.unit.functions.get(name)
+        return function.digest if function else ""
+
+    @cached_property
+    def _common(self) -> str:
+        """Return the digest of what every proof of the layout depends on."""
+        types = {name: one.type for name, one in sorted(self.unit.functions.items())}
+        bound = (sorted(self.bound.names.items()), self.bound.tables)
+        parts = [
+            sources(),
+            identity(self.options.solvers),
+            repr(self.layout),
+            self.unit.declarations,
+            repr([(name, types[name]) for name in sorted(_named(self.bound)) if name in types]),
+            repr(bound),
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def _key(self, lemma: Lemma, clauses: tuple[str, ...], title: str) -> str:
+        text = f"{self._common} {title} {lemma.name} {clauses}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _named(bound: Bound) -> set[str]:
+    return {*bound.names.values(), *(one.name for one in bound.tables)}
+
+
+def _told(proof: Proof) -> Proof:
+    """Return a proof without internal clauses: where one fails, nothing is known of the others."""
+    broken = [
+        proof.clauses[name]
+        for name in INTERNAL
+        if name in proof.clauses and proof.clauses[name].verdict != HOLDS
+    ]
+    for name in INTERNAL:
+        proof.clauses.pop(name, None)
+    if broken:
+        reason = f"annotation mismatch: {broken[0].reason}"
+        for clause in proof.clauses.values():
+            if clause.verdict == HOLDS:
+                clause.becomes(OPEN, reason)
+    if any(one.verdict == REFUTED for one in proof.clauses.values()):
+        for clause in proof.clauses.values():
+            if clause.verdict == VACUOUS:
+                clause.verdict, clause.reason = OPEN, "not reached: another promise fails"
+    return proof
+
+
+class Store:
+    """Proofs on disk; for each lemma the latest few, by the text of what they entered."""
+
+    def __init__(self, folder: File | None) -> None:
+        self.folder = folder
+
+    def _records(self, key: str) -> list[dict[str, Any]]:
+        if self.folder is None:
+            return []
+        try:
+            found = json.loads((self.folder / f"c-{key}.json").read_text(encoding="utf-8"))
+            return found if isinstance(found, list) else []
+        except (OSError, ValueError):
+            return []
+
+    def load(self, key: str, digest: Any) -> tuple[Proof, tuple[str, ...], dict[str, str]] | None:
+        """Return a proof kept under ``key`` of which every function entered reads as it did."""
+        for record in self._records(key):
+            try:
+                entered = dict(record["entered"])
+                if all(digest(name) == text for name, text in entered.items()):
+                    return proof_of(record["proof"]), tuple(record["uses"]), entered
+            except (KeyError, TypeError, ValueError):
+                continue
+        return None
+
+    def save(self, key: str, proof: Proof, uses: tuple[str, ...], entered: dict[str, str]) -> None:
+        """Keep a proof, if every clause was decided."""
+        decided = {one.verdict for one in proof.clauses.values()} <= {HOLDS, REFUTED}
+        if self.folder is None or not decided or proof.reason:
+            return
+        record = {"entered": entered, "uses": list(uses), "proof": asdict(proof)}
+        records = [record, *self._records(key)][:KEPT]
+        write(self.folder / f"c-{key}.json", json.dumps(records))
+
+
+def write(file: File, text: str) -> None:
+    """Write a file in one go; where that fails, leave what was there."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside = file.with_name(f".{file.name}.{os.getpid()}")
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(file)
+    except OSError:
+        return
+
+
+__all__ = ["Clause", "LayoutProof", "Proved", "Session", "Store", "read_unit", "write"]

@@ -1,0 +1,489 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The proof of a kernel tree's own C: one layout after the other, refutations replayed.
+
+What a refuted promise means is shown by a run of the same tree, compiled; a promise whose proof
+rests on another that does not hold is unknown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
+from model.layout import Layout
+from model.mips import layout as layout_named
+from model.operations import FUNCTIONS, Kind, Op, from_json, to_json
+from proofs import engine, runner
+from proofs.engine import Clause, Options
+from proofs.kvm.primitives import PRIMITIVES
+from proofs.kvm.runner import LayoutProof, Proved, Session, Store, read_unit, write
+from proofs.pool import spread
+from proofs.theorems import CLAUSES
+from slatcheck.campaign import Campaign, Search, Wanted
+from slatcheck.candidates import FALLBACK, confirm
+from slatcheck.differential import Symptom
+from slatcheck.findings import merge
+from slatcheck.progress import Progress
+from slatcheck.result import Check, Finding, Location, Verdict
+from slatcheck.work import Report, Unit, kernel_implementation
+
+KIND = "proof-c"
+
+GLOBAL = frozenset({"memory", "invariant", "init"})
+"""Clauses of every function on which every proof rests: what an operation leaves behind."""
+ASSUMED = GLOBAL | {"exact", "result", "leak"}
+"""Clauses of a function that its contract takes for granted in its callers."""
+STRICT = frozenset({"exact", "result", "reach", "dirty", "safe", "lock", "warning"})
+"""Clauses whose failure shows at the function itself, not at a later operation."""
+FAMILY = ("exact", "result", "memory", "invariant", "init", "safe", "leak", "accounting")
+"""Clauses whose rules may show in the place of one another: one cause, several symptoms."""
+EXTRA = {
+    "memory": ("kernel-bug", "uninitialised", "runaway"),
+    "init": ("use-after-free", "kernel-bug"),
+    "invariant": ("uninitialised", "wild-free", "double-free", "unsafe-to-remove"),
+    "exact": ("wrong-result",),
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One layout of one tree that is to be proved.
+
+    ``known`` are fingerprints that runs of the same tree in the same layout have shown already.
+    """
+
+    root: Path
+    layout: str
+    cc: str | None
+    options: Options
+    folder: Path | None
+    known: tuple[str, ...] = ()
+
+
+@dataclass
+class Outcome:
+    """What came of one layout: checks, findings, and which functions were proved anew."""
+
+    layout: str
+    checks: list[Check] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    reproved: list[str] = field(default_factory=list)
+
+
+def prove_tree(
+    root: Path,
+    layouts: Iterable[Layout],
+    cc: str | None,
+    options: Options,
+    jobs: int,
+    cached: bool,
+    report: Callable[[Progress], None],
+    known: Mapping[str, tuple[str, ...]] | None = None,
+) -> list[Outcome]:
+    """Prove a tree in every layout; raises nothing for what the tree contains.
+
+    ``known`` are the fingerprints that were shown already, by layout.
+    """
+    folder = runner.default_folder() if cached else None
+    tasks = [
+        Task(root.resolve(), one.name, cc, options, folder, (known or {}).get(one.name, ()))
+        for one in layouts
+    ]
+    # The first layout is a small one, so that there is something to show soon.
+    tasks.sort(key=_cost, reverse=True)
+    tasks = tasks[-1:] + tasks[:-1]
+    found: dict[str, Outcome] = {}
+    shown: set[str] = set()
+    for number, outcome in spread(prove_layout, tasks, jobs):
+        found[outcome.layout] = outcome
+        shown |= {one.fingerprint for one in outcome.findings}
+        report(Progress(len(found), len(tasks), tasks[number].layout, len(shown)))
+    return [found[layout.name] for layout in layouts]
+
+
+def _cost(task: Task) -> tuple[int, int]:
+    layout = layout_named(task.layout)
+    return layout.levels, layout.bits
+
+
+def prove_layout(task: Task) -> Outcome:
+    """Prove one layout; what was proved of the same files is not proved again."""
+    kept = Kept(task)
+    old = kept.load()
+    if old is not None:
+        return old
+    try:
+        outcome, files = _prove(task)
+    except (TreeError, UnsupportedError) as problem:
+        base = Check("c/build/geometry", KIND, task.layout, "", Verdict.UNSUPPORTED)
+        return Outcome(task.layout, [replace(base, reason=str(problem))])
+    kept.save(outcome, files)
+    return outcome
+
+
+def _prove(task: Task) -> tuple[Outcome, list[Path]]:
+    from impl.kernel.binding import bind
+    from impl.kernel.toolchain import find
+    from impl.kernel.tree import SOURCES, open_tree
+
+    layout = layout_named(task.layout)
+    tree = open_tree(task.root)
+    binding = bind(tree)
+    unit, files = read_unit(tree, binding, layout, find(task.cc))
+    session = Session(unit, layout, binding.entries, task.options, Store(task.folder))
+    proof = session.run()
+    judged = _Judged(task, layout, proof)
+    named = [tree.root / name for name in SOURCES]
+    return judged.outcome(), [*files, *(one for one in named if one.is_file())]
+
+
+# Verdicts
+
+
+class _Judged:
+    """The verdicts on one layout."""
+
+    def __init__(self, task: Task, layout: Layout, proof: LayoutProof) -> None:
+        self.task = task
+        self.layout = layout
+        self.proof = proof
+        self.by_title = {one.title: one for one in proof.proved}
+        self.replays = Replays(task, layout)
+
+    def outcome(self) -> Outcome:
+        """Return checks and findings; refutations are replayed."""
+        found = Outcome(self.layout.name)
+        marks: dict[str, Finding] = {}
+        for one in self.proof.proved:
+            for clause in one.proof.clauses.values():
+                found.checks.append(self._check(one, clause, marks))
+        for title, reason in self.proof.missing.items():
+            found.checks.append(self._unbound(title, reason))
+        found.findings = list(marks.values())
+        found.reproved = [one.title for one in self.proof.proved if one.fresh]
+        return found
+
+    def _unbound(self, title: str, reason: str) -> Check:
+        name = f"c/{title}/memory"
+        return Check(name, KIND, self.layout.name, title, Verdict.UNSUPPORTED, reason)
+
+    def _check(self, one: Proved, clause: Clause, marks: dict[str, Finding]) -> Check:
+        base = Check(
+            f"c/{one.title}/{clause.name}",
+            KIND,
+            self.layout.name,
+            one.title,
+            Verdict.HOLDS,
+            seconds=round(clause.seconds, 3),
+            cases=clause.goals,
+            solver=runner.identity(self.task.options.solvers),
+        )
+        if clause.verdict == engine.REFUTED:
+            return self._refuted(base, one, clause, marks)
+        if clause.verdict != engine.HOLDS:
+            return replace(base, verdict=_OPEN[clause.verdict], reason=clause.reason)
+        shaky = self._rests_on(one, clause.name)
+        if shaky:
+            reason = f"proved, but the proof rests on {shaky}, which does not hold"
+            return replace(base, verdict=Verdict.UNKNOWN, reason=reason)
+        return base
+
+    def _refuted(
+        self, base: Check, one: Proved, clause: Clause, marks: dict[str, Finding]
+    ) -> Check:
+        """Return the check of a refuted promise: violated where a run shows it."""
+        shaky = self._rests_on(one, clause.name)
+        mark = self.replays.show(one, clause, thorough=not shaky)
+        if mark is None:
+            why = f"; the proof rests on {shaky}, which does not hold" if shaky else ""
+            reason = f"{clause.reason}, but no run of the compiled tree shows it{why}"
+            return replace(base, verdict=Verdict.UNKNOWN, reason=reason)
+        if mark in self.replays.findings:
+            marks.setdefault(mark, self.replays.findings[mark])
+        return replace(base, verdict=Verdict.VIOLATED, reason=f"{mark}: {clause.reason}")
+
+    def _rests_on(self, one: Proved, clause: str) -> str:
+        """Return a promise that does not hold and on which a proof rests, '' where none is."""
+        for other in self.proof.proved:
+            for name in sorted(GLOBAL & set(other.proof.clauses)):
+                if other is not one and other.proof.clauses[name].verdict != engine.HOLDS:
+                    return f"{other.title}/{name}"
+        for title in self._used(one):
+            other = self.by_title[title]
+            for name in sorted((ASSUMED | {clause}) & set(other.proof.clauses)):
+                if other.proof.clauses[name].verdict != engine.HOLDS:
+                    return f"{title}/{name}"
+        missing = sorted(self.proof.missing)
+        return missing[0] if missing else ""
+
+    def _used(self, one: Proved) -> list[str]:
+        """Return the functions whose contracts a proof uses, directly or not."""
+        seen: dict[str, None] = {}
+        pending = list(one.uses)
+        while pending:
+            title = pending.pop(0)
+            if title not in seen and title in self.by_title and title != one.title:
+                seen[title] = None
+                pending += self.by_title[title].uses
+        return list(seen)
+
+
+_OPEN = {
+    engine.OPEN: Verdict.UNKNOWN,
+    engine.VACUOUS: Verdict.VACUOUS,
+    engine.UNSUPPORTED: Verdict.UNSUPPORTED,
+    engine.FAILED: Verdict.ERROR,
+}
+
+# Replays
+
+
+class Replays:
+    """Runs of the compiled tree that show what refutations claim; the tree is built once."""
+
+    def __init__(self, task: Task, layout: Layout) -> None:
+        self.task = task
+        self.layout = layout
+        self.unit = Unit(layout.name, True, task.root, task.cc, (), 0, None)
+        self.report = Report(self.unit, "kernel")
+        self.findings: dict[str, Finding] = {}
+        self._kernel: Any = None
+        self._broken = False
+        self._dead = False
+
+    def show(self, one: Proved, clause: Clause, thorough: bool) -> str | None:
+        """Return the fingerprint that a run shows of a refuted promise, None where none does.
+
+        Where not ``thorough``, only runs made of the counterexample's own numbers are tried.
+        """
+        told = _told_by(one, clause)
+        for rules, entry in told:
+            for mark in (*self.task.known, *self.findings):
+                if _names(mark, rules, entry):
+                    return mark
+        kernel = self._built()
+        if kernel is None or (self._dead and one.kind is not Kind.CREATE):
+            return None
+        return self._search(kernel, one, clause, told, thorough)
+
+    def _built(self) -> Any:
+        if self._kernel is None and not self._broken:
+            try:
+                self._kernel = kernel_implementation(self.unit, self.report)
+            except (TreeError, UnsupportedError):
+                self._broken = True
+        return self._kernel
+
+    def _search(
+        self, kernel: Any, one: Proved, clause: Clause, told: list[Telling], thorough: bool
+    ) -> str | None:
+        def wanted(symptom: Symptom) -> bool:
+            mark = symptom.fingerprint
+            return symptom.contract and any(_names(mark, *telling) for telling in told)
+
+        hint = Hint(self.task, one.title, clause.name)
+        try:
+            campaign = hint.replay(kernel, wanted)
+            if not campaign.hits:
+                budget = FALLBACK if thorough else 0
+                campaign = confirm(kernel, one.kind, clause.values, True, wanted, budget)
+        except ToolLimitError:
+            return None
+        for rules, entry in told:
+            for mark, hit in campaign.hits.items():
+                if _names(mark, rules, entry):
+                    hint.save(hit.ops)
+                    self.report.campaign = Campaign(hits={mark: hit})
+                    self.findings[mark] = merge([self.report], 0)[0]
+                    # Where no table can be made, no other promise can be put to the test.
+                    self._dead = self._dead or (
+                        one.kind is Kind.CREATE and hit.symptom.stops and hit.symptom.step == 0
+                    )
+                    return mark
+        return None
+
+
+Telling = tuple[frozenset[str], str]
+"""Rules, and the entry point at which they must be broken ('' for any)."""
+
+
+def _told_by(one: Proved, clause: Clause) -> list[Telling]:
+    """Return what counts as a symptom of a refuted promise, the most telling first."""
+    entry = FUNCTIONS[one.kind] if one.kind is not None else ""
+    rules = frozenset(CLAUSES[clause.name][1]) | set(EXTRA.get(clause.name, ()))
+    found = [(rules, entry)]
+    if clause.name not in STRICT or one.kind is Kind.CREATE:
+        found.append((rules, ""))
+    if clause.name in FAMILY:
+        family = {rule for name in FAMILY for rule in CLAUSES[name][1]}
+        family |= {rule for extra in EXTRA.values() for rule in extra}
+        found.append((frozenset(family), entry))
+    return found
+
+
+def _names(mark: str, rules: frozenset[str], entry: str) -> bool:
+    """Return whether a fingerprint is of one of the rules, at an entry point."""
+    rule, at, *_ = mark.split("/")
+    return rule in rules and entry in ("", at)
+
+
+class Hint:
+    """The trace that showed a refutation before: the first to be tried on the tree as it is."""
+
+    def __init__(self, task: Task, title: str, clause: str) -> None:
+        self.file: Path | None = None
+        if task.folder is not None:
+            text = f"{task.layout} {title} {clause}"
+            name = hashlib.sha256(text.encode()).hexdigest()[:32]
+            self.file = task.folder / f"trace-{name}.json"
+
+    def replay(self, kernel: Any, wanted: Wanted) -> Campaign:
+        """Run the trace, if there is one."""
+        ops = self._load()
+        if not ops:
+            return Campaign()
+        search = Search(kernel, 0, kernel.layout.name, shrinking=False)
+        found = search.run_these([ops], wanted)
+        found.hits = {mark: hit for mark, hit in found.hits.items() if wanted(hit.symptom)}
+        return found
+
+    def _load(self) -> list[Op]:
+        if self.file is None:
+            return []
+        try:
+            return [from_json(one) for one in json.loads(self.file.read_text(encoding="utf-8"))]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+
+    def save(self, ops: list[Op]) -> None:
+        """Keep a trace for the next time."""
+        if self.file is not None:
+            write(self.file, json.dumps([to_json(op) for op in ops]))
+
+
+# What is kept of a tree that did not change
+
+
+@cache
+def _everything() -> str:
+    """Return the digest of every source of the tool."""
+    import impl
+    import model
+    import proofs
+    import slatcheck
+
+    digest = hashlib.sha256()
+    for package in (model, impl, proofs, slatcheck):
+        folder = Path(package.__path__[0])
+        for file in sorted(folder.rglob("*")):
+            if file.is_file() and file.suffix in (".py", ".c", ".h", ".S", ".ld"):
+                digest.update(str(file.relative_to(folder)).encode() + b"\0")
+                digest.update(file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+class Kept:
+    """The outcome of a layout, valid as long as no file that was read has changed."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.file: Path | None = None
+        if task.folder is not None and not task.options.emit:
+            parts = (
+                _everything(),
+                str(task.root),
+                task.layout,
+                task.cc,
+                task.options.solvers,
+                task.known,
+            )
+            name = hashlib.sha256(repr(parts).encode()).hexdigest()
+            self.file = task.folder / f"tree-{name}.json"
+
+    def load(self) -> Outcome | None:
+        """Return what was found of the same files, None where they are not the same."""
+        if self.file is None:
+            return None
+        try:
+            data = json.loads(self.file.read_text(encoding="utf-8"))
+            if any(_digest(self.task.root / name) != text for name, text in data["files"].items()):
+                return None
+            return _outcome(data["outcome"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def save(self, outcome: Outcome, files: list[Path]) -> None:
+        """Keep an outcome, if every question was decided one way or the other."""
+        undecided = {Verdict.ERROR, Verdict.UNSUPPORTED}
+        if self.file is None or any(one.verdict in undecided for one in outcome.checks):
+            return
+        root = self.task.root
+        digests = {str(one.relative_to(root)): _digest(one) for one in files}
+        data = {"files": dict(sorted(digests.items())), "outcome": _plain(outcome)}
+        write(self.file, json.dumps(data))
+
+
+@cache
+def _read(path: Path, stamp: tuple[int, int]) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    status = path.stat()
+    return _read(path, (status.st_mtime_ns, status.st_size))
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    data = asdict(outcome)
+    for check, one in zip(data["checks"], outcome.checks, strict=True):
+        check["verdict"] = one.verdict.value
+    data["reproved"] = []
+    return data
+
+
+def _outcome(data: dict[str, Any]) -> Outcome:
+    checks = [Check(**{**one, "verdict": Verdict(one["verdict"])}) for one in data["checks"]]
+    findings = [
+        Finding(**{**one, "location": Location(**one["location"])}) for one in data["findings"]
+    ]
+    return Outcome(data["layout"], checks, findings, data["reproved"])
+
+
+def disagreements(checks: Iterable[Check], findings: Iterable[Finding]) -> list[Check]:
+    """Return an error for each finding of a run where the proof says that nothing is wrong.
+
+    A finding counts where every promise of its entry point that its rule breaks is proved.
+    """
+    proved: dict[str, list[Check]] = {}
+    for check in checks:
+        proved.setdefault(check.layout, []).append(check)
+    found = []
+    for finding in findings:
+        for layout in finding.layouts:
+            mine = [
+                one
+                for one in proved.get(layout, ())
+                if one.function == finding.entry and finding.rule in rules_of(one)
+            ]
+            if finding.contract and mine and all(one.verdict is Verdict.HOLDS for one in mine):
+                reason = f"a run shows {finding.fingerprint}, the proof says that it cannot be"
+                found.append(replace(mine[0], verdict=Verdict.ERROR, reason=reason))
+    return found
+
+
+def rules_of(check: Check) -> frozenset[str]:
+    """Return the rules that are broken where a check of a promise fails."""
+    clause = check.id.rpartition("/")[2]
+    told = CLAUSES[clause][1] if clause in CLAUSES else ()
+    return frozenset(told) | set(EXTRA.get(clause, ()))
+
+
+def trusted() -> list[str]:
+    """Return the trusted primitives, each with the reason, in one line each."""
+    return [f"trusted, {name}(): {one.reason}" for name, one in sorted(PRIMITIVES.items())]
