@@ -24,7 +24,6 @@ from proofs.terms import (
     Term,
     Truth,
     agree,
-    either,
     negate,
     same,
     smtlib,
@@ -233,53 +232,19 @@ def _settle(proof: Proof, query: Query, desk: Desk) -> None:
         if goal.statement not in clause.statements:
             clause.statements.append(goal.statement)
     if answer != UNSAT:
-        _apart(proof, query, desk, answer)
+        # One by one: together they are harder than each by itself.
+        for goal in query.goals:
+            _single(proof.clauses[goal.clause], query, goal, desk)
 
 
-def _apart(proof: Proof, query: Query, desk: Desk, answer: str) -> None:
-    """Decide the goals of a query that does not hold as a whole: a model tells which ones fail."""
-    left = list(query.goals)
-    while answer == SAT and left:
-        failed, values = _failing(query, left)
-        for goal in failed:
-            _refuted(proof.clauses[goal.clause], goal, values)
-        if not failed:
-            break
-        left = [goal for goal in left if goal not in failed]
-        answer = _remaining(query, left, desk)
-    if answer == UNSAT or not left:
-        return
-    for goal in left:
-        _single(proof.clauses[goal.clause], query, goal, desk)
-
-
-def _remaining(query: Query, goals: list[Goal], desk: Desk) -> str:
-    if not goals:
-        return UNSAT
-    rest = truth(either(*[negate(goal.term) for goal in goals]))
-    return desk.answer(smtlib([*query.premises, rest]))
-
-
-def _refuted(clause: Clause, goal: Goal, values: dict[str, int]) -> None:
-    if not clause.values:
-        clause.values = values
-    clause.becomes(REFUTED, f"'{goal.statement}' does not follow")
-
-
-def _failing(query: Query, goals: list[Goal]) -> tuple[list[Goal], dict[str, int]]:
-    """Return the goals that fail in a model of the premises, and what the watched terms are."""
-    watched = [(name, term, f"watched {n}") for n, (name, term) in enumerate(query.watch)]
-    told = [truth(_is(variable(alias, term.width), term)) for _, term, alias in watched]
-    marks = [variable(f"goal {n}", BOOL) for n in range(len(goals))]
-    told += [truth(agree(mark, goal.term)) for mark, goal in zip(marks, goals, strict=True)]
-    some = truth(either(*[negate(mark) for mark in marks]))
-    asked = Z3Query(smtlib([*query.premises, *told, some]))
+def _values(query: Query, premises: tuple[Term, ...]) -> dict[str, int]:
+    """Return what the watched terms are in a model of ``premises``."""
+    named = [(name, term, f"watched {n}") for n, (name, term) in enumerate(query.watch)]
+    told = [truth(_is(variable(alias, term.width), term)) for _, term, alias in named]
+    asked = Z3Query(smtlib([*premises, *told]))
     if asked.check() != SAT:
-        return [], {}
-    failed = [
-        goal for mark, goal in zip(marks, goals, strict=True) if not asked.value(str(mark.data))
-    ]
-    return failed, {name: asked.value(alias) for name, _, alias in watched}
+        return {}
+    return {name: asked.value(alias) for name, _, alias in named}
 
 
 def _single(clause: Clause, query: Query, goal: Goal, desk: Desk) -> None:
@@ -289,7 +254,9 @@ def _single(clause: Clause, query: Query, goal: Goal, desk: Desk) -> None:
     if answer == UNKNOWN:
         clause.becomes(OPEN, f"the solver gave up on '{goal.statement}'")
     elif answer == SAT:
-        _refuted(clause, goal, _failing(query, [goal])[1])
+        if not clause.values:
+            clause.values = _values(query, premises)
+        clause.becomes(REFUTED, f"'{goal.statement}' does not follow")
 
 
 def _is(alias: Term, term: Term) -> Truth:

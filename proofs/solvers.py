@@ -35,6 +35,8 @@ class Z3Query:
     def __init__(self, text: str) -> None:
         self.text = text
         self.solver: Any = None
+        self._model: Any = None
+        self._named: dict[str, Any] = {}
 
     def check(self) -> str:
         """Return whether the assertions can hold together."""
@@ -42,6 +44,7 @@ class Z3Query:
             self.solver = z3.SolverFor(logic) if logic else z3.SimpleSolver()
             self.solver.set("rlimit", limit)
             self.solver.from_string(self.text)
+            self._model = None
             answer = str(self.solver.check())
             if answer != UNKNOWN:
                 return answer
@@ -49,12 +52,14 @@ class Z3Query:
 
     def value(self, name: str) -> int:
         """Return the value of a constant in the model of the last answer, which was 'sat'."""
-        model = self.solver.model()
-        for declaration in model.decls():
-            if declaration.name() == name:
-                found = model[declaration]
-                return int(z3.is_true(found)) if z3.is_bool(found) else int(found.as_long())
-        return 0
+        if self._model is None:
+            self._model = self.solver.model()
+            # Looked at once: a model has thousands of declarations.
+            self._named = {one.name(): one for one in self._model.decls()}
+        if name not in self._named:
+            return 0
+        found = self._model[self._named[name]]
+        return int(z3.is_true(found)) if z3.is_bool(found) else int(found.as_long())
 
 
 def _z3(text: str) -> str:
