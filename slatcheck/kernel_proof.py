@@ -55,7 +55,8 @@ EXTRA = {
 class Task:
     """One layout of one tree that is to be proved.
 
-    ``known`` are fingerprints that runs of the same tree in the same layout have shown already.
+    ``known`` are fingerprints that runs of the same tree in the same layout have shown already,
+    ``ignored`` those that must not be taken for a refutation's, as their cause is another one.
     """
 
     root: Path
@@ -64,6 +65,7 @@ class Task:
     options: Options
     folder: Path | None
     known: tuple[str, ...] = ()
+    ignored: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -285,6 +287,8 @@ class Replays:
     ) -> str | None:
         def wanted(symptom: Symptom) -> bool:
             mark = symptom.fingerprint
+            if mark in self.task.ignored:
+                return False
             return symptom.contract and any(_names(mark, *telling) for telling in told)
 
         hint = Hint(self.task, one.title, clause.name)
@@ -297,7 +301,7 @@ class Replays:
             return None
         for rules, entry in told:
             for mark, hit in campaign.hits.items():
-                if _names(mark, rules, entry):
+                if mark not in self.task.ignored and _names(mark, rules, entry):
                     hint.save(hit.ops)
                     self.report.campaign = Campaign(hits={mark: hit})
                     self.findings[mark] = merge([self.report], 0)[0]

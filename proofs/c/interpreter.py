@@ -307,6 +307,7 @@ class Interpreter:
                     written |= {direct} if direct else set()
                     through = through or not direct
                 through = through or node.kind == "CallExpr"
+                written.add(_named_address(node))
         found: dict[str, Cell] = {}
         for number, frame in enumerate(self.frames):
             for key, cell in frame.cells.items():
@@ -314,6 +315,17 @@ class Interpreter:
                 if mine or (through and cell.escaped):
                     found[f"{number}:{key}"] = cell
         return found
+
+
+def _named_address(node: Node) -> str:
+    """Return the variable whose address an expression takes, '' where it takes none.
+
+    What an address was taken of in the loop, may be changed through it.
+    """
+    taken = node.kind == "UnaryOperator" and node.facts["opcode"] == "&"
+    if taken or node.facts.get("castKind") == "ArrayToPointerDecay":
+        return _variable(node.inner[0])
+    return ""
 
 
 def _variable(node: Node | None) -> str:

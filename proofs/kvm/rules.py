@@ -138,12 +138,12 @@ class _Head:
             cell.leaves[0] = with_number(value, term)
 
     def facts_hold(self, now: Mapping[str, Number]) -> list[tuple[str, Truth]]:
-        """Return the facts on what variables hold."""
-        return [
-            (f"{one} is kept", one.holds(now, self.entry))
-            for one in self.facts.templates
-            if set(one.names) <= set(now) & set(self.entry)
-        ]
+        """Return the facts on what variables hold. Raises Mismatch where one holds no number."""
+        known = set(now) & set(self.entry)
+        for one in self.facts.templates:
+            if not set(one.names) <= known:
+                raise mismatch(self.loop, f"nothing is known any more of {one}")
+        return [(f"{one} is kept", one.holds(now, self.entry)) for one in self.facts.templates]
 
     def result(self, now: Mapping[str, Number]) -> Truth:
         """Return what the function returns if the loop ends here."""
@@ -152,6 +152,22 @@ class _Head:
         values = {head: now[name].term for name, head in self.facts.heads.items() if name in now}
         (found,) = terms.substitute([self.facts.result], values)
         return found
+
+
+class Untouched:
+    """The variables that a loop should leave alone; what a turn does to them is looked at after."""
+
+    def __init__(self, run: Interpreter, loop: Loop, cells: Mapping[str, Cell]) -> None:
+        self.loop = loop
+        self.before = {
+            name: (cell, dict(cell.leaves)) for name, cell in visible(run) if name not in cells
+        }
+
+    def check(self) -> None:
+        """Refuse a turn that changed one of them. Raises Mismatch."""
+        for cell, leaves in self.before.values():
+            if cell.leaves != leaves:
+                raise mismatch(self.loop, f"it changes {cell.name} in a way that was not seen")
 
 
 def numbers(run: Interpreter) -> dict[str, Number]:
@@ -214,6 +230,7 @@ def _table_loop(rt: CRuntime, run: Interpreter, loop: Loop, head: _Head) -> Sign
     earlier = state.witness
     state.witness = here
     held = rt.held()
+    untouched = Untouched(run, loop, head.cells)
     signal = loop.body()
     if signal is BREAK:
         return None
@@ -221,6 +238,7 @@ def _table_loop(rt: CRuntime, run: Interpreter, loop: Loop, head: _Head) -> Sign
         return signal
     loop.step()
     again = not loop.late or loop.test is None or path.branch(loop.test())
+    untouched.check()
     _turn_ends(rt, head, kinds, (start, here, earlier), upto, held)
     if not again:
         return None
@@ -260,9 +278,11 @@ def attempts_rule(machine: KvmMachine, run: Interpreter, loop: Loop) -> Signal |
     path, heap, held = rt.path, rt.heap, rt.held()
     path.settle()
     rt._others_act()
-    for cell in run.assigned(loop.nodes).values():
+    cells = run.assigned(loop.nodes)
+    for cell in cells.values():
         for where in list(cell.leaves):
             cell.leaves[where] = LOST
+    untouched = Untouched(run, loop, cells)
     path.check("in a loop of attempts")
     if not loop.late and loop.test is not None and not path.branch(loop.test()):
         return None
@@ -274,6 +294,7 @@ def attempts_rule(machine: KvmMachine, run: Interpreter, loop: Loop) -> Signal |
     loop.step()
     if loop.late and loop.test is not None and not path.branch(loop.test()):
         return None
+    untouched.check()
     path.prove("accounting", "an attempt leaves nothing taken", held == rt.held())
     path.prove("exact", "an attempt leaves the table alone", heap is rt.heap)
     raise PathEnd
@@ -355,12 +376,14 @@ class _MaskLoop:
             path.check("after the loop over bits")
             return None
         path.check("in the loop over bits")
+        untouched = Untouched(self.run, loop, self.cells)
         signal = loop.body()
         if not _ended(signal, loop):
             raise mismatch(loop, "it is left before its end")
         loop.step()
         if loop.late and loop.test is not None and not path.branch(loop.test()):
             return None
+        untouched.check()
         self._turn_ends(held)
         raise PathEnd
 
