@@ -14,7 +14,6 @@ import pytest
 from impl.kernel.binding import bind
 from impl.kernel.build import build
 from impl.kernel.emulated import EmulatedKernel
-from impl.kernel.slices import functions
 from impl.kernel.toolchain import find
 from impl.kernel.tree import MIPS, MMU, Tree, open_tree
 from model.mips import layout
@@ -24,10 +23,9 @@ from slatcheck.differential import Symptom
 from slatcheck.gate import Request, check
 from slatcheck.replay import replay, replay_file
 from slatcheck.work import geometry_symptoms
-from tests.kernels.copies import edit, share
+from tests.proofs.c.edits import MACRO, Edit, edited
 
 PGTABLE_64 = "arch/mips/include/asm/pgtable-64.h"
-MACRO = "BUILD_PTE_RANGE_OP"
 
 
 @dataclass(frozen=True)
@@ -144,28 +142,10 @@ BUGS = (
 )  # fmt: skip
 
 
-def replace_in(text: str, bug: Bug) -> str:
-    """Return the file with the bug planted; fails where the words are not there."""
-    start, end = 0, len(text)
-    if bug.where == MACRO:
-        start = text.index(f"#define {MACRO}")
-        end = text.index("/**", start)
-    elif bug.where != bug.file:
-        body = functions(text.encode())[bug.where].text
-        start = text.index(body)
-        end = start + len(body)
-    at = start - 1
-    for _ in range(bug.nth):
-        at = text.find(bug.old, at + 1, end)
-        assert at >= 0, f"'{bug.old}' is not in {bug.where}"
-    return text[:at] + bug.new + text[at + len(bug.old) :]
-
-
 def plant(tree: Tree, bug: Bug, folder: Path) -> Tree:
     """Return a copy of ``tree`` with the bug in it."""
-    share(tree.root, folder)
-    edit(folder, bug.file, lambda text: replace_in(text, bug))
-    return open_tree(folder)
+    words = Edit(bug.name, bug.where, bug.old, bug.new, bug.nth, bug.file)
+    return open_tree(edited(tree.root, [words], folder))
 
 
 class _Until(Search):
