@@ -175,6 +175,10 @@ def _decide(proof: Proof, paths: list[Path], desk: Desk) -> None:
     claimed = {clause for path in taken for clause, _ in path.claims}
     for name in claimed - set(proof.clauses):
         proof.clauses[name] = Clause(name)
+    for path in taken:
+        if path.trouble is not None:
+            known = isinstance(path.trouble, Mismatch)
+            _not_understood(proof, str(path.trouble), OPEN if known else UNSUPPORTED)
     for clause in proof.clauses.values():
         if clause.name in claimed:
             continue
@@ -184,10 +188,6 @@ def _decide(proof: Proof, paths: list[Path], desk: Desk) -> None:
             clause.becomes(VACUOUS, "nothing was to be shown on any path that can be taken")
     for query in dict.fromkeys(query for path in paths for query in path.queries):
         _settle(proof, query, desk)
-    for path in taken:
-        if path.trouble is not None:
-            known = isinstance(path.trouble, Mismatch)
-            _not_understood(proof, str(path.trouble), OPEN if known else UNSUPPORTED)
 
 
 def _is_taken(proof: Proof, path: Path, desk: Desk) -> bool:

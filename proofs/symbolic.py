@@ -571,7 +571,8 @@ class SymbolicRuntime:
         held = self.around.references
         name = as_bits(pfn, self.shape.entry.pfn_bits)
         self.demand("accounting", "a reference is held when it is released", name in held)
-        held.remove(name)
+        if name in held:
+            held.remove(name)
 
     def mark_page_dirty(self, gfn: Any) -> None:
         """Report a guest frame to the dirty log."""

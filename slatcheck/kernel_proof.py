@@ -39,6 +39,8 @@ GLOBAL = frozenset({"memory", "invariant", "init"})
 """Clauses of every function on which every proof rests: what an operation leaves behind."""
 ASSUMED = GLOBAL | {"exact", "result", "leak"}
 """Clauses of a function that its contract takes for granted in its callers."""
+MISMATCH = "annotation mismatch"
+"""How the reason begins where no invariant fits a loop."""
 STRICT = frozenset({"exact", "result", "reach", "dirty", "safe", "lock", "warning"})
 """Clauses whose failure shows at the function itself, not at a later operation."""
 FAMILY = ("exact", "result", "memory", "invariant", "init", "safe", "leak", "accounting")
@@ -188,6 +190,8 @@ class _Judged:
         )
         if clause.verdict == engine.REFUTED:
             return self._refuted(base, one, clause, marks)
+        if clause.verdict == engine.OPEN and clause.reason.startswith(MISMATCH):
+            return self._mismatch(base, one, clause, marks)
         if clause.verdict != engine.HOLDS:
             return replace(base, verdict=_OPEN[clause.verdict], reason=clause.reason)
         shaky = self._rests_on(one, clause.name)
@@ -195,6 +199,17 @@ class _Judged:
             reason = f"proved, but the proof rests on {shaky}, which does not hold"
             return replace(base, verdict=Verdict.UNKNOWN, reason=reason)
         return base
+
+    def _mismatch(
+        self, base: Check, one: Proved, clause: Clause, marks: dict[str, Finding]
+    ) -> Check:
+        """Return the check of a promise for which no invariant was found: runs may tell."""
+        mark = self.replays.show(one, clause, thorough=True)
+        if mark is None:
+            return replace(base, verdict=Verdict.UNKNOWN, reason=clause.reason)
+        if mark in self.replays.findings:
+            marks.setdefault(mark, self.replays.findings[mark])
+        return replace(base, verdict=Verdict.VIOLATED, reason=f"{mark}: {clause.reason}")
 
     def _refuted(
         self, base: Check, one: Proved, clause: Clause, marks: dict[str, Finding]
@@ -258,6 +273,7 @@ class Replays:
         self._kernel: Any = None
         self._broken = False
         self._dead = False
+        self._in_vain: set[tuple[str, str]] = set()
 
     def show(self, one: Proved, clause: Clause, thorough: bool) -> str | None:
         """Return the fingerprint that a run shows of a refuted promise, None where none does.
@@ -265,6 +281,9 @@ class Replays:
         Where not ``thorough``, only runs made of the counterexample's own numbers are tried.
         """
         told = _told_by(one, clause)
+        asked = (one.title, clause.name if clause.verdict == engine.REFUTED else "")
+        if asked in self._in_vain:
+            return None
         for rules, entry in told:
             for mark in (*self.task.known, *self.findings):
                 if _names(mark, rules, entry):
@@ -310,6 +329,7 @@ class Replays:
                         one.kind is Kind.CREATE and hit.symptom.stops and hit.symptom.step == 0
                     )
                     return mark
+        self._in_vain.add((one.title, clause.name if clause.verdict == engine.REFUTED else ""))
         return None
 
 
@@ -324,7 +344,7 @@ def _told_by(one: Proved, clause: Clause) -> list[Telling]:
     found = [(rules, entry)]
     if clause.name not in STRICT or one.kind is Kind.CREATE:
         found.append((rules, ""))
-    if clause.name in FAMILY:
+    if clause.name in FAMILY or clause.verdict == engine.OPEN:
         family = {rule for name in FAMILY for rule in CLAUSES[name][1]}
         family |= {rule for extra in EXTRA.values() for rule in extra}
         found.append((frozenset(family), entry))

@@ -71,13 +71,11 @@ def _get_pages(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Valu
     return machine.address(page)
 
 
-def _zero(machine: KvmMachine, page: TablePage) -> None:
-    """Fill a page with zeros: as entries, and as slots that hold no address."""
-    rt = machine.rt
-    count = (page.pages << machine.layout.page_shift) // machine.entry.fmt.size
-    leaf = rt.heap.ptes
-    first, last = terms.number(0, 16), terms.number(count - 1, 16)
-    rt.zero_page(page.name, leaf.fill((page.name, first), last, terms.number(0, leaf.width)))
+def _zero(machine: KvmMachine, page: TablePage, size: int | None = None) -> None:
+    """Fill a page, or its first ``size`` bytes, with zeros: as entries and as slots."""
+    whole = page.pages << machine.layout.page_shift
+    counts = [(size or whole) // unit for unit in (machine.entry.fmt.size, machine.word.size)]
+    machine.rt.zero_page(page.name, *counts)
 
 
 def _clear_page(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
@@ -90,10 +88,14 @@ def _clear_page(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Val
 
 def _memset(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
     page = _start(machine, args[0])
-    size = page.pages << machine.layout.page_shift
-    if page.level is not None or _number(args[1]) or _number(args[2]) != size:
-        raise Unsupported("memset() of anything but a whole new page")
-    _zero(machine, page)
+    whole = page.pages << machine.layout.page_shift
+    size = _number(args[2])
+    if page.level is not None or _number(args[1]) or size % machine.entry.fmt.size:
+        raise Unsupported("memset() of anything but a new page, to zeros")
+    inside = size <= whole
+    machine.rt.demand("memory", "what is initialised is within the page", inside, fatal=True)
+    if size:
+        _zero(machine, page, size)
     return args[0]
 
 
@@ -216,19 +218,21 @@ def _nothing(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
 
 
 def _cache_alloc(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
-    _is_cache(args[0])
+    _is_cache(machine, args[0])
     page = TablePage(machine, as_bits(machine.rt.cache_alloc(), 16), None)
     return machine.page_pointer(page)
 
 
-def _is_cache(value: Value) -> None:
+def _is_cache(machine: KvmMachine, value: Value) -> None:
+    if isinstance(value, Ptr) and value.block is None:
+        machine.rt.demand("memory", "pages are taken from a memory cache", False, fatal=True)
     known = isinstance(value, Ptr) and isinstance(value.block, Structure)
     if not known or value.block.member(value) != "kvm_vcpu.arch.mmu_page_cache":
         raise Unsupported("another memory cache than the vCPU's")
 
 
 def _free_cache(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
-    _is_cache(args[0])
+    _is_cache(machine, args[0])
     machine.rt.caches_freed = True
     return None
 

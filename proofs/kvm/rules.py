@@ -75,11 +75,12 @@ class _Head:
         begin = {1: call.first(shape), -1: call.last(shape)}
         for name, direction in self.facts.steps:
             start = self.entry[name].term
-            if terms.bits(begin[direction], start.width) is start:
+            if _same_number(begin[direction], start):
                 return name, direction
-        if not self.facts.steps:
+        wide = [one for one in self.facts.steps if self.entry[one[0]].term.width >= SLOT_BITS]
+        if not wide:
             raise mismatch(self.loop, "no variable goes from slot to slot")
-        return self.facts.steps[0]
+        return wide[0]
 
     def reached(self) -> Term:
         """Return the slot at which the loop begins, one more than it if it goes down."""
@@ -152,6 +153,11 @@ class _Head:
         values = {head: now[name].term for name, head in self.facts.heads.items() if name in now}
         (found,) = terms.substitute([self.facts.result], values)
         return found
+
+
+def _same_number(slot: terms.Value, start: Term) -> bool:
+    """Return whether a variable begins with the number of a slot, and can hold any."""
+    return start.width >= SLOT_BITS and terms.bits(slot, start.width) is start
 
 
 class Untouched:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from proofs import terms
-from proofs.heap import LOOSE, PAGE_BITS, SLOT_BITS, Function
+from proofs.heap import LOOSE, PAGE_BITS, SLOT_BITS
 from proofs.symbolic import SymbolicRuntime
 from proofs.terms import Term, same
 
@@ -17,12 +17,18 @@ class CRuntime(SymbolicRuntime):
     caches_freed = False
     """Whether the vCPU's memory cache was given back."""
 
-    def zero_page(self, table: Term, ptes: Function) -> None:
-        """Let a page that was taken and is not linked hold zeros; its slots are then not empty."""
+    def zero_page(self, table: Term, entries: int, slots: int) -> None:
+        """Let a page that was taken and is not linked begin with zeros.
+
+        Read as a leaf, ``entries`` are absent; read as a directory, ``slots`` hold no address.
+        """
         self._loose(table)
-        first, last = terms.number(0, SLOT_BITS), terms.number(-1, SLOT_BITS)
-        ents = self.heap.ents.fill((table, first), last, terms.number(0, PAGE_BITS))
-        self.heap = replace(self.heap, ptes=ptes, ents=ents)
+        heap, zero = self.heap, terms.number(0, SLOT_BITS)
+        last_entry, last_slot = (terms.number(count - 1, SLOT_BITS) for count in (entries, slots))
+        none = terms.number(0, heap.ptes.width)
+        ptes = heap.ptes.fill((table, zero), last_entry, none)
+        ents = heap.ents.fill((table, zero), last_slot, terms.number(0, PAGE_BITS))
+        self.heap = replace(heap, ptes=ptes, ents=ents)
 
     def _loose(self, table: Term) -> None:
         loose = same(self.heap.kind(table), LOOSE)

@@ -86,11 +86,14 @@ static void set_written(unsigned long offset, unsigned long bytes, int on)
 
 static int is_written(unsigned long offset, unsigned long bytes)
 {
-	const u64 *p = (const u64 *)&written[offset >> 2], *end = (const u64 *)&written[(offset + bytes) >> 2];
+	const u8 *p = &written[offset >> 2], *end = &written[(offset + bytes) >> 2];
 	u64 all = ~0ULL;
 
+	/* Eight words at a time; a table may be smaller than that. */
+	for (; p + 8 <= end; p += 8)
+		all &= *(const u64 *)p;
 	for (; p < end; p++)
-		all &= *p;
+		all &= ~0xffULL | *p;
 	return all == ~0ULL;
 }
 
@@ -178,9 +181,10 @@ static void retire(u32 first, u32 count)
 {
 	u32 i;
 
-	for (i = first; i < first + count; i++)
+	for (i = first; i < first + count; i++) {
 		mem_map[i].state = PAGE_FREED;
 		granted[i] = ACCESS_LOOK;
+	}
 	fill(SLAT_ARENA + ((unsigned long)first << PAGE_SHIFT), (unsigned long)count << PAGE_SHIFT,
 	     POISON_FREED);
 }
