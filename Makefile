@@ -3,6 +3,7 @@
 #   make check                   verify the model and the reference implementations
 #   make check KERNEL=~/linux    verify a kernel tree as well
 #   make prove                   prove the built-in page table in every permitted layout
+#   make prove KERNEL=~/linux    prove the C of a kernel tree
 #   make prove-all               in every layout, each quirk refuted, three solvers in agreement
 #   make test                    test slatcheck itself
 #
@@ -50,7 +51,7 @@ check: setup
 	@$(BIN)/slatcheck check $(if $(KERNEL),--kernel "$$KERNEL") $(ARGS)
 
 prove: setup
-	@$(BIN)/slatcheck prove $(ARGS)
+	@$(BIN)/slatcheck prove $(if $(KERNEL),--kernel "$$KERNEL") $(ARGS)
 
 # Everything that is proved, by three solvers, and the tests that take too long for every day.
 prove-all: setup
