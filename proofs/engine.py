@@ -180,9 +180,9 @@ def _decide(proof: Proof, paths: list[Path], desk: Desk) -> None:
             known = isinstance(path.trouble, Mismatch)
             _not_understood(proof, str(path.trouble), OPEN if known else UNSUPPORTED)
     for clause in proof.clauses.values():
-        if clause.name in claimed:
+        if clause.name in claimed or any(path.trouble for path in taken):
             continue
-        if any(path.stopped or path.trouble for path in taken):
+        if any(path.stopped for path in taken):
             clause.becomes(OPEN, NOT_REACHED)
         else:
             clause.becomes(VACUOUS, "nothing was to be shown on any path that can be taken")

@@ -38,13 +38,13 @@ class Request:
     """
 
     layouts: tuple[Layout, ...]
-    kernel: Path | None = None
-    cc: str | None = None
     quirks: tuple[str, ...] = ()
     each_quirk: bool = False
     jobs: int = 0
     options: Options = field(default_factory=Options)
     cache: bool = True
+    kernel: Path | None = None
+    cc: str | None = None
 
 
 @dataclass

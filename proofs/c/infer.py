@@ -10,7 +10,7 @@ hint: the proof demands every one of them again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from proofs import terms
 from proofs.c import types
@@ -281,7 +281,7 @@ def with_number(value: Value, term: Term) -> Value:
     if isinstance(value, Int):
         return Int(term, value.type)
     assert isinstance(value, Ptr)
-    return Ptr(value.block, term, value.unit, value.offset, value.to)
+    return replace(value, index=term)
 
 
 def _numbers(run: Interpreter) -> dict[str, Number]:

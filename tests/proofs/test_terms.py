@@ -227,6 +227,52 @@ def _multiply(dag: Dag) -> Built:
     return Built(terms.multiply(one.term, factor), one.value * factor & _mask(one.width), one.width)
 
 
+def _dividing(
+    op: Callable[[Term, Term], Term], compute: Callable[[int, int], int]
+) -> Callable[[Dag], Built]:
+    """Divide, mostly by constants, which may be powers of two; never by 0."""
+
+    def step(dag: Dag) -> Built:
+        width = dag.width()
+        one, other = dag.term(width), dag.term(width)
+        if dag.rng.random() < 0.5:
+            value = dag.rng.choice([1, 1 << dag.rng.randrange(width), dag.rng.getrandbits(width)])
+            other = Built(terms.number(value, width), value, width)
+        if not other.value:
+            other = Built(terms.number(1, width), 1, width)
+        return Built(op(one.term, other.term), compute(one.value, other.value), width)
+
+    return step
+
+
+def _substitute(dag: Dag) -> Built:
+    """Replace a variable by a term that has its value: nothing changes but the shape."""
+    one = dag.term(dag.rng.choice([BOOL, *WIDTHS]), constants=False)
+    name, (width, value) = dag.rng.choice(sorted(dag.inputs.items()))
+    fitting = [node for node in dag.nodes if node.width == width and isinstance(node.term, Term)]
+    fitting = [node for node in fitting if node.value == value]
+    new = dag.rng.choice(fitting).term
+    if dag.rng.random() < 0.5:
+        new = terms.truth(bool(value)) if width == BOOL else terms.number(value, width)
+    (made,) = terms.substitute([one.term], {variable(name, width): new})
+    return Built(made, one.value, one.width)
+
+
+def _rebuilt(dag: Dag) -> Built:
+    """Replace an argument of a term by one that has its value."""
+    one = dag.term(dag.rng.choice([BOOL, *WIDTHS]), constants=False)
+    if not isinstance(one.term, Term) or not one.term.args:
+        return one
+    values = {node.term.uid: node for node in dag.nodes if isinstance(node.term, Term)}
+    args = list(one.term.args)
+    at = dag.rng.randrange(len(args))
+    known = values.get(args[at].uid)
+    if known is not None:
+        fitting = [node for node in values.values() if node[1:] == known[1:]]
+        args[at] = dag.rng.choice(fitting).term
+    return Built(terms.rebuilt(one.term, args), one.value, one.width)
+
+
 def _apply(dag: Dag) -> Built:
     name = dag.rng.choice(["f", "g", "p"])
     width = {"f": 3, "g": 8, "p": BOOL}[name]
@@ -247,6 +293,11 @@ STEPS: dict[str, Callable[[Dag], Built]] = {
     "shift_right": _shift(terms.shift_right, lambda a, b: a >> b),
     "shift_left": _two(terms.shift_left, lambda a, b: a << b),
     "multiply": _multiply,
+    "product": _two(terms.product, lambda a, b: a * b),
+    "quotient": _dividing(terms.quotient, lambda a, b: a // b),
+    "remainder": _dividing(terms.remainder, lambda a, b: a % b),
+    "substitute": _substitute,
+    "rebuilt": _rebuilt,
     "both": _many(terms.both, all),
     "either": _many(terms.either, any),
     "less": _compare(terms.less, lambda a, b: a < b),
@@ -288,6 +339,7 @@ def test_terms_mean_what_python_computes() -> None:
     assert set(used) == set(STEPS)
     assert min(used.values()) > 100
     assert {"ite", "concat", "extract", "bvult", "bvlshr", "bvshl", "bvmul", "apply"} <= set(ops)
+    assert {"bvudiv", "bvurem"} <= set(ops)
 
 
 def test_z3_computes_what_python_computes() -> None:
@@ -380,6 +432,21 @@ def test_equal_terms_are_one_object() -> None:
     assert terms.add(one, other) is terms.add(one, other)
     assert terms.same(one, other) is terms.same(one, other)
     assert variable("one", 8) is not variable("one", 5)
+
+
+def test_what_nothing_replaces_stays_the_same_object() -> None:
+    one, other = variable("one", 8), variable("other", 8)
+    root = terms.truth(terms.less(terms.add(one, terms.number(1, 8)), one))
+    assert terms.substitute([root], {other: one}) == [root]
+    assert terms.rebuilt(root, list(root.args)) is root
+
+
+def test_substitution_is_simultaneous_and_simplifies() -> None:
+    one, other = variable("one", 8), variable("other", 8)
+    both = [terms.subtract(one, other), terms.add(one, other)]
+    swapped = terms.substitute(both, {one: other, other: one})
+    assert swapped == [terms.subtract(other, one), terms.add(other, one)]
+    assert terms.substitute(both, {one: other})[0] is terms.number(0, 8)
 
 
 def test_a_term_has_no_truth_value() -> None:
