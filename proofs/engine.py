@@ -24,6 +24,7 @@ from proofs.terms import (
     Term,
     Truth,
     agree,
+    either,
     negate,
     same,
     smtlib,
@@ -232,8 +233,18 @@ def _settle(proof: Proof, query: Query, desk: Desk) -> None:
         if goal.statement not in clause.statements:
             clause.statements.append(goal.statement)
     if answer != UNSAT:
-        # One by one: together they are harder than each by itself.
-        for goal in query.goals:
+        _apart(proof, query, desk)
+
+
+def _apart(proof: Proof, query: Query, desk: Desk) -> None:
+    """Decide the goals of a query that does not hold as a whole: by clause, then one by one."""
+    groups: dict[str, list[Goal]] = {}
+    for goal in query.goals:
+        groups.setdefault(goal.clause, []).append(goal)
+    for goals in groups.values():
+        some = truth(either(*[negate(goal.term) for goal in goals]))
+        answer = desk.answer(smtlib([*query.premises, some])) if len(goals) > 1 else SAT
+        for goal in goals if answer != UNSAT else ():
             _single(proof.clauses[goal.clause], query, goal, desk)
 
 

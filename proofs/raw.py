@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from model.entry import SURPLUS_SHIFT, Entry, EntryFormat, PfnField
 from model.layout import Layout
@@ -164,6 +163,9 @@ def format_of(layout: Layout) -> RawFormat:
     return RawFormat(layout.entry, raw_bits, pfn_bits, canonical=True)
 
 
-def any_number(value: Any, width: int) -> Term:
-    """Return a program's number as ``width`` bits."""
-    return lifted(value).sized(width)
+def opaque_format(layout: Layout) -> RawFormat:
+    """Return the proof's own format for entries as large as a layout's.
+
+    It stands for the layout's own where no entry is looked at.
+    """
+    return replace(OWN, fmt=replace(OWN.fmt, size=layout.entry.size))

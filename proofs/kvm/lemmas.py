@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from impl.multilevel.interface import RangeOp
 from model.layout import Layout
@@ -48,6 +49,12 @@ CLAUSES: dict[str, tuple[str, ...]] = {
 """The clauses that each function's lemma must decide."""
 
 
+OWN_FORMAT = frozenset(
+    {"_kvm_mips_map_page_fast", "kvm_mips_map_page", "kvm_test_age_gfn", "flush", "range"}
+)
+"""The functions that look at entries; of all others the proof holds for any format."""
+
+
 def free_caches(at: Setting) -> None:
     """``kvm_mmu_free_memory_caches``: the generic function is called for the vCPU's cache."""
     held = at.rt.held()
@@ -57,13 +64,23 @@ def free_caches(at: Setting) -> None:
     at.prove("leak", "the memory cache is given back", freed)
 
 
-def lemmas(layout: Layout, bound: Bound) -> list[tuple[Lemma, tuple[str, ...], str]]:
-    """Return every lemma of a layout, with its clauses and the kernel's name of its function."""
+@dataclass(frozen=True)
+class Task:
+    """A lemma on a function: its clauses, the kernel's name for it, whether entries matter."""
+
+    lemma: Lemma
+    clauses: tuple[str, ...]
+    title: str
+    entries: bool
+
+
+def lemmas(layout: Layout, bound: Bound) -> list[Task]:
+    """Return every lemma of a layout."""
     leaf = layout.levels - 1
-    found: list[tuple[Lemma, tuple[str, ...], str]] = []
+    found: list[Task] = []
 
     def add(lemma: Lemma, clauses: str, title: str) -> None:
-        found.append((lemma, CLAUSES[clauses], title))
+        found.append(Task(lemma, CLAUSES[clauses], title, clauses in OWN_FORMAT))
 
     def plain(name: str, script: Callable[[Setting], None], kind: Kind | None) -> None:
         add(Lemma(name, script, kind=kind), name, name)

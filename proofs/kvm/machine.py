@@ -88,6 +88,11 @@ class KvmMachine:
         self.rt.demand("memory", "a slot links the beginning of a table", start, fatal=True)
         return value.block.name, value.block
 
+    def looks_at_entries(self) -> None:
+        """Refuse to look at an entry where any format stands for the layout's own."""
+        if not self.entry.canonical:
+            raise Opaque("an entry is looked at")
+
     def known_bits(self, raw: Term) -> Term:
         """Return an entry without the bits that none in the table has; demands that it has none."""
         used = terms.number(self.entry.used, raw.width)
@@ -209,6 +214,10 @@ class KvmMachine:
             self.operands[path] = value
             return
         raise Unsupported(f"{path} is changed")
+
+
+class Opaque(Unsupported):
+    """An entry is looked at in a proof that holds for any format."""
 
 
 class Endless(Unsupported):

@@ -83,6 +83,7 @@ class TablePage:
 
     def _load_entry(self, at: Ptr, kind: CType) -> Value:
         machine = self.machine
+        machine.looks_at_entries()
         size = machine.entry.fmt.size
         slot, offset = self._slot(at, size)
         raw = machine.rt.pte_load(Slot(Name(self.name), signed(slot)))  # type: ignore[arg-type]
@@ -110,6 +111,7 @@ class TablePage:
 
     def _store_entry(self, at: Ptr, kind: CType, value: Value) -> None:
         machine = self.machine
+        machine.looks_at_entries()
         size = machine.entry.fmt.size
         slot, offset = self._slot(at, size)
         where = Slot(Name(self.name), signed(slot))  # type: ignore[arg-type]
@@ -136,6 +138,7 @@ class TablePage:
         if is_link:
             machine.rt.poke_link(name, number, machine.page_stored(stored)[0])
         else:
+            machine.looks_at_entries()
             raw = terms.bits(joined(value, kind), machine.entry.raw_bits)
             machine.rt.poke_entry(name, number, raw)
 

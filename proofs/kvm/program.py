@@ -28,7 +28,7 @@ from proofs.lemmas.base import range_spec
 from proofs.lifting import Name, SymInt, as_bits, exact, lift_truth, lifted, truth_of, unsigned
 from proofs.paths import Unsupported, current, explore
 from proofs.program import Callables
-from proofs.raw import format_of
+from proofs.raw import RawFormat, format_of
 from proofs.specs import Flush, Specification
 from proofs.terms import same
 
@@ -65,10 +65,12 @@ class CProgram:
         self._compound: list[bool | None] = []
         self._levels = {level.name: number for number, level in enumerate(layout.tables)}
 
-    def begin(self) -> None:
-        """Forget which functions were entered, and which contracts used, so far."""
+    def begin(self, entry: RawFormat) -> None:
+        """Begin a proof with entries of a format; nothing was entered or used so far."""
         self.entered, self.used = set(), set()
         self._facts.clear()
+        self.entry = entry
+        self.shape = shape_of(self.layout, entry)
 
     # What the lemmas call
 

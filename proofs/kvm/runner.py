@@ -25,12 +25,14 @@ from model.operations import Kind
 from proofs.c.syntax import Unit, reduced
 from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, Clause, Desk, Options, Proof, prove
 from proofs.kvm.binding import SIGNATURES, Bound, bind
-from proofs.kvm.lemmas import lemmas
+from proofs.kvm.lemmas import Task, lemmas
+from proofs.kvm.machine import Opaque
 from proofs.kvm.program import CProgram
 from proofs.kvm.rules import MISMATCH
 from proofs.kvm.runtime import CRuntime
-from proofs.lemmas.base import Lemma, setting
+from proofs.lemmas.base import setting
 from proofs.paths import Path
+from proofs.raw import RawFormat, format_of, opaque_format
 from proofs.runner import identity, proof_of, sources
 
 INTERNAL = (MISMATCH, "entry")
@@ -87,35 +89,48 @@ class Session:
         """Carry out the lemmas, those on functions ``only`` where given."""
         wanted = set(only)
         found = []
-        for lemma, clauses, title in lemmas(self.layout, self.bound):
-            if not wanted or title in wanted:
-                found.append(self._lemma(lemma, clauses, title))
+        for task in lemmas(self.layout, self.bound):
+            if not wanted or task.title in wanted:
+                found.append(self._lemma(task))
         return LayoutProof(self.layout.name, found, dict(self.bound.missing))
 
-    def _lemma(self, lemma: Lemma, clauses: tuple[str, ...], title: str) -> Proved:
-        key = self._key(lemma, clauses, title)
+    def _lemma(self, task: Task) -> Proved:
+        key = self._key(task)
         kept = None if self.options.emit else self.store.load(key, self._digest)
         if kept is not None:
-            return Proved(title, lemma.kind, *kept, fresh=False)
-        self.program.begin()
+            return Proved(task.title, task.lemma.kind, *kept, fresh=False)
+        proof = None if task.entries else self._proved(task, opaque_format(self.layout))
+        if proof is None:
+            proof = self._proved(task, format_of(self.layout))
+            assert proof is not None
+        entered = {name: self._digest(name) for name in sorted(self.program.entered)}
+        uses = tuple(sorted(self.program.used))
+        self.store.save(key, proof, uses, entered)
+        return Proved(task.title, task.lemma.kind, proof, uses, entered)
+
+    def _proved(self, task: Task, entry: RawFormat) -> Proof | None:
+        """Carry out a lemma; None where it looks at entries of which it should know nothing."""
+        self.program.begin(entry)
+        looked: list[Opaque] = []
 
         def run(path: Path) -> None:
             at = setting(
                 path,
                 self.layout,
                 self.program,
-                uniform=lemma.uniform,
-                entry=self.program.entry,
+                uniform=task.lemma.uniform,
+                entry=entry,
                 runtime=CRuntime,
             )
             at.of_kernel = True
-            lemma.script(at)
+            try:
+                task.lemma.script(at)
+            except Opaque as reason:
+                looked.append(reason)
+                raise
 
-        proof = _told(prove(title, run, self.desk, clauses))
-        entered = {name: self._digest(name) for name in sorted(self.program.entered)}
-        uses = tuple(sorted(self.program.used))
-        self.store.save(key, proof, uses, entered)
-        return Proved(title, lemma.kind, proof, uses, entered)
+        proof = prove(task.title, run, self.desk, task.clauses)
+        return None if looked else _told(proof)
 
     def _digest(self, name: str) -> str:
         function = self.unit.functions.get(name)
@@ -136,8 +151,8 @@ class Session:
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    def _key(self, lemma: Lemma, clauses: tuple[str, ...], title: str) -> str:
-        text = f"{self._common} {title} {lemma.name} {clauses}"
+    def _key(self, task: Task) -> str:
+        text = f"{self._common} {task.title} {task.lemma.name} {task.clauses}"
         return hashlib.sha256(text.encode()).hexdigest()
 
 
