@@ -26,7 +26,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check prove prove-all test kernels lint format lock bench bench-proof bench-mutants clean
+.PHONY: help setup check prove prove-all test kernels lint format lock bench bench-proof bench-c-proof bench-mutants clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -79,6 +79,10 @@ bench: setup
 
 bench-proof: setup
 	@$(BIN)/python -m bench.proof $(ARGS)
+
+# What the proof of a tree's C costs: make bench-c-proof KERNEL=PATH.
+bench-c-proof: setup
+	@$(BIN)/python -m bench.c_proof "$$KERNEL" $(ARGS)
 
 bench-mutants: setup
 	@$(BIN)/python -m bench.mutants $(ARGS)

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the proof of a tree's C costs: cold, unchanged, and after an edit of one function.
+
+``python -m bench.c_proof TREE [LAYOUT...]`` works on a copy of the files that are read.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from impl.kernel.tree import MMU
+from model.layout import Layout
+from model.mips import layout as layout_named
+from model.mips import permitted_layouts
+from proofs.engine import Options
+from slatcheck.kernel_proof import Outcome, prove_tree
+from slatcheck.progress import Progress
+
+FOLDERS = ("arch/mips", "include", "virt/kvm")
+"""What of a tree is copied."""
+
+EDITS = (
+    ("kvm_mips_flush_gpa_pmd", "static bool kvm_mips_flush_gpa_pmd("),
+    ("kvm_mips_mkclean_gpa_pt", "int kvm_mips_mkclean_gpa_pt("),
+    ("kvm_mips_map_page", "static int kvm_mips_map_page("),
+)
+"""Functions to which a statement without effect is added, and how their definitions begin."""
+
+
+@dataclass
+class Run:
+    """One run: what was done before, seconds of wall time, how many lemmas were proved anew."""
+
+    what: str
+    seconds: float
+    anew: int
+
+
+def copied(tree: Path, folder: Path) -> Path:
+    """Copy what is read of a tree."""
+    copy = folder / "linux"
+    for name in FOLDERS:
+        shutil.copytree(tree / name, copy / name, symlinks=True)
+    shutil.copy(tree / "Makefile", copy / "Makefile")
+    return copy
+
+
+def edit(tree: Path, begins: str) -> None:
+    """Add a statement without effect at the beginning of a function's body."""
+    file = tree / MMU
+    text = file.read_text(encoding="utf-8")
+    body = text.index("{\n", text.index(begins)) + 2
+    file.write_text(text[:body] + "\t(void)sizeof(int);\n" + text[body:], encoding="utf-8")
+
+
+def timed(what: str, tree: Path, layouts: Sequence[Layout]) -> tuple[Run, list[Outcome]]:
+    """Prove a tree on all cores."""
+    begun = time.perf_counter()
+    found = prove_tree(tree, layouts, None, Options(), 0, True, _silent)
+    anew = sum(len(one.reproved) for one in found)
+    return Run(what, time.perf_counter() - begun, anew), found
+
+
+def _silent(progress: Progress) -> None:
+    del progress
+
+
+def by_function(outcomes: Iterable[Outcome]) -> dict[str, float]:
+    """Return the solvers' seconds for each function, over all layouts."""
+    found: dict[str, float] = {}
+    for outcome in outcomes:
+        for check in outcome.checks:
+            found[check.function] = found.get(check.function, 0.0) + check.seconds
+    return dict(sorted(found.items(), key=lambda one: -one[1]))
+
+
+def main(tree: str, names: Sequence[str]) -> None:
+    """Measure, and print a table."""
+    layouts = [layout_named(name) for name in names] or list(permitted_layouts())
+    with tempfile.TemporaryDirectory() as where:
+        copy = copied(Path(tree).resolve(), Path(where))
+        cold, outcomes = timed("cold", copy, layouts)
+        runs = [cold, timed("unchanged", copy, layouts)[0]]
+        for name, begins in EDITS:
+            edit(copy, begins)
+            runs.append(timed(f"{name} edited", copy, layouts)[0])
+    print(f"{len(layouts)} layouts")
+    for run in runs:
+        share = run.seconds / cold.seconds
+        print(f"{run.what:32} {run.seconds:7.1f} s {share:6.1%} of cold, {run.anew} lemmas anew")
+    print("solvers' seconds by function, cold")
+    for name, seconds in by_function(outcomes).items():
+        print(f"  {name:44} {seconds:7.1f}")
+
+
+if __name__ == "__main__":
+    import os
+
+    with tempfile.TemporaryDirectory() as kept:
+        os.environ["SLATCHECK_CACHE"] = kept
+        main(sys.argv[1], sys.argv[2:])
