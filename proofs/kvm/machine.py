@@ -12,7 +12,7 @@ from proofs.c.interpreter import Interpreter, Loop, Signal
 from proofs.c.syntax import Unit
 from proofs.c.types import CType
 from proofs.c.values import Address, Block, Int, Ptr, Value, int_of, truth_int
-from proofs.heap import empty_marker
+from proofs.heap import FREE, empty_marker
 from proofs.kvm.memory import PageMap, Structure, TablePage
 from proofs.kvm.primitives import PRIMITIVES
 from proofs.kvm.runtime import CRuntime
@@ -211,6 +211,9 @@ class KvmMachine:
     def write(self, path: str, value: Value) -> None:
         """Change a member of a structure."""
         if path == "kvm.arch.gpa_mm.pgd" and isinstance(value, Ptr) and value.block is None:
+            # Only who has freed the root may forget it.
+            gone = same(self.rt.heap.kind(self.rt.heap.root), FREE)
+            self.rt.demand("invariant", "the root is not forgotten while it is there", gone)
             self.operands[path] = value
             return
         raise Unsupported(f"{path} is changed")

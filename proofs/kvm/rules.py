@@ -414,6 +414,9 @@ class _MaskLoop:
         path.prove("accounting", "a turn takes and gives back alike", held == rt.held())
         left = self.left()
         path.prove(MISMATCH, "only bits of the mask are left", self.subset(left))
+        for name in ("ents", "kinds", "bases", "orders", "ats", "stack", "depth"):
+            kept = getattr(self.old, name) == getattr(rt.heap, name)
+            path.prove("exact", "nothing but ptes changes", kept)
         _, frame = goal_points(path, rt.heap)
         done = self.facts(rt.heap, frame, left)
         for clause, premise in (("exact", self.within), ("reach", negate(self.within))):

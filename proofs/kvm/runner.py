@@ -203,7 +203,7 @@ class Store:
                 entered = dict(record["entered"])
                 if all(digest(name) == text for name, text in entered.items()):
                     return proof_of(record["proof"]), tuple(record["uses"]), entered
-            except (KeyError, TypeError, ValueError):
+            except (AttributeError, KeyError, TypeError, ValueError):
                 continue
         return None
 

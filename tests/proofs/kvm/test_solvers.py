@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Three solvers agree on what is proved of the repaired tree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from proofs import solvers
+from proofs.engine import FAILED, Options
+from proofs.kvm.runner import Store
+from proofs.solvers import SAT
+from tests.proofs.c.edits import REPAIRS, edited
+from tests.proofs.kvm.test_repaired import failing, session, thorough, titles
+
+THREE = ("z3", "cvc5", "bitwuzla")
+DIRECTORIES = ("kvm_mips_flush_gpa_", "kvm_mips_pte_for_gpa")
+"""How the functions begin that walk, and that flush one table of each level."""
+ROOT_AND_LEAF = ("kvm_mips_flush_gpa_pgd", "kvm_mips_flush_gpa_pte", "kvm_mips_pte_for_gpa")
+
+
+@pytest.fixture(scope="session")
+def repaired(kernel_trees: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give Linux 6.12 with all that is broken repaired."""
+    return edited(kernel_trees["6.12"], REPAIRS, tmp_path_factory.mktemp("solvers") / "linux")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("layout", "beginnings"),
+    [
+        ("mips32-64k", ("kvm_mips_flush_gpa_", "kvm_mips_pte_for_gpa", "kvm_unmap", "kvm_arch")),
+        ("mips64-4k", DIRECTORIES),
+        ("mips64-4k-va48", ROOT_AND_LEAF),
+        pytest.param("mips64-4k-va48", DIRECTORIES, marks=thorough),
+        pytest.param("mips32-64k", ("",), marks=thorough),
+        pytest.param("mips64-4k", ("",), marks=thorough),
+    ],
+)
+def test_three_solvers_agree(
+    repaired: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    layout: str,
+    beginnings: tuple[str, ...],
+) -> None:
+    asked: Counter[str] = Counter()
+    ask = solvers.ask
+
+    def counted(name: str, text: str) -> str:
+        asked[name] += 1
+        return ask(name, text)
+
+    monkeypatch.setattr(solvers, "ask", counted)
+    of = session(repaired, layout, Store(None), Options(solvers=THREE, saved=str(tmp_path)))
+    chosen = [title for title in titles(of) if title.startswith(beginnings)]
+    proof = of.run(chosen)
+    assert [one.title for one in proof.proved] == chosen
+    assert failing(proof) == set()
+    assert list(tmp_path.iterdir()) == [], "a query on which they disagree is written down"
+    assert set(asked) == set(THREE)
+    assert len(set(asked.values())) == 1
+
+
+def test_a_solver_that_says_something_else_makes_an_error(
+    repaired: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = solvers.ask
+    monkeypatch.setattr(
+        solvers, "ask", lambda name, text: SAT if name == "cvc5" else ask(name, text)
+    )
+    options = Options(solvers=THREE, saved=str(tmp_path))
+    of = session(repaired, "mips32-64k", Store(None), options)
+    (one,) = of.run(["kvm_mips_flush_gpa_pt"]).proved
+    assert one.proof.verdict == FAILED
+    assert list(tmp_path.glob("disagreement-*.smt2"))
