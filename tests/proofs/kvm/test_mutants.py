@@ -217,9 +217,16 @@ def worse(before: Verdicts, after: Verdicts) -> set[tuple[str, str]]:
 def pairs(table: Mapping[str, Mapping[str, str]]) -> list[Any]:
     """Return the parameters of a test on mutants: their names, layouts and functions."""
     return [
-        pytest.param(BY_NAME[name], layout, title, id=f"{layout}-{name}")
+        pytest.param(
+            BY_NAME[name],
+            layout,
+            title,
+            id=f"{layout}-{name}",
+            # Four levels cost most, and are the same text.
+            marks=thorough if layout == FOUR and number > 2 else (),
+        )
         for layout, chosen in table.items()
-        for name, title in chosen.items()
+        for number, (name, title) in enumerate(chosen.items())
     ]
 
 
@@ -275,7 +282,9 @@ def known_marks(tree: Path, layout: str) -> frozenset[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "layout"), SHOWN)
+@pytest.mark.parametrize(
+    ("name", "layout"), [*SHOWN[::2], *(pytest.param(*one, marks=thorough) for one in SHOWN[1::2])]
+)
 def test_a_run_shows_what_the_proof_claims(
     kernel_trees: Mapping[str, Path], tmp_path: Path, name: str, layout: str
 ) -> None:
