@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from proofs import terms
 from proofs.c import types
-from proofs.c.operators import binary, compare_pointers, in_bytes, moved, unary
+from proofs.c.operators import binary, in_bytes, moved, unary
 from proofs.c.purity import called
 from proofs.c.syntax import Node
 from proofs.c.types import CType
@@ -24,7 +24,6 @@ from proofs.c.values import (
     Value,
     converted,
     int_of,
-    is_null,
     is_true,
     merged,
     truth_int,
@@ -493,5 +492,3 @@ _EXPRESSIONS: dict[str, Callable[[Interpreter, Node], Value]] = {
     "ImplicitValueInitExpr": _predefined,
     "MemberExpr": _member_value,
 }
-
-__all__ = ["compare_pointers", "evaluate", "is_null", "load", "place", "store"]

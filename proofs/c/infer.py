@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, replace
 from proofs import terms
 from proofs.c import types
 from proofs.c.interpreter import BREAK, CONTINUE, Interpreter, Loop, Signal
-from proofs.c.values import LOST, Cell, Int, Ptr, Value, below, is_true, sign_extended
+from proofs.c.values import LOST, Cell, Int, Ptr, Value, below, sign_extended
 from proofs.paths import PathEnd, Unsupported, current, explore
 from proofs.solvers import SAT, UNSAT, Z3Query
-from proofs.terms import Term, Truth, agree, both, either, implies, negate, same, truth
+from proofs.terms import Term, Truth, agree, both, either, negate, same, truth
 
 ROUNDS = 40
 """Rounds of dropping candidates after which none is kept."""
@@ -455,6 +455,3 @@ def _broken(turn: Seen, candidates: list[Template]) -> set[Template]:
         broken |= failed
         open_ = [one for one in open_ if one not in failed]
     return broken
-
-
-__all__ = ["Facts", "Number", "Observer", "Template", "facts_of", "implies", "is_true", "observe"]

@@ -16,7 +16,7 @@ from proofs import terms
 from proofs.c import expressions, types
 from proofs.c.purity import Purity, assigned
 from proofs.c.syntax import FunctionNode, Node, Unit
-from proofs.c.values import UNWRITTEN, Aggregate, Block, Cell, Int, Missing, Ptr, Value, is_true
+from proofs.c.values import UNWRITTEN, Cell, Int, Missing, Ptr, Value, is_true
 from proofs.c.values import merged as merged_value
 from proofs.paths import PathEnd, Unsupported, current, merged
 from proofs.terms import Term, Truth
@@ -555,5 +555,3 @@ _STATEMENTS: dict[str, Callable[[Interpreter, Node], Any]] = {
     "LabelStmt": _label,
     "SwitchStmt": _switch,
 }
-
-__all__ = ["Aggregate", "Block", "Interpreter", "Loop", "Machine", "PathEnd", "Signal"]

@@ -17,14 +17,13 @@ from proofs.c.values import (
     Value,
     below,
     converted,
-    int_of,
     is_null,
     shifted,
     sign_extended,
     truth_int,
 )
 from proofs.paths import Unsupported
-from proofs.terms import Term, Truth, both, either, less, negate, same
+from proofs.terms import Term, Truth, both, less, negate, same
 
 if TYPE_CHECKING:
     from proofs.c.interpreter import Interpreter
@@ -303,15 +302,3 @@ def _flipped(opcode: str, at: Ptr, value: int, kind: types.Integer) -> Address:
         raise Unsupported(f"'{opcode}' of an address")
     make = terms.bit_xor if opcode == "^" else terms.bit_or
     return Address(_at_byte(at, make(in_bytes(at), terms.number(value, at.index.width))), kind)
-
-
-__all__ = [
-    "binary",
-    "compare_pointers",
-    "compared",
-    "either",
-    "in_bytes",
-    "int_of",
-    "moved",
-    "unary",
-]

@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from proofs.c.types import Array, CType, Field, Integer, Record, Types, laid_out
+from proofs.c.types import Record, Types, laid_out
 from proofs.paths import Unsupported
 
 _KEPT = (
@@ -408,6 +408,3 @@ def _offset(node: dict[str, Any]) -> int:
     begin = node.get("loc") or node.get("range", {}).get("begin", {})
     begin = begin.get("expansionLoc", begin)
     return int(begin.get("offset", -1))
-
-
-__all__ = ["Array", "CType", "Field", "FunctionNode", "Integer", "Node", "Unit", "reduced"]

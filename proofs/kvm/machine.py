@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from proofs import terms
 from proofs.c import types
@@ -16,7 +15,7 @@ from proofs.heap import FREE, empty_marker
 from proofs.kvm.memory import PageMap, Structure, TablePage
 from proofs.kvm.primitives import PRIMITIVES
 from proofs.kvm.runtime import CRuntime
-from proofs.paths import PathEnd, Unsupported
+from proofs.paths import Unsupported
 from proofs.terms import Term, Truth, negate, same
 
 KVM_MEM_LOG_DIRTY_PAGES = 1
@@ -295,5 +294,3 @@ _MEMBERS: dict[str, Callable[[KvmMachine, CType], Value]] = {
     "kvm_vcpu.kvm": _kvm,
     "kvm_vcpu.arch.mmu_page_cache.nobjs": _cached,
 }
-
-__all__ = ["Any", "Contract", "Endless", "KvmMachine", "PathEnd", "Rule"]

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -327,6 +326,3 @@ def descriptor_pointer(value: Value, machine: KvmMachine) -> Ptr:
     first = less(inside, 1 << machine.layout.page_shift)
     machine.rt.demand("memory", "a page given back begins where it was taken", both(start, first))
     return at
-
-
-Getter = Callable[[], Value]

@@ -11,10 +11,10 @@ from proofs import terms
 from proofs.c import types
 from proofs.c.interpreter import Interpreter
 from proofs.c.values import Address, Int, Ptr, Value, is_true
-from proofs.kvm.memory import Descriptor, PhysicalAddress, Structure, TablePage, descriptor_pointer
+from proofs.kvm.memory import PhysicalAddress, Structure, TablePage, descriptor_pointer
 from proofs.lifting import Name, as_bits, lift_truth, lifted, truth_of, unsigned
 from proofs.paths import Unsupported
-from proofs.terms import either, negate, same
+from proofs.terms import negate, same
 
 if TYPE_CHECKING:
     from proofs.kvm.machine import KvmMachine
@@ -314,5 +314,3 @@ PRIMITIVES: dict[str, Primitive] = {
     "__builtin_unreachable": Primitive(_unreachable, "the compiler's"),
 }
 """Every function that is trusted, by the name that the compiler sees."""
-
-__all__ = ["PRIMITIVES", "Descriptor", "Primitive", "either"]

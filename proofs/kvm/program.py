@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -25,7 +24,7 @@ from proofs.kvm.primitives import GFP_COMP
 from proofs.kvm.rules import Subject, attempts_rule, bits_rule, table_rule
 from proofs.kvm.runtime import CRuntime
 from proofs.lemmas.base import range_spec
-from proofs.lifting import Name, SymInt, as_bits, exact, lift_truth, lifted, truth_of, unsigned
+from proofs.lifting import Name, as_bits, exact, lift_truth, lifted, truth_of, unsigned
 from proofs.paths import Unsupported, current, explore
 from proofs.program import Callables
 from proofs.raw import RawFormat, format_of
@@ -35,14 +34,8 @@ from proofs.terms import same
 U64 = types.Integer(8, False)
 BOOL = types.Integer(1, False, True)
 INT = types.Integer(4, True)
-EXPANDED = ("ents", "ptes", "kinds", "bases", "orders", "ats")
-
-
-@dataclass
-class Use:
-    """Functions that the proofs of one lemma entered; the proof depends on their text."""
-
-    entered: set[str]
+TABLE_FIELDS = ("ents", "ptes", "kinds", "bases", "orders", "ats")
+"""What a call may change of the heap while invariants are inferred."""
 
 
 class CProgram:
@@ -451,7 +444,7 @@ def _any_answer(one: TableFunction, levels: Mapping[str, int]) -> Contract:
 
     def contract(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
         rt = machine.rt
-        rt.heap = rt.heap.havoc(*EXPANDED)
+        rt.heap = rt.heap.havoc(*TABLE_FIELDS)
         return _answer(machine, run, one.name, rt.path.fresh("any", terms.BOOL))
 
     return contract
@@ -492,6 +485,3 @@ def _topped_up(
     if least.op != "number":
         raise Unsupported("the memory cache is asked for a number of pages that is not known")
     return int_of(contract(machine.rt, least.data), INT)
-
-
-__all__ = ["CProgram", "SymInt"]

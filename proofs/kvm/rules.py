@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from model.operations import Op
@@ -15,7 +15,7 @@ from proofs.contracts import Call, From, entry_of
 from proofs.heap import SLOT_BITS, Heap
 from proofs.kvm.machine import KvmMachine, Rule
 from proofs.kvm.runtime import CRuntime
-from proofs.lifting import lifted, truth_of, unsigned
+from proofs.lifting import unsigned
 from proofs.paths import Mismatch, Path, PathEnd
 from proofs.specs import (
     Specification,
@@ -25,7 +25,7 @@ from proofs.specs import (
     goal_points,
     prove_effect,
 )
-from proofs.terms import Term, Truth, at_most, both, choose, either, implies, negate, same
+from proofs.terms import Term, Truth, at_most, both, either, implies, negate, same
 
 MISMATCH = "loop"
 """The clause of what a loop must keep for its invariant to fit; not a promise of the kernel."""
@@ -423,9 +423,3 @@ class _MaskLoop:
             path.prove(
                 clause, "a turn handles the bits it takes, and no other", implies(premise, done)
             )
-
-
-Callback = Callable[[], None]
-
-__all__ = ["MISMATCH", "Subject", "attempts_rule", "bits_rule", "choose", "lifted", "table_rule",
-           "truth_of"]  # fmt: skip

@@ -23,7 +23,7 @@ from impl.kernel.typed import typed_tree
 from model.layout import Layout
 from model.operations import Kind
 from proofs.c.syntax import Unit, reduced
-from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, Clause, Desk, Options, Proof, prove
+from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, Desk, Options, Proof, prove
 from proofs.kvm.binding import SIGNATURES, Bound, bind
 from proofs.kvm.lemmas import Task, lemmas
 from proofs.kvm.machine import Opaque
@@ -226,6 +226,3 @@ def write(file: File, text: str) -> None:
         beside.replace(file)
     except OSError:
         return
-
-
-__all__ = ["Clause", "LayoutProof", "Proved", "Session", "Store", "read_unit", "write"]
