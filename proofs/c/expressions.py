@@ -28,7 +28,7 @@ from proofs.c.values import (
     merged,
     truth_int,
 )
-from proofs.paths import Unsupported
+from proofs.paths import Mismatch, Unsupported
 from proofs.terms import both, either, negate
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def load(run: Interpreter, at: Ptr) -> Value:
 def missing(run: Interpreter, value: Missing) -> Value:
     """Refuse a value that there is not."""
     if value.lost:
-        raise Unsupported("a loop carries a value of which no invariant is known")
+        raise Mismatch("annotation mismatch: a loop carries a value of which no invariant is known")
     run.machine.demand("a variable is written before it is read", False)
     raise Unsupported("a variable is read that was not written")
 
