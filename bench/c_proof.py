@@ -80,20 +80,25 @@ def by_function(outcomes: Iterable[Outcome]) -> dict[str, float]:
     return dict(sorted(found.items(), key=lambda one: -one[1]))
 
 
+def told(run: Run, cold: Run) -> None:
+    """Print a run beside the cold one."""
+    share = run.seconds / cold.seconds
+    line = f"{run.what:32} {run.seconds:7.1f} s {share:6.1%} of cold, {run.anew} lemmas anew"
+    print(line, flush=True)
+
+
 def main(tree: str, names: Sequence[str]) -> None:
     """Measure, and print a table."""
     layouts = [layout_named(name) for name in names] or list(permitted_layouts())
     with tempfile.TemporaryDirectory() as where:
         copy = copied(Path(tree).resolve(), Path(where))
+        print(f"{len(layouts)} layouts")
         cold, outcomes = timed("cold", copy, layouts)
-        runs = [cold, timed("unchanged", copy, layouts)[0]]
+        told(cold, cold)
+        told(timed("unchanged", copy, layouts)[0], cold)
         for name, begins in EDITS:
             edit(copy, begins)
-            runs.append(timed(f"{name} edited", copy, layouts)[0])
-    print(f"{len(layouts)} layouts")
-    for run in runs:
-        share = run.seconds / cold.seconds
-        print(f"{run.what:32} {run.seconds:7.1f} s {share:6.1%} of cold, {run.anew} lemmas anew")
+            told(timed(f"{name} edited", copy, layouts)[0], cold)
     print("solvers' seconds by function, cold")
     for name, seconds in by_function(outcomes).items():
         print(f"  {name:44} {seconds:7.1f}")
