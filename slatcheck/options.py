@@ -3,21 +3,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from slatcheck.reports import forms
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def format_option(function: F) -> F:
     """Add the option of this name."""
-    kinds = click.Choice(["text", "json"])
+    return _format(("text", "json"))(function)
+
+
+def report_option(function: F) -> F:
+    """Add the option --format of the commands that judge: every form of a result document."""
+    return _format(forms.NAMES)(function)
+
+
+def _format(kinds: Sequence[str]) -> Callable[[F], F]:
     return click.option(
-        "--format", "format_", type=kinds, default="text", help="Form of the report."
-    )(function)
+        "--format",
+        "format_",
+        type=click.Choice(kinds),
+        default="text",
+        help="Form of the report; text unless another is asked for.",
+    )
 
 
 def output_option(function: F) -> F:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from slatcheck.reports.forms import Replay
 from slatcheck.result import Document
 
 _FOLDER = Path(__file__).resolve().parent.parent
@@ -47,6 +48,6 @@ def validated(data: Any, schema_name: str) -> str:
     return text
 
 
-def render(document: Document) -> str:
-    """Return the document as JSON text that fits ``schema.json``."""
+def render(document: Document, replay: Replay | None = None) -> str:
+    """Return the document as JSON text that fits ``schema.json``; it has no use for ``replay``."""
     return validated(document.to_json(), DOCUMENT)

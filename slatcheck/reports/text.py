@@ -4,18 +4,16 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
 from model.rules import RULES
 from model.triggers import TRIGGERS
+from slatcheck.reports.forms import Replay
 from slatcheck.reports.words import clean, columns, count, find_layout, layout_names
 from slatcheck.reports.words import written_operation as written
 from slatcheck.result import Check, Document, Finding, Verdict, worst
-
-Replay = Callable[[Finding], str]
-"""Gives the command that runs a finding again."""
 
 WIDTH = 100
 _LABEL = 11

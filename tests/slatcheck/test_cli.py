@@ -20,7 +20,7 @@ from impl.kernel.errors import TreeError, UnsupportedError
 from model.layout import Layout
 from model.mips import layout, layouts, permitted_layouts
 from model.operations import Kind, Op, to_json
-from slatcheck import cli, gate, memory_ranges
+from slatcheck import cli, commands, delivery, gate, memory_ranges
 from slatcheck.errors import InputError
 from slatcheck.progress import Progress
 from slatcheck.result import Check, Document, Finding, Location, Verdict
@@ -100,7 +100,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    for name in cli.cli.commands:
+    for name in commands.NAMES:
         assert cli.run([name, "--help"]) == 0
     assert "--memory 0+256M --memory 0x1fc00000" in capsys.readouterr().out
 
@@ -415,9 +415,9 @@ def test_replay_folder_is_checked_before_the_work(
 
 
 def test_file_names_stay_in_their_folder() -> None:
-    assert cli.file_name("../..\0/x y/é") == "_._.x_y._.json"
-    assert "/" not in cli.file_name("a/b/c")
-    assert len(cli.file_name("a" * 999)) < 255
+    assert delivery.file_name("../..\0/x y/é") == "_._.x_y._.json"
+    assert "/" not in delivery.file_name("a/b/c")
+    assert len(delivery.file_name("a" * 999)) < 255
 
 
 def test_replay_command(
@@ -461,7 +461,7 @@ def test_full_stdout_is_no_pass() -> None:
 
 
 def test_report_can_be_printed_anywhere() -> None:
-    code = "import sys; from slatcheck import cli; cli._to_stdout('1 page \\u2014 x')"
+    code = "import sys; from slatcheck import delivery; delivery._to_stdout('1 page \\u2014 x')"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONIOENCODING": "ascii"},

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command that finds where two implementations or layouts part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from slatcheck.delivery import Delivery
+from slatcheck.options import (
+    cc_option,
+    format_option,
+    max_ops_option,
+    output_option,
+    seed_option,
+)
+
+
+@click.command("diff", short_help="Find where two implementations or layouts part.")
+@click.argument("left")
+@click.argument("right")
+@seed_option
+@max_ops_option
+@cc_option
+@format_option
+@output_option
+def command(
+    left: str,
+    right: str,
+    seed: int,
+    max_ops: int | None,
+    cc: str | None,
+    format_: str,
+    output: Path | None,
+) -> int:
+    r"""Run LEFT and RIGHT on the same operations and show the first at which they part.
+
+    Each is IMPLEMENTATION@LAYOUT, where the implementation is multilevel (the built-in page
+    table), multilevel:QUIRK, linear (the array it replaced), model, or kernel:PATH:
+
+    \b
+      slatcheck diff multilevel@mips32-4k multilevel@mips64-4k
+      slatcheck diff linear@mips32-16k multilevel@mips32-16k
+      slatcheck diff kernel:linux-6.1@mips64-4k kernel:linux-6.12@mips64-4k
+
+    Exit status 1 if they part, 0 if they do not.
+    """
+    delivery = Delivery(format_, output)
+    delivery.check()
+
+    from slatcheck import diff
+    from slatcheck.reports import comparison as report
+    from slatcheck.result import EXIT
+
+    found = diff.diff(left, right, seed=seed, max_ops=max_ops, cc=cc)
+    delivery.deliver((report.render_json if format_ == "json" else report.render_text)(found))
+    return EXIT[report.verdict(found)]

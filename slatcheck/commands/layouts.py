@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command that lists the layouts, and what guest RAM costs in each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from slatcheck import names
+from slatcheck.delivery import Delivery
+from slatcheck.options import format_option, output_option
+
+
+@click.command("layouts", short_help="List the layouts, and what guest RAM costs in each.")
+@click.argument("patterns", nargs=-1, metavar="[NAME]...")
+@click.option("--permitted", is_flag=True, help="Only layouts that Kconfig permits with KVM.")
+@click.option(
+    "--memory",
+    "memory",
+    multiple=True,
+    metavar="RANGE",
+    help="Show what guest RAM in RANGE costs; may be given more than once.",
+)
+@format_option
+@output_option
+def command(
+    patterns: tuple[str, ...],
+    permitted: bool,
+    memory: tuple[str, ...],
+    format_: str,
+    output: Path | None,
+) -> int:
+    r"""List the page-table layouts, or those whose names match NAME (a shell pattern).
+
+    With --memory, show what guest RAM costs in each as the linear array that the page table
+    replaced, and as the page table. RANGE is START-END (END included), START+SIZE or START (the
+    page it lies in), in hex or decimal, with K, M, G or T for units:
+
+    \b
+      slatcheck layouts mips32-16k --memory 0+256M --memory 0x1fc00000
+      slatcheck layouts 'mips64-*' --permitted --memory 0x0-0xfffffff
+    """
+    from slatcheck import memory_ranges
+    from slatcheck.reports import layouts as report
+
+    delivery = Delivery(format_, output)
+    delivery.check()
+    ram = [memory_ranges.parse(one) for one in memory]
+    chosen = names.find_layouts(patterns, permitted)
+    render = report.render_json if format_ == "json" else report.render_text
+    delivery.deliver(render(chosen, ram))
+    return 0

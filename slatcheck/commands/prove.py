@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command that proves a kernel tree's C, or the built-in page table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from slatcheck import names
+from slatcheck.delivery import Delivery, finish
+from slatcheck.errors import InputError
+from slatcheck.options import (
+    cc_option,
+    jobs_option,
+    layout_option,
+    output_option,
+    quirk_option,
+    replay_dir_option,
+    report_option,
+)
+
+
+@click.command("prove", short_help="Prove a kernel tree's C, or the built-in page table.")
+@click.option(
+    "--kernel",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="The Linux source tree whose C is to be proved; without it, the built-in page table.",
+)
+@layout_option
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also the layouts that Kconfig refuses, and "
+    "for each quirk that it refutes just the theorems it should.",
+)
+@click.option(
+    "--solver",
+    default="z3",
+    show_default=True,
+    metavar="NAME[,NAME]",
+    help="z3, bitwuzla, cvc5; of several, all must agree on every query.",
+)
+@click.option(
+    "--emit-smt2",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write every obligation into DIR as SMT-LIB 2; each must be unsatisfiable.",
+)
+@click.option("--no-cache", is_flag=True, help="Prove again what was proved before.")
+@jobs_option
+@quirk_option
+@cc_option
+@report_option
+@output_option
+@replay_dir_option
+def command(
+    kernel: Path | None,
+    patterns: tuple[str, ...],
+    everything: bool,
+    solver: str,
+    emit_smt2: Path | None,
+    no_cache: bool,
+    jobs: int,
+    quirks: tuple[str, ...],
+    cc: str | None,
+    format_: str,
+    output: Path | None,
+    replay_dir: Path | None,
+) -> int:
+    """Prove that a kernel tree's C, or the built-in page table, keeps every promise.
+
+    For all states, all addresses and all sequences of operations, at the real geometry of each
+    layout. A refutation is shown only after it was replayed: on the tree, compiled.
+    """
+    if kernel is not None and (quirks or everything):
+        raise InputError("--quirk and --all are about the built-in page table; leave --kernel out")
+    chosen = names.layouts_to_prove(patterns, everything)
+    names.check_quirks(quirks)
+    solvers = names.check_solvers(solver)
+    delivery = Delivery(format_, output, replay_dir)
+    delivery.check()
+    if emit_smt2 is not None:
+        _prepare_folder(emit_smt2)
+
+    from proofs.engine import Options
+    from slatcheck import progress, prove
+
+    request = prove.Request(
+        layouts=chosen,
+        kernel=kernel,
+        cc=cc,
+        quirks=tuple(dict.fromkeys(quirks)),
+        each_quirk=everything and not quirks,
+        jobs=jobs,
+        options=Options(solvers, str(emit_smt2 or "")),
+        cache=not no_cache,
+    )
+    with progress.shown() as report:
+        document = prove.prove(request, report)
+    return finish(document, delivery, kernel, cc)
+
+
+def _prepare_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise InputError(f"cannot make {folder}: {problem.strerror}") from None

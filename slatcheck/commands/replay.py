@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command that runs a finding again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from slatcheck.delivery import Delivery, finish, replay_command
+from slatcheck.options import cc_option, output_option, report_option
+
+
+@click.command("replay", short_help="Run a finding again.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--kernel",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="The Linux source tree to run the sequence on, where FILE is about a kernel.",
+)
+@cc_option
+@report_option
+@output_option
+def command(
+    file: Path, kernel: Path | None, cc: str | None, format_: str, output: Path | None
+) -> int:
+    """Run a finding again, from the FILE that 'check --replay-dir' wrote.
+
+    Exit status 1 if it still shows, 0 if it no longer does.
+    """
+    delivery = Delivery(format_, output)
+    delivery.check()
+
+    from slatcheck import replay
+
+    document = replay.replay(file, kernel, cc)
+    again = replay_command(file, kernel, cc)
+    return finish(document, delivery, kernel, cc, lambda finding: again)

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The forms a report can have: what '--format' of check, prove and replay chooses from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from slatcheck.result import Document, Finding
+
+NAMES = ("text", "json")
+"""The forms, each a module of this package with a function 'render'."""
+
+Replay = Callable[["Finding"], str]
+"""Gives the command that runs a finding again."""
+
+
+def render(name: str, document: Document, replay: Replay | None) -> str:
+    """Return the report of ``document`` in the form ``name``; ``replay`` may be left out."""
+    text: str = import_module(f"slatcheck.reports.{name}").render(document, replay)
+    return text
