@@ -46,6 +46,8 @@ class Setting:
     of_kernel: bool = False
     """Whether the program is the kernel's: judged within its callers' contracts, and what lies
     beyond the reach by the clause ``reach`` alone."""
+    beyond: Truth = True
+    """Whether the fast path kept its promise beyond the reach; for the clause ``reach`` alone."""
 
     @property
     def entry(self) -> RawFormat:

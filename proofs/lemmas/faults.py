@@ -80,7 +80,7 @@ def fault_fast(at: Setting) -> None:
         implies(negate(at.reached(address)), truth_of(result == -EFAULT)),
     )
     if at.of_kernel:
-        kept = both(same(entry_of(at.heap, point[1]), entry_of(before, point[1])))
+        kept = same(entry_of(at.heap, point[1]), entry_of(before, point[1]))
         quiet = both(kept, _reported(at, gfn, False))
         at.prove("reach", "beyond the reach nothing changes", either(at.reached(address), quiet))
     balanced(at, locked=False)
@@ -94,6 +94,17 @@ def _only_entries(at: Setting, before: Heap) -> None:
     at.prove("exact", "no table is taken, freed or linked", kept)
 
 
+def _told(at: Setting, address: Any) -> Truth:
+    """Return where the contract says what the fast path does.
+
+    Of a kernel beyond the reach it says nothing, except to the clause ``reach``.
+    """
+    if not at.of_kernel:
+        return True
+    at.beyond = at.path.fresh("refuses", terms.BOOL)
+    return either(at.reached(address), at.beyond)
+
+
 def fast_contract(at: Setting) -> Callable[..., int]:
     """Return what stands for ``_kvm_mips_map_page_fast`` in its caller."""
 
@@ -104,20 +115,28 @@ def fast_contract(at: Setting) -> Callable[..., int]:
         before_rule(at)
         new = before.havoc("ptes")
         good, left, dirtied = abstraction.fast(entry_of(before, frame), write, at.entry)
+        told = _told(at, address)
         path.everywhere(
             "frame",
             lambda f: [
-                same(
-                    entry_of(new, f),
-                    choose(both(acts, same(f, frame)), left, entry_of(before, f)),
+                implies(
+                    told,
+                    same(
+                        entry_of(new, f),
+                        choose(both(acts, same(f, frame)), left, entry_of(before, f)),
+                    ),
                 )
             ],
         )
         assume_invariant(path, new)
         rt.heap = rt.state.kept = new
         done = path.choose(2) == 0
-        path.assume(agree(done, both(acts, good)))
-        rt.around.reported.append((both(acts, dirtied), address // at.layout.leaf.span))
+        path.assume(implies(told, agree(done, both(acts, good))))
+        gfn = address // at.layout.leaf.span
+        rt.around.reported.append((both(told, acts, dirtied), gfn))
+        if told is not True:
+            other = unsigned(path.fresh("gfn", at.layout.bits))
+            rt.around.reported.append((both(negate(told), path.fresh("report", terms.BOOL)), other))
         path.check("contract")
         return 0 if done else -EFAULT
 
@@ -353,7 +372,7 @@ def fault(at: Setting) -> None:
     at.prove(
         "reach",
         "beyond the reach the answer is -EFAULT and nothing changes",
-        either(within, refused),
+        either(within, refused, negate(at.beyond)),
     )
     prove_invariant(path, at.heap, point)
     balanced(at, locked=False)
