@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path as File
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import impl
 import model
 import proofs
+from impl.keeping import digest_of, write
 from impl.multilevel.quirks import quirk
 from model.layout import Layout
 from model.mips import layout as layout_named
@@ -110,17 +110,9 @@ def _map_proofs(desk: Desk) -> Iterator[Proof]:
 # Cache
 
 
-@cache
 def sources() -> str:
     """Return the digest of every source that a proof may depend on."""
-    digest = hashlib.sha256()
-    for package in (model, impl, proofs):
-        folder = File(package.__path__[0])
-        for file in sorted(folder.rglob("*.py")):
-            if "kernel" not in file.relative_to(folder).parts:
-                digest.update(str(file.relative_to(folder)).encode() + b"\0")
-                digest.update(file.read_bytes() + b"\0")
-    return digest.hexdigest()
+    return digest_of((model, impl, proofs), (".py",), without="kernel")
 
 
 def identity(names: Iterable[str]) -> str:
@@ -155,28 +147,13 @@ class Store:
         """Keep proofs, if all of them were decided."""
         if self.folder is None or any(one.verdict not in (HOLDS, REFUTED) for one in found):
             return
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            partial_file = self.folder / f".{key}.{os.getpid()}"
-            partial_file.write_text(json.dumps([asdict(one) for one in found]), encoding="utf-8")
-            partial_file.replace(self.folder / f"{key}.json")
-        except OSError:
-            return
+        write(self.folder / f"{key}.json", json.dumps([asdict(one) for one in found]))
 
 
 def proof_of(data: dict[str, Any]) -> Proof:
     """Return a proof as it was kept."""
     clauses = {name: Clause(**one) for name, one in data.pop("clauses").items()}
     return Proof(clauses=clauses, **{**data, "consulted": tuple(data["consulted"])})
-
-
-def default_folder() -> File:
-    """Return where proofs are kept: below $XDG_CACHE_HOME or ~/.cache, or $SLATCHECK_CACHE."""
-    named = os.environ.get("SLATCHECK_CACHE")
-    if named:
-        return File(named) / "proofs"
-    base = os.environ.get("XDG_CACHE_HOME") or File.home() / ".cache"
-    return File(base) / "slatcheck" / "proofs"
 
 
 # Many tasks

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from impl import keeping
 from proofs import crosshair
 from proofs.crosshair import Checked
-from proofs.runner import default_folder
 from slatcheck.result import Check, Verdict
 
 _VERDICTS = {"confirmed": Verdict.HOLDS, "refuted": Verdict.VIOLATED}
@@ -37,14 +36,14 @@ def contract_checks(cache: bool = True) -> list[Check]:
 
 def _checked(cache: bool) -> list[Checked]:
     """Return what CrossHair says, from the cache where nothing changed."""
-    file = default_folder() / f"contracts-{crosshair.content_key()}.json"
+    file = keeping.folder() / f"contracts-{crosshair.content_key()}.json"
     if cache:
         old = _load(file)
         if old:
             return old
     found = crosshair.check()
     if cache and all(one.verdict == "confirmed" for one in found):
-        _save(file, found)
+        keeping.write(file, json.dumps([asdict(one) for one in found]))
     return found
 
 
@@ -53,13 +52,3 @@ def _load(file: Path) -> list[Checked]:
         return [Checked(**one) for one in json.loads(file.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError):
         return []
-
-
-def _save(file: Path, found: list[Checked]) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        new = file.with_suffix(f".{os.getpid()}")
-        new.write_text(json.dumps([asdict(one) for one in found]), encoding="utf-8")
-        new.replace(file)
-    except OSError:
-        return

@@ -160,7 +160,16 @@ def kernel_facts(path: Path | None, cc: str | None) -> dict[str, Any] | None:
 
 def _units(request: Request) -> Iterator[Unit]:
     """Yield the work: every layout in big-endian, the first of each width in both orders."""
-    base = Unit("", True, request.kernel, request.cc, request.quirks, request.seed, request.max_ops)
+    base = Unit(
+        "",
+        True,
+        request.kernel,
+        request.cc,
+        request.quirks,
+        request.seed,
+        request.max_ops,
+        request.cache,
+    )
     both: set[int] = set()
     for layout in request.layouts:
         yield replace(base, layout=layout.name)

@@ -11,18 +11,19 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+from impl import keeping
+from impl.kernel import reading
 from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
 from model.layout import Layout
 from model.mips import layout as layout_named
-from model.operations import FUNCTIONS, Kind, Op, from_json, to_json
+from model.operations import FUNCTIONS, Kind, Op
 from proofs import engine, runner
 from proofs.engine import Clause, Options
-from proofs.kvm.primitives import PRIMITIVES
-from proofs.kvm.runner import LayoutProof, Proved, Session, Store, read_unit, write
+from proofs.kvm.primitives import BY_CONTRACT, PRIMITIVES
+from proofs.kvm.runner import LayoutProof, Proved, Session, Store, read_unit
 from proofs.pool import spread
 from proofs.theorems import CLAUSES
 from slatcheck.campaign import Campaign, Search, Wanted
@@ -30,6 +31,7 @@ from slatcheck.candidates import FALLBACK, confirm
 from slatcheck.differential import Symptom
 from slatcheck.findings import merge
 from slatcheck.progress import Progress
+from slatcheck.remembered import Traces
 from slatcheck.result import Check, Finding, Location, Verdict
 from slatcheck.work import Report, Unit, kernel_implementation
 
@@ -37,6 +39,8 @@ KIND = "proof-c"
 
 GLOBAL = frozenset({"memory", "invariant", "init"})
 """Clauses of every function on which every proof rests: what an operation leaves behind."""
+BASE = ("kvm_pgd_alloc", "exact")
+"""The base case: that a new table maps nothing, on which every proof rests as well."""
 ASSUMED = GLOBAL | {"exact", "result", "leak"}
 """Clauses of a function that its contract takes for granted in its callers."""
 MISMATCH = "annotation mismatch"
@@ -94,7 +98,7 @@ def prove_tree(
 
     ``known`` are the fingerprints that were shown already, by layout.
     """
-    folder = runner.default_folder() if cached else None
+    folder = keeping.folder() if cached else None
     tasks = [
         Task(root.resolve(), one.name, cc, options, folder, (known or {}).get(one.name, ()))
         for one in layouts
@@ -118,11 +122,11 @@ def _cost(task: Task) -> tuple[int, int]:
 
 def prove_layout(task: Task) -> Outcome:
     """Prove one layout; what was proved of the same files is not proved again."""
-    kept = Kept(task)
-    old = kept.load()
-    if old is not None:
-        return old
     try:
+        kept = Kept(task)
+        old = kept.load()
+        if old is not None:
+            return old
         outcome, files = _prove(task)
     except (TreeError, UnsupportedError) as problem:
         base = Check("c/build/geometry", KIND, task.layout, "", Verdict.UNSUPPORTED)
@@ -134,7 +138,7 @@ def prove_layout(task: Task) -> Outcome:
 def _prove(task: Task) -> tuple[Outcome, list[Path]]:
     from impl.kernel.binding import bind
     from impl.kernel.toolchain import find
-    from impl.kernel.tree import SOURCES, open_tree
+    from impl.kernel.tree import open_tree
 
     layout = layout_named(task.layout)
     tree = open_tree(task.root)
@@ -143,8 +147,7 @@ def _prove(task: Task) -> tuple[Outcome, list[Path]]:
     session = Session(unit, layout, binding.entries, task.options, Store(task.folder))
     proof = session.run()
     judged = _Judged(task, layout, proof)
-    named = [tree.root / name for name in SOURCES]
-    return judged.outcome(), [*files, *(one for one in named if one.is_file())]
+    return judged.outcome(), files
 
 
 # Verdicts
@@ -207,9 +210,7 @@ class _Judged:
         mark = self.replays.show(one, clause, thorough=True)
         if mark is None:
             return replace(base, verdict=Verdict.UNKNOWN, reason=clause.reason)
-        if mark in self.replays.findings:
-            marks.setdefault(mark, self.replays.findings[mark])
-        return replace(base, verdict=Verdict.VIOLATED, reason=f"{mark}: {clause.reason}")
+        return self._shown(base, clause, mark, marks)
 
     def _refuted(
         self, base: Check, one: Proved, clause: Clause, marks: dict[str, Finding]
@@ -221,6 +222,9 @@ class _Judged:
             why = f"; the proof rests on {shaky}, which does not hold" if shaky else ""
             reason = f"{clause.reason}, but no run of the compiled tree shows it{why}"
             return replace(base, verdict=Verdict.UNKNOWN, reason=reason)
+        return self._shown(base, clause, mark, marks)
+
+    def _shown(self, base: Check, clause: Clause, mark: str, marks: dict[str, Finding]) -> Check:
         if mark in self.replays.findings:
             marks.setdefault(mark, self.replays.findings[mark])
         return replace(base, verdict=Verdict.VIOLATED, reason=f"{mark}: {clause.reason}")
@@ -228,13 +232,14 @@ class _Judged:
     def _rests_on(self, one: Proved, clause: str) -> str:
         """Return a promise that does not hold and on which a proof rests, '' where none is."""
         for other in self.proof.proved:
-            for name in sorted(GLOBAL & set(other.proof.clauses)):
-                if other is not one and other.proof.clauses[name].verdict != engine.HOLDS:
+            for name in sorted(other.proof.clauses):
+                counts = name in GLOBAL or (other.title, name) == BASE
+                if counts and other is not one and _fails(other, name):
                     return f"{other.title}/{name}"
         for title in self._used(one):
             other = self.by_title[title]
             for name in sorted((ASSUMED | {clause}) & set(other.proof.clauses)):
-                if other.proof.clauses[name].verdict != engine.HOLDS:
+                if _fails(other, name):
                     return f"{title}/{name}"
         missing = sorted(self.proof.missing)
         return missing[0] if missing else ""
@@ -249,6 +254,10 @@ class _Judged:
                 seen[title] = None
                 pending += self.by_title[title].uses
         return list(seen)
+
+
+def _fails(one: Proved, clause: str) -> bool:
+    return one.proof.clauses[clause].verdict != engine.HOLDS
 
 
 _OPEN = {
@@ -281,8 +290,7 @@ class Replays:
         Where not ``thorough``, only runs made of the counterexample's own numbers are tried.
         """
         told = _told_by(one, clause)
-        asked = (one.title, clause.name if clause.verdict == engine.REFUTED else "")
-        if asked in self._in_vain:
+        if _asked(one, clause) in self._in_vain:
             return None
         for rules, entry in told:
             for mark in (*self.task.known, *self.findings):
@@ -310,9 +318,9 @@ class Replays:
                 return False
             return symptom.contract and any(_names(mark, *telling) for telling in told)
 
-        hint = Hint(self.task, one.title, clause.name)
+        hint = Traces(self.task.folder, f"{self.task.layout} {one.title} {clause.name}")
         try:
-            campaign = hint.replay(kernel, wanted)
+            campaign = self._remembered(kernel, hint.load(), wanted)
             if not campaign.hits:
                 budget = FALLBACK if thorough else 0
                 campaign = confirm(kernel, one.kind, clause.values, True, wanted, budget)
@@ -321,7 +329,7 @@ class Replays:
         for rules, entry in told:
             for mark, hit in campaign.hits.items():
                 if mark not in self.task.ignored and _names(mark, rules, entry):
-                    hint.save(hit.ops)
+                    hint.save([hit.ops])
                     self.report.campaign = Campaign(hits={mark: hit})
                     self.findings[mark] = merge([self.report], 0)[0]
                     # Where no table can be made, no other promise can be put to the test.
@@ -329,8 +337,22 @@ class Replays:
                         one.kind is Kind.CREATE and hit.symptom.stops and hit.symptom.step == 0
                     )
                     return mark
-        self._in_vain.add((one.title, clause.name if clause.verdict == engine.REFUTED else ""))
+        self._in_vain.add(_asked(one, clause))
         return None
+
+    def _remembered(self, kernel: Any, traces: list[list[Op]], wanted: Wanted) -> Campaign:
+        """Run what showed the refutation before."""
+        if not traces:
+            return Campaign()
+        search = Search(kernel, 0, kernel.layout.name, shrinking=False)
+        found = search.run_these(traces, wanted)
+        found.hits = {mark: hit for mark, hit in found.hits.items() if wanted(hit.symptom)}
+        return found
+
+
+def _asked(one: Proved, clause: Clause) -> tuple[str, str]:
+    """Return the question that a search answers: all open clauses of a function are one."""
+    return one.title, clause.name if clause.verdict == engine.REFUTED else ""
 
 
 Telling = tuple[frozenset[str], str]
@@ -357,44 +379,9 @@ def _names(mark: str, rules: frozenset[str], entry: str) -> bool:
     return rule in rules and entry in ("", at)
 
 
-class Hint:
-    """The trace that showed a refutation before: the first to be tried on the tree as it is."""
-
-    def __init__(self, task: Task, title: str, clause: str) -> None:
-        self.file: Path | None = None
-        if task.folder is not None:
-            text = f"{task.layout} {title} {clause}"
-            name = hashlib.sha256(text.encode()).hexdigest()[:32]
-            self.file = task.folder / f"trace-{name}.json"
-
-    def replay(self, kernel: Any, wanted: Wanted) -> Campaign:
-        """Run the trace, if there is one."""
-        ops = self._load()
-        if not ops:
-            return Campaign()
-        search = Search(kernel, 0, kernel.layout.name, shrinking=False)
-        found = search.run_these([ops], wanted)
-        found.hits = {mark: hit for mark, hit in found.hits.items() if wanted(hit.symptom)}
-        return found
-
-    def _load(self) -> list[Op]:
-        if self.file is None:
-            return []
-        try:
-            return [from_json(one) for one in json.loads(self.file.read_text(encoding="utf-8"))]
-        except (OSError, ValueError, KeyError, TypeError):
-            return []
-
-    def save(self, ops: list[Op]) -> None:
-        """Keep a trace for the next time."""
-        if self.file is not None:
-            write(self.file, json.dumps([to_json(op) for op in ops]))
-
-
 # What is kept of a tree that did not change
 
 
-@cache
 def _everything() -> str:
     """Return the digest of every source of the tool."""
     import impl
@@ -402,14 +389,8 @@ def _everything() -> str:
     import proofs
     import slatcheck
 
-    digest = hashlib.sha256()
-    for package in (model, impl, proofs, slatcheck):
-        folder = Path(package.__path__[0])
-        for file in sorted(folder.rglob("*")):
-            if file.is_file() and file.suffix in (".py", ".c", ".h", ".S", ".ld"):
-                digest.update(str(file.relative_to(folder)).encode() + b"\0")
-                digest.update(file.read_bytes() + b"\0")
-    return digest.hexdigest()
+    packages = (model, impl, proofs, slatcheck)
+    return keeping.digest_of(packages, (".py", ".c", ".h", ".S", ".ld"))
 
 
 class Kept:
@@ -419,11 +400,13 @@ class Kept:
         self.task = task
         self.file: Path | None = None
         if task.folder is not None and not task.options.emit:
+            from impl.kernel.toolchain import find
+
             parts = (
                 _everything(),
                 str(task.root),
                 task.layout,
-                task.cc,
+                find(task.cc).version,
                 task.options.solvers,
                 task.known,
             )
@@ -436,7 +419,7 @@ class Kept:
             return None
         try:
             data = json.loads(self.file.read_text(encoding="utf-8"))
-            if any(_digest(self.task.root / name) != text for name, text in data["files"].items()):
+            if not reading.unchanged(self.task.root, data["files"]):
                 return None
             return _outcome(data["outcome"])
         except (OSError, ValueError, KeyError, TypeError):
@@ -448,19 +431,8 @@ class Kept:
         if self.file is None or any(one.verdict in undecided for one in outcome.checks):
             return
         root = self.task.root
-        digests = {str(one.relative_to(root)): _digest(one) for one in files}
-        data = {"files": dict(sorted(digests.items())), "outcome": _plain(outcome)}
-        write(self.file, json.dumps(data))
-
-
-@cache
-def _read(path: Path, stamp: tuple[int, int]) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _digest(path: Path) -> str:
-    status = path.stat()
-    return _read(path, (status.st_mtime_ns, status.st_size))
+        data = {"files": reading.record(root, files), "outcome": _plain(outcome)}
+        keeping.write(self.file, json.dumps(data))
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:
@@ -510,4 +482,5 @@ def rules_of(check: Check) -> frozenset[str]:
 
 def trusted() -> list[str]:
     """Return the trusted primitives, each with the reason, in one line each."""
-    return [f"trusted, {name}(): {one.reason}" for name, one in sorted(PRIMITIVES.items())]
+    told = {name: one.reason for name, one in PRIMITIVES.items()} | BY_CONTRACT
+    return [f"trusted, {name}(): {reason}" for name, reason in sorted(told.items())]

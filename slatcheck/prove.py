@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from impl import keeping
 from impl.multilevel import MultiLevel, quirk
 from impl.multilevel.quirks import QUIRKS, Quirk
 from model.layout import Layout
@@ -110,7 +111,7 @@ def of_kernel(
 
 def carry_out(request: Request, report: Callable[[Progress], None]) -> Outcome:
     """Carry out all proofs of a request."""
-    store = Store(runner.default_folder() if request.cache else None)
+    store = Store(keeping.folder() if request.cache else None)
     plain = {layout.name: _tasks(layout, request.quirks) for layout in request.layouts}
     wanted = [Task(MAP), *(task for tasks in plain.values() for task in tasks)]
     done = _told(report, plain)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from impl import keeping
 from impl.interface import Implementation
 from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
 from model.layout import Geometry, Layout
@@ -16,6 +17,7 @@ from model.operations import Kind, Op
 from slatcheck.campaign import DEFAULT_OPS, Campaign, Hit, Search
 from slatcheck.differential import Judge, Symptom
 from slatcheck.errors import InputError
+from slatcheck.remembered import Traces
 from slatcheck.result import Verdict
 
 if TYPE_CHECKING:
@@ -33,6 +35,12 @@ class Unit:
     quirks: tuple[str, ...]
     seed: int
     max_ops: int | None
+    cache: bool = True
+
+    @property
+    def folder(self) -> Path | None:
+        """Where images and traces are kept, None where they are not to be."""
+        return keeping.folder() if self.cache else None
 
     @property
     def title(self) -> str:
@@ -91,22 +99,23 @@ def kernel_implementation(unit: Unit, report: Report) -> EmulatedKernel:
     Raises TreeError and UnsupportedError.
     """
     from impl.kernel.binding import bind
-    from impl.kernel.build import build
     from impl.kernel.emulated import EmulatedKernel
+    from impl.kernel.images import image
     from impl.kernel.toolchain import find
     from impl.kernel.tree import open_tree
 
     assert unit.kernel is not None
     tree = open_tree(unit.kernel)
     binding = bind(tree)
-    report.missing, report.places = binding.missing, binding.places
-    image = build(tree, binding, layout_named(unit.layout), unit.big_endian, find(unit.cc))
-    if not image.instrumented:
+    report.missing, report.places = dict(binding.missing), binding.places
+    layout = layout_named(unit.layout)
+    made = image(tree, binding, layout, unit.big_endian, find(unit.cc), unit.folder)
+    if not made.instrumented:
         report.unchecked = dict.fromkeys(
             ("uninitialised", "unlocked-access"),
             "the compiler cannot instrument loads and stores: use clang",
         )
-    return EmulatedKernel(image, binding.missing)
+    return EmulatedKernel(made, binding.missing)
 
 
 def _again(kernel: EmulatedKernel) -> EmulatedKernel:
@@ -126,7 +135,11 @@ def _campaign(unit: Unit, report: Report, make: Maker) -> None:
     """Search, then replay each finding on a fresh implementation before anyone sees it."""
     name = f"{report.implementation}/{unit.title}"
     try:
-        report.campaign = Search(make(), unit.seed, name).run(unit.max_ops or DEFAULT_OPS)
+        # Of the built-in table the same seed gives the same traces, whatever was run before.
+        kept = Traces(unit.folder if unit.kernel is not None else None, f"search {name}")
+        search = Search(make(), unit.seed, name)
+        report.campaign = search.run(unit.max_ops or DEFAULT_OPS, kept.load())
+        kept.save(hit.ops for hit in report.campaign.hits.values())
         fresh = make()
         for mark, hit in report.campaign.hits.items():
             if not _shows(fresh, hit, mark):

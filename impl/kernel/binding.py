@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from impl.kernel.errors import TreeError, UnsupportedError
 from impl.kernel.slices import Definition, cut, damage, functions, structure
@@ -114,6 +115,12 @@ def bind(tree: Tree) -> Binding:
 
     Raises TreeError where a file is cut off, UnsupportedError where it lacks a function.
     """
+    return _bound(tree, tree.digest())
+
+
+@lru_cache(maxsize=4)
+def _bound(tree: Tree, digest: str) -> Binding:
+    """Tie a tree to the runner; all layouts of one process share the work."""
     mmu = functions(_check_whole(tree, MMU))
     mips_source = _check_whole(tree, MIPS)
     mips = functions(mips_source)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from impl.kernel import sandbox
@@ -41,6 +41,8 @@ class Image:
     layout: Layout
     big_endian: bool
     instrumented: bool
+    files: tuple[Path, ...] = ()
+    """The files of the tree that it was made of."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Job:
     big_endian: bool
     toolchain: Toolchain
     folder: Path
+    read: set[Path] = field(default_factory=set)
+    """The files of the tree that were read so far."""
 
     def defines(self) -> list[str]:
         """Return the macros that the compiler is given."""
@@ -152,7 +156,7 @@ def _refuse_assembler_files(job: Job) -> None:
 def _compile(job: Job, name: str, source: Path, instrument: bool) -> Path:
     output = job.folder / f"{name}.o"
     _run(job.command(source, output, instrument), job, f"compiling {name}")
-    read_only_inside(job, output.with_suffix(".d"))
+    job.read.update(read_only_inside(job, output.with_suffix(".d")))
     return output
 
 
@@ -193,4 +197,5 @@ def build(
         flags = [f"-u{symbol}" for symbol in keep]
         command = [*link, *flags, "-T", str(runner / "image.ld"), "-o", str(output)]
         _run([*command, *map(str, objects)], job, "linking")
-        return Image(output.read_bytes(), layout, big_endian, toolchain.instrumented)
+        files = tuple(sorted(job.read))
+        return Image(output.read_bytes(), layout, big_endian, toolchain.instrumented, files)

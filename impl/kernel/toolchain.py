@@ -66,6 +66,7 @@ class Toolchain:
         ]
 
 
+@cache
 def _version(command: tuple[str, ...]) -> str:
     try:
         done = subprocess.run(

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path as File
 from typing import Any
 
+from impl.keeping import write
 from impl.kernel.binding import Binding
 from impl.kernel.toolchain import Toolchain
 from impl.kernel.tree import Tree
@@ -215,14 +215,3 @@ class Store:
         record = {"entered": entered, "uses": list(uses), "proof": asdict(proof)}
         records = [record, *self._records(key)][:KEPT]
         write(self.folder / f"c-{key}.json", json.dumps(records))
-
-
-def write(file: File, text: str) -> None:
-    """Write a file in one go; where that fails, leave what was there."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        beside = file.with_name(f".{file.name}.{os.getpid()}")
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(file)
-    except OSError:
-        return

@@ -13,17 +13,18 @@ import jsonschema
 import pytest
 
 import slatcheck
+from impl.kernel import toolchain
 from impl.kernel.errors import UnsupportedError
+from impl.kernel.toolchain import Toolchain
 from impl.kernel.tree import MMU, open_tree
 from model.mips import layout
-from model.operations import Kind, Op
+from model.operations import Kind
 from proofs import engine
 from proofs.engine import Clause, Options, Proof
 from proofs.kvm.runner import LayoutProof, Proved
 from slatcheck import cli, kernel_proof
 from slatcheck.kernel_proof import (
     MISMATCH,
-    Hint,
     Kept,
     Outcome,
     Replays,
@@ -316,7 +317,12 @@ def an_outcome(*verdicts: Verdict) -> Outcome:
     return Outcome(SMALL, checks, [finding(MARK)], ["f"])
 
 
-def test_the_same_files_have_the_same_outcome(tmp_path: Path, files: list[Path]) -> None:
+def test_the_same_files_have_the_same_outcome(
+    tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        toolchain, "find", lambda cc: Toolchain(("clang",), ("ld.lld",), f"clang {cc}", True)
+    )
     mine = task(tmp_path / "kept", files[0].parent)
     found = an_outcome(Verdict.HOLDS, Verdict.VIOLATED, Verdict.UNKNOWN)
     Kept(mine).save(found, files)
@@ -387,34 +393,16 @@ def test_a_layout_that_cannot_be_read_is_unsupported(
     assert (only.verdict, only.reason) == (Verdict.UNSUPPORTED, "told so")
 
 
-# --- hints -----------------------------------------------------------------------------------
-
-
-def test_a_trace_is_kept_for_the_next_time(tmp_path: Path) -> None:
-    ops = [Op(Kind.CREATE), Op(Kind.FLUSH, 0, 5), Op(Kind.DESTROY)]
-    hint = Hint(task(tmp_path), UNMAP, "exact")
-    assert hint._load() == []
-    hint.save(ops)
-    assert Hint(task(tmp_path), UNMAP, "exact")._load() == ops
-    assert Hint(task(tmp_path), UNMAP, "reach")._load() == []
-    assert Hint(task(tmp_path), AGE, "exact")._load() == []
-    assert Hint(replace(task(tmp_path), layout="mips64-4k"), UNMAP, "exact")._load() == []
-
-
-@pytest.mark.parametrize("damage", ["", "{", "[1]", '[{"op": "nothing"}]', "5"])
-def test_a_damaged_trace_is_none(tmp_path: Path, damage: str) -> None:
-    hint = Hint(task(tmp_path), UNMAP, "exact")
-    hint.save([Op(Kind.CREATE)])
-    (file,) = tmp_path.iterdir()
-    file.write_text(damage, encoding="utf-8")
-    assert Hint(task(tmp_path), UNMAP, "exact")._load() == []
-
-
-def test_without_a_folder_no_trace_is_kept() -> None:
-    hint = Hint(task(None), UNMAP, "exact")
-    hint.save([Op(Kind.CREATE)])
-    assert hint._load() == []
-    assert hint.replay(None, lambda _: True).hits == {}
+def test_a_header_that_appears_makes_what_is_kept_invalid(
+    tmp_path: Path, files: list[Path]
+) -> None:
+    mine = task(tmp_path / "kept", files[0].parent)
+    headers = files[0].parent / "include" / "linux"
+    headers.mkdir(parents=True)
+    Kept(mine).save(an_outcome(Verdict.HOLDS), files)
+    assert Kept(mine).load() is not None
+    (headers / "new.h").write_text("", encoding="utf-8")
+    assert Kept(mine).load() is None
 
 
 # --- the command -----------------------------------------------------------------------------

@@ -16,10 +16,10 @@ from impl.kernel.binding import bind
 from impl.kernel.toolchain import find
 from impl.kernel.tree import open_tree
 from model.mips import layout as layout_named
+from impl import keeping
 from proofs.engine import HOLDS, REFUTED, Options
 from proofs.kvm.lemmas import lemmas
 from proofs.kvm.runner import LayoutProof, Proved, Session, Store, read_unit
-from proofs.runner import default_folder
 from tests.proofs.c.edits import REPAIRS, Edit, apply, edited
 
 Clauses = set[tuple[str, str]]
@@ -35,7 +35,7 @@ thorough = pytest.mark.skipif(
 
 def shared_store() -> Store:
     """Return the proofs that all tests share, also those that run in other processes."""
-    return Store(default_folder())
+    return Store(keeping.folder())
 
 
 def session(

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a result depends on in a tree: the files that were read, and the names of all headers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+from impl.kernel.tree import SOURCES
+
+FOLDERS = ("include", "arch/mips/include", "arch/mips/kvm")
+"""Where a file that appears might be included in the place of another."""
+_NAMES = ""
+
+
+def record(root: Path, files: Iterable[Path]) -> dict[str, str]:
+    """Return the digest of each of ``files`` and of those read for meaning, by name in the tree."""
+    names = {str(one.relative_to(root)) for one in files}
+    names |= {name for name in SOURCES if (root / name).is_file()}
+    return {_NAMES: _headers(root), **{name: _digest(root / name) for name in sorted(names)}}
+
+
+def unchanged(root: Path, recorded: Mapping[str, str]) -> bool:
+    """Return whether every file reads as when it was recorded, and no header came or went.
+
+    Raises OSError where a file is gone.
+    """
+    return all(
+        (_headers(root) if name == _NAMES else _digest(root / name)) == text
+        for name, text in recorded.items()
+    )
+
+
+def _headers(root: Path) -> str:
+    digest = hashlib.sha256()
+    for folder in FOLDERS:
+        for where, folders, files in os.walk(root / folder):
+            folders.sort()
+            digest.update(f"{where}\0{sorted(files)}\0".encode(errors="replace"))
+    return digest.hexdigest()
+
+
+@cache
+def _read(path: Path, stamp: tuple[int, int]) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    status = path.stat()
+    return _read(path, (status.st_mtime_ns, status.st_size))

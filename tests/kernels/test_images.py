@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Kept images: the same as built ones, and built anew as soon as a file that was read changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from impl.kernel import images
+from impl.kernel.binding import bind
+from impl.kernel.build import Image, build
+from impl.kernel.errors import UnsupportedError
+from impl.kernel.toolchain import find
+from impl.kernel.tree import open_tree
+from model.mips import layout
+from tests.kernels.copies import edit, share
+
+ON = layout("mips32-4k")
+
+
+class Builds:
+    """Builds images and counts how often."""
+
+    def __init__(self, folder: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        self.folder = folder
+
+        def counted(*args: object) -> Image:
+            self.count += 1
+            return build(*args)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(images, "build", counted)
+
+    def of(self, root: Path) -> Image:
+        tree = open_tree(root)
+        return images.image(tree, bind(tree), ON, True, find(), self.folder)
+
+
+@pytest.fixture
+def tree(kernel_trees: dict[str, Path], tmp_path: Path) -> Path:
+    share(kernel_trees["6.12"], tmp_path / "tree")
+    return tmp_path / "tree"
+
+
+def test_an_unchanged_tree_is_not_built_again(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds = Builds(tmp_path / "kept", monkeypatch)
+    first = builds.of(tree)
+    assert builds.of(tree).elf == first.elf
+    assert builds.count == 1
+    for change in ("arch/mips/kvm/mmu.c", "arch/mips/include/asm/pgtable-32.h"):
+        edit(tree, change, lambda text: text + "\n/* changed */\n")
+        before = builds.count
+        builds.of(tree)
+        builds.of(tree)
+        assert builds.count == before + 1, change
+    (tree / "include/linux/brand_new.h").write_text("")
+    before = builds.count
+    builds.of(tree)
+    assert builds.count == before + 1
+
+
+def test_what_does_not_build_is_not_kept(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds = Builds(tmp_path / "kept", monkeypatch)
+    edit(tree, "arch/mips/kvm/mmu.c", lambda text: text + "\n#error no\n")
+    for _ in range(2):
+        with pytest.raises(UnsupportedError):
+            builds.of(tree)
+    assert builds.count == 2
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"files": {}, "elf": "?"}', '{"files": 5}'])
+def test_a_damaged_image_is_built_again(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    builds = Builds(tmp_path / "kept", monkeypatch)
+    builds.of(tree)
+    (file,) = (tmp_path / "kept").iterdir()
+    file.write_text(damage)
+    assert builds.of(tree).elf
+    assert builds.count == 2
+
+
+def test_without_a_folder_nothing_is_kept(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    builds = Builds(None, monkeypatch)
+    builds.of(tree)
+    builds.of(tree)
+    assert builds.count == 2
