@@ -19,9 +19,6 @@ VERSIONS = ("6.1", "6.12")
 #: Marks the reports of tests that need a real tree; it travels with them from xdist's workers.
 REAL_TREE = ("slatcheck-real-tree", True)
 
-#: Begins the reason of tests that are left to the thorough run, whether trees are there or not.
-LATER = "takes minutes"
-
 settings.register_profile("dev", deadline=None, print_blob=True)
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
@@ -88,8 +85,6 @@ class RealTreeCount:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if REAL_TREE not in [tuple(entry) for entry in report.user_properties]:
             return
-        if report.skipped and LATER in str(report.longrepr):
-            return
         if report.skipped and not hasattr(report, "wasxfail"):
             self.skipped.add(report.nodeid)
         elif report.when == "call" or report.failed:
@@ -145,7 +140,11 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     ]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not os.environ.get("SLATCHECK_PROVE_ALL"):
+        later = [item for item in items if item.get_closest_marker("thorough")]
+        items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=later)
     for item in items:
         wanted = {"kernel_tree", "kernel_trees"} & set(getattr(item, "fixturenames", ()))
         if wanted:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
@@ -22,10 +21,6 @@ SURVIVORS = json.loads(Path(__file__).with_name("survivors.json").read_text(enco
 
 SAMPLE = dict(zip(LAYOUTS, (40, 8, 8), strict=True))
 """How many mutants are tried on each layout; ``python -m bench.mutants`` tries them all."""
-
-thorough = pytest.mark.skipif(
-    not os.environ.get("SLATCHECK_PROVE_ALL"), reason="takes minutes: run make prove-all"
-)
 
 
 @cache
@@ -331,7 +326,7 @@ NAMED = (
 
 
 @pytest.mark.slow
-@thorough
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [*NOTICED, *PLANTED_NOTICED])
 def test_what_runs_notice_of_hand_made_changes_the_proof_notices(name: str) -> None:
     module, mutant = find(name)
@@ -363,7 +358,7 @@ def test_every_function_and_every_clause_notices_a_mutant(one: Named) -> None:
 
 
 @pytest.mark.slow
-@thorough
+@pytest.mark.thorough
 @pytest.mark.parametrize("one", [one for one in NAMED if one not in quick()], ids=str)
 def test_every_clause_of_every_function_notices_a_mutant(one: Named) -> None:
     check(one)

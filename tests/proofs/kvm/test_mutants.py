@@ -46,7 +46,7 @@ from tests.proofs.c.edits import (
     text_for,
 )
 from tests.proofs.c.mutation import Base, Verdicts, fate, proved, verdicts
-from tests.proofs.kvm.test_repaired import changed, session, shared_store, thorough
+from tests.proofs.kvm.test_repaired import changed, session, shared_store
 
 HERE = Path(__file__).resolve().parent
 MEASURED: dict[str, dict[str, Any]] = json.loads(
@@ -227,7 +227,7 @@ def pairs(table: Mapping[str, Mapping[str, str]]) -> list[Any]:
             title,
             id=f"{layout}-{name}",
             # The same text costs more with more levels; most of that is for the thorough run.
-            marks=thorough if number >= QUICK[layout] else (),
+            marks=pytest.mark.thorough if number >= QUICK[layout] else (),
         )
         for layout, chosen in table.items()
         for number, (name, title) in enumerate(chosen.items())
@@ -288,7 +288,10 @@ def known_marks(tree: Path, layout: str) -> frozenset[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "layout"),
-    [*SHOWN[::3], *(pytest.param(*one, marks=thorough) for one in SHOWN if one not in SHOWN[::3])],
+    [
+        *SHOWN[::3],
+        *(pytest.param(*one, marks=pytest.mark.thorough) for one in SHOWN if one not in SHOWN[::3]),
+    ],
 )
 def test_a_run_shows_what_the_proof_claims(
     kernel_trees: Mapping[str, Path], tmp_path: Path, name: str, layout: str
@@ -323,7 +326,7 @@ def stands_in_repaired(mutant: Mutant, bench: Bench) -> bool:
 
 
 @pytest.mark.slow
-@thorough
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("mutant", "layout"),
     [

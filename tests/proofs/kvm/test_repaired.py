@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from impl import keeping
 from impl.kernel.binding import bind
 from impl.kernel.toolchain import find
 from impl.kernel.tree import open_tree
 from model.mips import layout as layout_named
-from impl import keeping
 from proofs.engine import HOLDS, REFUTED, Options
 from proofs.kvm.lemmas import lemmas
 from proofs.kvm.runner import LayoutProof, Proved, Session, Store, read_unit
@@ -24,11 +23,6 @@ from tests.proofs.c.edits import REPAIRS, Edit, apply, edited
 
 Clauses = set[tuple[str, str]]
 PAGES = Path(__file__).resolve().parents[3] / "docs/findings"
-
-thorough = pytest.mark.skipif(
-    not os.environ.get("SLATCHECK_PROVE_ALL"), reason="takes minutes: run make prove-all"
-)
-
 
 # --- what the tests of this folder share -----------------------------------------------------
 
@@ -123,7 +117,7 @@ def repaired(kernel_trees: Mapping[str, Path], tmp_path_factory: pytest.TempPath
         ("mips32-4k", ()),
         ("mips64-4k", ()),
         ("mips64-4k-va48", FOUR_QUICK),
-        pytest.param("mips64-4k-va48", (), marks=thorough),
+        pytest.param("mips64-4k-va48", (), marks=pytest.mark.thorough),
     ],
 )
 def test_the_repaired_tree_is_proved(repaired: Path, layout: str, only: tuple[str, ...]) -> None:
@@ -223,7 +217,7 @@ def test_what_is_expected_is_a_known_finding() -> None:
         ("6.12", "mips64-4k", ()),
         ("6.1", "mips32-4k", ()),
         ("6.1", "mips64-4k", DIFFERENT),
-        pytest.param("6.1", "mips64-4k", (), marks=thorough),
+        pytest.param("6.1", "mips64-4k", (), marks=pytest.mark.thorough),
     ],
 )
 def test_a_tree_breaks_what_is_known_and_nothing_else(

@@ -16,7 +16,7 @@ from proofs.kvm.runner import LayoutProof
 from tests.kernels.copies import share
 from tests.proofs.c.edits import NARROW, PMD, PTE, REWRITES, WIDE, Edit
 from tests.proofs.c.mutation import Verdicts, verdicts
-from tests.proofs.kvm.test_repaired import changed, session, thorough
+from tests.proofs.kvm.test_repaired import changed, session
 
 NOT_UNDERSTOOD = "do while, flush pte"
 """Its loop tests after the turn, for which no variable tells the slots in the last turn."""
@@ -93,7 +93,7 @@ def sampled() -> list[Any]:
     """Return the groups as parameters; all but the largest wait for the thorough run."""
     found = groups()
     return [
-        pytest.param(names, marks=thorough if number > 2 else ())
+        pytest.param(names, marks=pytest.mark.thorough if number > 2 else ())
         for number, names in enumerate(found)
         if NOT_UNDERSTOOD not in names
     ] + [pytest.param(names) for names in found if NOT_UNDERSTOOD in names]
@@ -128,7 +128,8 @@ def test_rewrites_are_proved_like_the_tree(bench: Bench, names: tuple[str, ...])
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [*ON_WIDE[:3], *(pytest.param(name, marks=thorough) for name in ON_WIDE[3:])]
+    "name",
+    [*ON_WIDE[:3], *(pytest.param(name, marks=pytest.mark.thorough) for name in ON_WIDE[3:])],
 )
 def test_a_rewrite_is_proved_in_three_levels(bench: Bench, name: str) -> None:
     check(bench, (name,), WIDE, CHANGED.get(name, (PMD,)))

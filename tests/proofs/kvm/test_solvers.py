@@ -14,7 +14,7 @@ from proofs.engine import FAILED, Options
 from proofs.kvm.runner import Store
 from proofs.solvers import SAT
 from tests.proofs.c.edits import REPAIRS, edited
-from tests.proofs.kvm.test_repaired import failing, session, thorough, titles
+from tests.proofs.kvm.test_repaired import failing, session, titles
 
 THREE = ("z3", "cvc5", "bitwuzla")
 DIRECTORIES = ("kvm_mips_flush_gpa_", "kvm_mips_pte_for_gpa")
@@ -35,9 +35,9 @@ def repaired(kernel_trees: Mapping[str, Path], tmp_path_factory: pytest.TempPath
         ("mips32-64k", ("kvm_mips_flush_gpa_", "kvm_mips_pte_for_gpa", "kvm_unmap", "kvm_arch")),
         ("mips64-4k", DIRECTORIES),
         ("mips64-4k-va48", ROOT_AND_LEAF),
-        pytest.param("mips64-4k-va48", DIRECTORIES, marks=thorough),
-        pytest.param("mips32-64k", ("",), marks=thorough),
-        pytest.param("mips64-4k", ("",), marks=thorough),
+        pytest.param("mips64-4k-va48", DIRECTORIES, marks=pytest.mark.thorough),
+        pytest.param("mips32-64k", ("",), marks=pytest.mark.thorough),
+        pytest.param("mips64-4k", ("",), marks=pytest.mark.thorough),
     ],
 )
 def test_three_solvers_agree(
