@@ -26,7 +26,9 @@ class PathEnd(Exception):
 
 
 class Unsupported(Exception):
-    """The program does something that the proof has no rule for."""
+    """The program does something that the proof has no rule for; ``placed`` once it says where."""
+
+    placed = False
 
 
 class Mismatch(Unsupported):

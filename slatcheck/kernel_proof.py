@@ -196,7 +196,9 @@ class _Judged:
         if clause.verdict == engine.OPEN and clause.reason.startswith(MISMATCH):
             return self._mismatch(base, one, clause, marks)
         if clause.verdict != engine.HOLDS:
-            return replace(base, verdict=_OPEN[clause.verdict], reason=clause.reason)
+            outside = clause.verdict == engine.UNSUPPORTED
+            reason = f"outside the subset: {clause.reason}" if outside else clause.reason
+            return replace(base, verdict=_OPEN[clause.verdict], reason=reason)
         shaky = self._rests_on(one, clause.name)
         if shaky:
             reason = f"proved, but the proof rests on {shaky}, which does not hold"

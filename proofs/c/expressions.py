@@ -45,7 +45,7 @@ def evaluate(run: Interpreter, node: Node | None, kind: CType | None = None) -> 
         return _initial(run, node, kind)
     found = _EXPRESSIONS.get(node.kind)
     if found is None:
-        raise Unsupported(f"'{node.kind}' is outside the subset of C")
+        raise Unsupported(f"'{node.kind}' is no C that is understood")
     return found(run, node)
 
 
@@ -112,7 +112,7 @@ def place(run: Interpreter, node: Node | None) -> Ptr:
         raise Unsupported("an expression is missing")
     found = _PLACES.get(node.kind)
     if found is None:
-        raise Unsupported(f"'{node.kind}' as a place is outside the subset of C")
+        raise Unsupported(f"'{node.kind}' as a place is no C that is understood")
     return found(run, node)
 
 

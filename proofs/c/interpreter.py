@@ -182,11 +182,24 @@ class Interpreter:
         if node is None:
             return None
         found = _STATEMENTS.get(node.kind)
-        if found is None:
-            expressions.evaluate(self, node)
-            return None
-        signal: Signal | None = found(self, node)
+        try:
+            if found is None:
+                expressions.evaluate(self, node)
+                return None
+            signal: Signal | None = found(self, node)
+        except Unsupported as problem:
+            self._say_where(problem, node)
+            raise
         return signal
+
+    def _say_where(self, problem: Unsupported, node: Node) -> None:
+        """Put the place of the innermost statement in front of what is outside the subset."""
+        function = self.frame.function
+        if problem.placed or type(problem) is not Unsupported:
+            return
+        offset = node.at - function.at if min(node.at, function.at) >= 0 else 0
+        problem.args = (f"{self.unit.place(function.name, offset)}: {problem}",)
+        problem.placed = True
 
     def truth(self, node: Node) -> Truth:
         """Return the truth of an expression."""

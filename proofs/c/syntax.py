@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -119,6 +119,8 @@ class Unit:
     members: dict[str, tuple[bool, list[tuple[str, str]] | None]]
     enumerators: dict[str, int]
     globals: dict[str, Node]
+    place: Callable[[str, int], str] = field(default=lambda name, offset: f"{name}()")
+    """Says for messages where something stands: a function, bytes from where its name does."""
 
     @cached_property
     def types(self) -> Types:

@@ -11,14 +11,15 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path as File
 from typing import Any
 
 from impl.keeping import write
 from impl.kernel.binding import Binding
+from impl.kernel.slices import functions
 from impl.kernel.toolchain import Toolchain
-from impl.kernel.tree import Tree
+from impl.kernel.tree import MIPS, MMU, Tree
 from impl.kernel.typed import typed_tree
 from model.layout import Layout
 from model.operations import Kind
@@ -35,6 +36,14 @@ from proofs.paths import Path
 from proofs.raw import RawFormat, format_of, opaque_format
 from proofs.runner import identity, proof_of, sources
 
+PLACES = (
+    MMU,
+    MIPS,
+    "arch/mips/mm/pgtable-32.c",
+    "arch/mips/mm/pgtable-64.c",
+    "virt/kvm/kvm_main.c",
+)
+"""The files that are read as C, in which places are told."""
 INTERNAL = (MISMATCH, "entry")
 """Clauses of what the proof's own invariants need; they are no promises of the kernel."""
 KEPT = 24
@@ -68,7 +77,25 @@ def read_unit(
     """Return the tree's C for a layout, and the files read. Raises UnsupportedError."""
     found, files = typed_tree(tree, binding, layout, toolchain)
     wanted = sorted({*SIGNATURES, *binding.entries.values()})
-    return reduced(found, layout.bits // 8, wanted), files
+    unit = reduced(found, layout.bits // 8, wanted)
+    texts = {name: tree.read(name) for name in PLACES if (tree.root / name).is_file()}
+    unit.place = partial(_place, texts)
+    return unit, files
+
+
+def _place(texts: dict[str, bytes], name: str, offset: int) -> str:
+    """Return where a function of the tree has something, ``offset`` bytes from its name on.
+
+    What a macro defines has no place of its own.
+    """
+    for file, source in texts.items():
+        found = functions(source).get(name)
+        if found is not None:
+            text = found.text.encode()
+            begin = text.find(f"{name}(".encode())
+            line = found.line + text[: max(0, begin + offset)].count(b"\n")
+            return f"{file}:{line}, {name}()"
+    return f"{name}()"
 
 
 class Session:
