@@ -62,7 +62,9 @@ def edit(tree: Path, begins: str) -> None:
 def timed(what: str, tree: Path, layouts: Sequence[Layout]) -> tuple[Run, list[Outcome]]:
     """Prove a tree on all cores."""
     begun = time.perf_counter()
-    found = prove_tree(tree, layouts, None, Options(), 0, True, _silent)
+    by_layout: dict[str, Outcome] = {}
+    prove_tree(tree, layouts, None, Options(), 0, True, _silent, by_layout)
+    found = [by_layout[layout.name] for layout in layouts]
     anew = sum(len(one.reproved) for one in found)
     return Run(what, time.perf_counter() - begun, anew), found
 

@@ -12,8 +12,8 @@ from importlib import import_module
 # click: nested commands, checked options and help texts without code of our own.
 import click
 
-from slatcheck import __version__, commands
-from slatcheck.delivery import say
+from slatcheck import __version__, bisect, commands
+from slatcheck.delivery import INTERRUPTED, say
 from slatcheck.errors import InputError
 
 # Whatever takes long to import is imported by the command that needs it: --help has to be quick.
@@ -21,7 +21,6 @@ from slatcheck.errors import InputError
 USAGE = 2
 OPEN = 3
 INTERNAL = 4
-INTERRUPTED = 130
 
 _KERNEL_MODULES = frozenset({"elftools", "tree_sitter", "tree_sitter_c", "unicorn", "ziglang"})
 
@@ -80,6 +79,9 @@ def _failure(problem: Exception, settings: Settings) -> int:
     if isinstance(problem, InputError | TreeError):
         say(str(problem))
         return USAGE
+    if isinstance(problem, bisect.Skipped):
+        say(f"skip: {problem}")
+        return bisect.SKIP
     if isinstance(problem, UnsupportedError):
         say(f"unsupported: {problem}")
         return OPEN
@@ -116,6 +118,12 @@ def run(arguments: Sequence[str]) -> int:
     return int(status)
 
 
+def _asked_by_bisect(arguments: Sequence[str]) -> bool:
+    return any(one == "--bisect" or one.startswith("--bisect=") for one in arguments)
+
+
 def main() -> None:
     """Run slatcheck as a program."""
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    # 'git bisect run' takes most failures for a bad revision: wrong usage has to stop it.
+    sys.exit(bisect.status(status) if _asked_by_bisect(sys.argv[1:]) else status)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from slatcheck.result import Document, Finding
 
 
+INTERRUPTED = 130
+"""The exit status of a run that Ctrl-C ended."""
+
+
 @dataclass(frozen=True)
 class Delivery:
     """Where a report goes and how it looks. Files are looked at before the work starts."""
@@ -107,8 +111,11 @@ def finish(
     if folder is not None:
         _write_replays(document, folder)
     if delivery.output is not None:
-        say(f"{document.verdict.value}; the report is in {delivery.output}")
-    return EXIT[document.verdict]
+        say(f"{document.decides.value}; the report is in {delivery.output}")
+    if document.tool.get("interrupted"):
+        say("interrupted; the report has what was found until then")
+        return INTERRUPTED
+    return EXIT[document.decides]
 
 
 def _raw(document: Document) -> str:

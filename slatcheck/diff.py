@@ -16,7 +16,7 @@ from model.entry import Entry
 from model.layout import Layout
 from model.mips import layout as layout_named
 from model.mips import layouts
-from model.operations import ENOMEM, FUNCTIONS, Answer, Kind, Op, to_json
+from model.operations import ENOMEM, FUNCTIONS, Answer, Kind, Op, from_json, to_json
 from model.triggers import beyond
 from slatcheck.campaign import DEFAULT_OPS
 from slatcheck.describe import frames
@@ -54,6 +54,11 @@ class Comparison:
     left: str
     right: str
     notes: list[str] = field(default_factory=list)
+
+
+def function_of(parting: Parting) -> str:
+    """Return the kernel function that carries out the operation at which two sides part."""
+    return FUNCTIONS[from_json(parting.trace[parting.step]).kind]
 
 
 class ModelImplementation:

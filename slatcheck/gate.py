@@ -43,17 +43,41 @@ class Request:
 def check(request: Request, report: Callable[[Progress], None]) -> Document:
     """Judge every layout of ``request``.
 
-    Raises InputError or TreeError for bad input. On KeyboardInterrupt all workers are ended.
+    Raises InputError or TreeError for bad input. On KeyboardInterrupt all workers are ended, and
+    what was found until then is returned, marked as interrupted and open on every layout.
     """
-    kernel = kernel_facts(request.kernel, request.cc)
-    document = _document(request, kernel, _search(request, report))
+    document = _document(request, kernel_facts(request.kernel, request.cc))
+    try:
+        _fill(document, request, report)
+    except KeyboardInterrupt:
+        _interrupted(document)
+    return document
+
+
+def nothing(request: Request) -> Document:
+    """Return the document of a run that was interrupted before it found anything."""
+    document = _document(request, None)
+    _interrupted(document)
+    return document
+
+
+def _interrupted(document: Document) -> None:
+    document.tool["interrupted"] = True
+    reason = "interrupted before everything was looked at"
+    document.checks += [
+        Check("run/interrupted/complete", "differential", one.name, "", Verdict.UNKNOWN, reason)
+        for one in document.layouts
+    ]
+
+
+def _fill(document: Document, request: Request, report: Callable[[Progress], None]) -> None:
+    _add_search(document, request, report)
     if "proof" in request.evidence:
         _add_proofs(document, request, report)
         _add_kernel_proof(document, request, report)
         _add_tie(document, request)
     if "contract" in request.evidence:
         document.checks += contract_checks(request.cache)
-    return document
 
 
 def _add_proofs(document: Document, request: Request, report: Callable[[Progress], None]) -> None:
@@ -88,7 +112,16 @@ def _add_kernel_proof(
         jobs=request.jobs,
         cache=request.cache,
     )
-    outcome = prove.of_kernel(wanted, report, known)
+    try:
+        outcome = prove.of_kernel(wanted, report, known)
+    except prove.InterruptedProof as cut:
+        _join(document, cut.outcome)
+        raise
+    _join(document, outcome)
+
+
+def _join(document: Document, outcome: prove.Outcome) -> None:
+    """Add what the proof of a tree's C has to say, and where runs say otherwise."""
     shown = [one for one in document.findings if one.implementation == "kernel"]
     document.checks += outcome.checks + disagreements(outcome.checks, shown)
     by_mark = {one.fingerprint: one for one in document.findings}
@@ -118,16 +151,21 @@ def _add_tie(document: Document, request: Request) -> None:
         ]
 
 
-def _search(request: Request, report: Callable[[Progress], None]) -> list[Report]:
+def _add_search(document: Document, request: Request, report: Callable[[Progress], None]) -> None:
     """Search every unit of the differential test, if that is asked for."""
     units = list(_units(request)) if "differential" in request.evidence else []
     reports: dict[int, Report] = {}
     found: set[str] = set()
-    for index, one in spread(search, units, request.jobs):
-        reports[index] = one
-        found |= one.campaign.hits.keys()
-        report(Progress(len(reports), len(units), units[index].title, len(found)))
-    return [reports[index] for index in range(len(units))]
+    try:
+        for index, one in spread(search, units, request.jobs):
+            reports[index] = one
+            found |= one.campaign.hits.keys()
+            report(Progress(len(reports), len(units), units[index].title, len(found)))
+    finally:
+        done = [reports[index] for index in sorted(reports)]
+        document.findings = merge(done, request.seed)
+        document.checks = [one for report in done for one in checks_of(report)]
+        document.notes = sorted({note for report in done for note in report.notes})
 
 
 def kernel_facts(path: Path | None, cc: str | None) -> dict[str, Any] | None:
@@ -178,13 +216,10 @@ def _units(request: Request) -> Iterator[Unit]:
             yield replace(base, layout=layout.name, big_endian=False)
 
 
-def _document(request: Request, kernel: dict[str, Any] | None, reports: list[Report]) -> Document:
-    findings = merge(reports, request.seed)
-    checks = [one for report in reports for one in checks_of(report)]
+def _document(request: Request, kernel: dict[str, Any] | None) -> Document:
     tool: dict[str, Any] = {"name": "slatcheck", "version": __version__, "seed": request.seed}
     tool["evidence"] = sorted(request.evidence)
-    notes = sorted({note for report in reports for note in report.notes})
-    return Document(tool, kernel, list(request.layouts), checks, findings, notes)
+    return Document(tool, kernel, list(request.layouts), [], [])
 
 
 def checks_of(report: Report) -> list[Check]:
@@ -203,6 +238,7 @@ def checks_of(report: Report) -> list[Check]:
                 # The built-in table is made from the model's geometry: there is nothing to compare.
                 continue
             verdict, reason = _verdict(report, kind, rule.name, cases)
+            shown = reason if verdict is Verdict.VIOLATED else ""
             out.append(
                 replace(
                     base,
@@ -210,6 +246,7 @@ def checks_of(report: Report) -> list[Check]:
                     function=function,
                     verdict=verdict,
                     reason=reason,
+                    finding=shown,
                     cases=cases,
                     seconds=round(share * cases, 3),
                 )

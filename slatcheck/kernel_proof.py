@@ -21,9 +21,9 @@ from model.layout import Layout
 from model.mips import layout as layout_named
 from model.operations import FUNCTIONS, Kind, Op
 from proofs import engine, runner
-from proofs.engine import Clause, Options
+from proofs.engine import REFUTED, Clause, Options
 from proofs.kvm.primitives import BY_CONTRACT, PRIMITIVES
-from proofs.kvm.runner import LayoutProof, Proved, Session, Store, read_unit
+from proofs.kvm.runner import NOT_REACHED, LayoutProof, Proved, Session, Store, read_unit
 from proofs.pool import spread
 from proofs.theorems import CLAUSES
 from slatcheck.campaign import Campaign, Search, Wanted
@@ -92,11 +92,13 @@ def prove_tree(
     jobs: int,
     cached: bool,
     report: Callable[[Progress], None],
+    found: dict[str, Outcome],
     known: Mapping[str, tuple[str, ...]] | None = None,
-) -> list[Outcome]:
+) -> None:
     """Prove a tree in every layout; raises nothing for what the tree contains.
 
-    ``known`` are the fingerprints that were shown already, by layout.
+    Outcomes go to ``found`` by layout as they come. ``known`` are the fingerprints that were shown
+    already, by layout.
     """
     folder = keeping.folder() if cached else None
     tasks = [
@@ -106,13 +108,11 @@ def prove_tree(
     # The first layout is a small one, so that there is something to show soon.
     tasks.sort(key=_cost, reverse=True)
     tasks = tasks[-1:] + tasks[:-1]
-    found: dict[str, Outcome] = {}
     shown: set[str] = set()
     for number, outcome in spread(prove_layout, tasks, jobs):
         found[outcome.layout] = outcome
         shown |= {one.fingerprint for one in outcome.findings}
         report(Progress(len(found), len(tasks), tasks[number].layout, len(shown)))
-    return [found[layout.name] for layout in layouts]
 
 
 def _cost(task: Task) -> tuple[int, int]:
@@ -198,11 +198,13 @@ class _Judged:
         if clause.verdict != engine.HOLDS:
             outside = clause.verdict == engine.UNSUPPORTED
             reason = f"outside the subset: {clause.reason}" if outside else clause.reason
-            return replace(base, verdict=_OPEN[clause.verdict], reason=reason)
+            rests = _refuted_in(one) if clause.reason == NOT_REACHED else ""
+            found = replace(base, verdict=_OPEN[clause.verdict], reason=reason)
+            return replace(found, rests_on=_id(rests))
         shaky = self._rests_on(one, clause.name)
         if shaky:
             reason = f"proved, but the proof rests on {shaky}, which does not hold"
-            return replace(base, verdict=Verdict.UNKNOWN, reason=reason)
+            return replace(base, verdict=Verdict.UNKNOWN, reason=reason, rests_on=_id(shaky))
         return base
 
     def _mismatch(
@@ -223,13 +225,15 @@ class _Judged:
         if mark is None:
             why = f"; the proof rests on {shaky}, which does not hold" if shaky else ""
             reason = f"{clause.reason}, but no run of the compiled tree shows it{why}"
-            return replace(base, verdict=Verdict.UNKNOWN, reason=reason)
+            found = replace(base, verdict=Verdict.UNKNOWN, reason=reason)
+            return replace(found, rests_on=_id(shaky))
         return self._shown(base, clause, mark, marks)
 
     def _shown(self, base: Check, clause: Clause, mark: str, marks: dict[str, Finding]) -> Check:
         if mark in self.replays.findings:
             marks.setdefault(mark, self.replays.findings[mark])
-        return replace(base, verdict=Verdict.VIOLATED, reason=f"{mark}: {clause.reason}")
+        reason = f"{mark}: {clause.reason}"
+        return replace(base, verdict=Verdict.VIOLATED, reason=reason, finding=mark)
 
     def _rests_on(self, one: Proved, clause: str) -> str:
         """Return a promise that does not hold and on which a proof rests, '' where none is."""
@@ -256,6 +260,17 @@ class _Judged:
                 seen[title] = None
                 pending += self.by_title[title].uses
         return list(seen)
+
+
+def _id(promise: str) -> str:
+    """Return the id of the check of a promise, '' for none."""
+    return f"c/{promise}" if promise else ""
+
+
+def _refuted_in(one: Proved) -> str:
+    """Return a promise of a function that is refuted, '' where none is."""
+    refuted = [name for name in one.proof.clauses if one.proof.clauses[name].verdict == REFUTED]
+    return f"{one.title}/{refuted[0]}" if refuted else ""
 
 
 def _fails(one: Proved, clause: str) -> bool:
@@ -384,7 +399,7 @@ def _names(mark: str, rules: frozenset[str], entry: str) -> bool:
 # What is kept of a tree that did not change
 
 
-def _everything() -> str:
+def everything() -> str:
     """Return the digest of every source of the tool."""
     import impl
     import model
@@ -405,7 +420,7 @@ class Kept:
             from impl.kernel.toolchain import find
 
             parts = (
-                _everything(),
+                everything(),
                 str(task.root),
                 task.layout,
                 find(task.cc).version,

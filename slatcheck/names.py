@@ -107,3 +107,22 @@ def check_quirks(names: Iterable[str]) -> None:
         if name not in known:
             near = close(name, known)
             raise InputError(f"unknown quirk '{name}'{near or ';'} known: {', '.join(known)}")
+
+
+def check_fingerprint(text: str) -> None:
+    """Raise InputError where ``text`` is not the fingerprint of a finding that there could be."""
+    from model.operations import FUNCTIONS
+    from model.triggers import TRIGGERS
+
+    rule, _, rest = text.partition("/")
+    entry, _, trigger = rest.partition("/")
+    if not trigger:
+        raise InputError(f"'{text}' is no fingerprint: RULE/FUNCTION/TRIGGER, as a report shows it")
+    find_rule(rule)
+    for what, name, known in (
+        ("entry point", entry, set(FUNCTIONS.values())),
+        ("trigger", trigger.removesuffix("/out-of-contract"), {"any", *TRIGGERS}),
+    ):
+        if name not in known:
+            near = close(name, known)
+            raise InputError(f"unknown {what} '{name}' in the fingerprint{near}")

@@ -115,3 +115,42 @@ def replay_dir_option(function: F) -> F:
         metavar="DIR",
         help="Write a file for 'slatcheck replay' for each finding into DIR.",
     )(function)
+
+
+def no_cache_option(function: F) -> F:
+    """Add the option of this name."""
+    return click.option(
+        "--no-cache",
+        is_flag=True,
+        help="Do all work anew, and try nothing first that was found before.",
+    )(function)
+
+
+def gate_options(function: F) -> F:
+    """Add the options that say what counts: --baseline, --against, --fail-on and --bisect."""
+    for option in (
+        click.option(
+            "--bisect",
+            metavar="FINGERPRINT",
+            help="Answer 'git bisect run': is this finding there? With --baseline or --against, "
+            "'new' asks for whatever is new.",
+        ),
+        click.option(
+            "--fail-on",
+            type=click.Choice(["unsafe", "imprecise"]),
+            help="The least severe finding that fails the run; imprecise, the default, is any.",
+        ),
+        click.option(
+            "--against",
+            metavar="REV",
+            help="Judge this git revision of the tree as well; only what is new fails the run.",
+        ),
+        click.option(
+            "--baseline",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Findings that are known, as 'slatcheck baseline' writes them.",
+        ),
+    ):
+        function = option(function)
+    return function

@@ -17,6 +17,10 @@ class Progress(NamedTuple):
     layout: str
     findings: int
 
+    def of(self, what: str) -> Progress:
+        """Return the same step, told to be part of something."""
+        return self._replace(layout=f"{what}: {self.layout}")
+
 
 Report = Callable[[Progress], None]
 
@@ -26,7 +30,7 @@ def _plain(stream: TextIO) -> Report:
 
     def report(step: Progress) -> None:
         nonlocal shown
-        if step.done <= shown:
+        if step.done <= shown and step.done > 1:  # with 1 another part of the work begins
             return
         shown = step.done
         width = len(str(step.total))

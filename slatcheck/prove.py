@@ -21,6 +21,7 @@ from slatcheck import __version__
 from slatcheck.campaign import Campaign
 from slatcheck.candidates import confirm
 from slatcheck.findings import merge
+from slatcheck.kernel_proof import Outcome as TreeOutcome
 from slatcheck.kernel_proof import prove_tree, trusted
 from slatcheck.progress import Progress
 from slatcheck.quirk_theorems import refuted_by
@@ -95,16 +96,34 @@ def of_kernel(
 ) -> Outcome:
     """Prove a tree's own C; ``known`` are fingerprints that runs have shown, by layout."""
     assert request.kernel is not None
-    found = prove_tree(
-        request.kernel,
-        request.layouts,
-        request.cc,
-        request.options,
-        request.jobs,
-        request.cache,
-        report,
-        known,
-    )
+    found: dict[str, TreeOutcome] = {}
+    try:
+        prove_tree(
+            request.kernel,
+            request.layouts,
+            request.cc,
+            request.options,
+            request.jobs,
+            request.cache,
+            report,
+            found,
+            known,
+        )
+    except KeyboardInterrupt:
+        raise InterruptedProof(_of_layouts(found, request.layouts)) from None
+    return _of_layouts(found, request.layouts)
+
+
+class InterruptedProof(KeyboardInterrupt):
+    """A proof of many layouts that was interrupted; ``outcome`` is of those that were done."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+def _of_layouts(by_layout: Mapping[str, TreeOutcome], layouts: Iterable[Layout]) -> Outcome:
+    found = [by_layout[layout.name] for layout in layouts if layout.name in by_layout]
     findings = _merged(one for outcome in found for one in outcome.findings)
     return Outcome([check for outcome in found for check in outcome.checks], findings)
 
@@ -199,7 +218,8 @@ def _layout_outcome(layout: Layout, proofs: list[Proof], request: Request) -> Ou
 
 def _refuted(base: Check, clause: Clause, findings: list[Finding]) -> Check:
     if findings:
-        return replace(base, verdict=Verdict.VIOLATED, reason=findings[0].fingerprint)
+        mark = findings[0].fingerprint
+        return replace(base, verdict=Verdict.VIOLATED, reason=mark, finding=mark)
     reason = f"{clause.reason}, but no run of the table shows it"
     return replace(base, verdict=Verdict.UNKNOWN, reason=reason)
 

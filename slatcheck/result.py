@@ -69,6 +69,7 @@ class Finding:
     (the last but one where the trace ends with destroy and the symptom came before) shows it.
     ``expected`` and ``actual`` are lines of text about coalesced ranges. ``fingerprint`` stays
     the same across line numbers, seeds and layouts. ``shown_on`` is the layout of the trace.
+    ``known_on`` are the layouts on which a baseline knows it, ``known`` says that it does on all.
     """
 
     fingerprint: str
@@ -90,6 +91,7 @@ class Finding:
     step: int = 0
     related: list[str] = field(default_factory=list)
     known: bool = False
+    known_on: list[str] = field(default_factory=list)
     quirks: list[str] = field(default_factory=list)
 
 
@@ -104,6 +106,9 @@ class Check:
     """One question and its answer.
 
     ``id`` is ``<implementation>/<function>/<rule>``; ``cases`` counts the operations behind it.
+    ``finding`` is the fingerprint of what shows a violation, ``rests_on`` the id of the check, in
+    the same layout, for which this one is open. ``accepted`` says why the gate does not mind what
+    is no pass: ``baseline`` or ``severity``; '' where nothing excuses it.
     """
 
     id: str
@@ -115,6 +120,27 @@ class Check:
     seconds: float = 0.0
     cases: int = 0
     solver: str = ""
+    finding: str = ""
+    rests_on: str = ""
+    accepted: str = ""
+
+
+@dataclass
+class Gate:
+    """What counts of a run where something is known already, or only the worst is to fail it.
+
+    ``verdict`` leaves out what is accepted. ``new`` are fingerprints that a baseline does not
+    know on every layout they were found on, ``gone`` those that it knows and that were looked for
+    in vain, each with its layouts. ``against`` says what the baseline is: a file, or a revision.
+    ``differences`` are the first operations at which two revisions differ, one a layout.
+    """
+
+    verdict: Verdict
+    fail_on: str = "imprecise"
+    against: dict[str, str] = field(default_factory=dict)
+    new: list[str] = field(default_factory=list)
+    gone: dict[str, list[str]] = field(default_factory=dict)
+    differences: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
@@ -127,11 +153,21 @@ class Document:
     checks: list[Check]
     findings: list[Finding]
     notes: list[str] = field(default_factory=list)
+    gate: Gate | None = None
+
+    @property
+    def decides(self) -> Verdict:
+        """The verdict that the exit status tells: the gate's, where something is accepted."""
+        return self.gate.verdict if self.gate is not None else self.verdict
 
     @property
     def verdict(self) -> Verdict:
         """The verdict on the whole: that of the worst check; a layout without any is vacuous."""
-        verdicts = [check.verdict for check in self.checks]
+        return self.judged(self.checks)
+
+    def judged(self, checks: Iterable[Check]) -> Verdict:
+        """Return the verdict that some of the checks give."""
+        verdicts = [check.verdict for check in checks]
         judged = {check.layout for check in self.checks}
         if any(layout.name not in judged for layout in self.layouts):
             verdicts.append(Verdict.VACUOUS)
@@ -139,7 +175,7 @@ class Document:
 
     def to_json(self) -> dict[str, Any]:
         """Return the document as slatcheck/schema.json describes it."""
-        return {
+        found = {
             "schema": SCHEMA,
             "verdict": self.verdict.value,
             "tool": self.tool,
@@ -149,6 +185,9 @@ class Document:
             "findings": [asdict(one) for one in self.findings],
             "notes": self.notes,
         }
+        if self.gate is not None:
+            found["gate"] = asdict(self.gate) | {"verdict": self.gate.verdict.value}
+        return found
 
 
 def layout_json(layout: Layout) -> dict[str, Any]:

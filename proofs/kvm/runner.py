@@ -46,6 +46,7 @@ PLACES = (
 """The files that are read as C, in which places are told."""
 INTERNAL = (MISMATCH, "entry")
 """Clauses of what the proof's own invariants need; they are no promises of the kernel."""
+NOT_REACHED = "not reached: another promise fails"
 KEPT = 24
 """Proofs of one lemma that are kept, each of another text."""
 
@@ -204,7 +205,7 @@ def _told(proof: Proof) -> Proof:
     if any(one.verdict == REFUTED for one in proof.clauses.values()):
         for clause in proof.clauses.values():
             if clause.verdict == VACUOUS:
-                clause.verdict, clause.reason = OPEN, "not reached: another promise fails"
+                clause.verdict, clause.reason = OPEN, NOT_REACHED
     return proof
 
 

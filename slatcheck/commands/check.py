@@ -7,14 +7,16 @@ from pathlib import Path
 
 import click
 
-from slatcheck import names
+from slatcheck import gating, names
 from slatcheck.delivery import Delivery, finish
 from slatcheck.errors import InputError
 from slatcheck.options import (
     cc_option,
+    gate_options,
     jobs_option,
     layout_option,
     max_ops_option,
+    no_cache_option,
     output_option,
     quirk_option,
     replay_dir_option,
@@ -41,7 +43,9 @@ from slatcheck.options import (
     default=("proof", "contract", "differential"),
     help="What the verdict is to rest on; may be given more than once. Default: all three.",
 )
+@gate_options
 @quirk_option
+@no_cache_option
 @cc_option
 @report_option
 @output_option
@@ -53,17 +57,28 @@ def command(
     max_ops: int | None,
     jobs: int,
     evidence: tuple[str, ...],
+    baseline: Path | None,
+    against: str | None,
+    fail_on: str | None,
+    bisect: str | None,
     quirks: tuple[str, ...],
+    no_cache: bool,
     cc: str | None,
     format_: str,
     output: Path | None,
     replay_dir: Path | None,
 ) -> int:
-    """Judge a kernel tree, or the built-in page table, in every layout that Kconfig permits."""
+    """Judge a kernel tree, or the built-in page table, in every layout that Kconfig permits.
+
+    With --baseline or --against, only what is new fails the run: the exit status is that of all
+    that is not accepted, and 0 where nothing else is open.
+    """
     chosen = names.layouts_to_check(patterns)
     if quirks and kernel is not None:
         raise InputError("--quirk changes the built-in page table; leave --kernel out")
     names.check_quirks(quirks)
+    terms = gating.Terms(kernel, baseline, against, fail_on, bisect)
+    terms.check()
     delivery = Delivery(format_, output, replay_dir)
     delivery.check()
 
@@ -78,7 +93,9 @@ def command(
         cc=cc,
         evidence=frozenset(evidence),
         quirks=tuple(dict.fromkeys(quirks)),
+        cache=not no_cache,
     )
     with progress.shown() as report:
-        document = gate.check(request, report)
-    return finish(document, delivery, kernel, cc)
+        document = terms.judge(request, report)
+    status = finish(document, delivery, kernel, cc)
+    return terms.status(document, status)

@@ -14,6 +14,7 @@ from slatcheck.options import (
     cc_option,
     jobs_option,
     layout_option,
+    no_cache_option,
     output_option,
     quirk_option,
     replay_dir_option,
@@ -49,7 +50,7 @@ from slatcheck.options import (
     metavar="DIR",
     help="Write every obligation into DIR as SMT-LIB 2; each must be unsatisfiable.",
 )
-@click.option("--no-cache", is_flag=True, help="Prove again what was proved before.")
+@no_cache_option
 @jobs_option
 @quirk_option
 @cc_option

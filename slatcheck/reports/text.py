@@ -10,6 +10,7 @@ from typing import Any
 
 from model.rules import RULES
 from model.triggers import TRIGGERS
+from slatcheck.reports import gated
 from slatcheck.reports.forms import Replay
 from slatcheck.reports.words import clean, columns, count, find_layout, layout_names
 from slatcheck.reports.words import written_operation as written
@@ -25,13 +26,15 @@ _HOW = "use --replay-dir DIR to have a file for 'slatcheck replay'"
 def render(document: Document, replay: Replay | None = None) -> str:
     """Return the report, ending with the verdict on the whole.
 
-    ``replay`` gives the command for each finding; without it the report says how to get one.
+    Of findings that are known only the names are shown. ``replay`` gives the command for each
+    finding; without it the report says how to get one.
     """
     names = [one.name for one in document.layouts]
     lines = [_headline(document), ""]
     findings = sorted(document.findings, key=_rank)
     for number, finding in enumerate(findings, 1):
-        lines += [*_finding(number, finding, names, replay), ""]
+        if not finding.known:
+            lines += [*_finding(number, finding, names, replay), ""]
     lines += _index(findings)
     lines += _summary(document)
     return "\n".join(lines) + "\n"
@@ -173,7 +176,13 @@ def _index(findings: Sequence[Finding]) -> Iterator[str]:
     if not findings:
         return
     rows = [
-        [f"{number}.", one.severity, one.rule, clean(one.entry), clean(one.trigger)]
+        [
+            f"{number}.",
+            one.severity + ", known" * one.known,
+            one.rule,
+            clean(one.entry),
+            clean(one.trigger),
+        ]
         for number, one in enumerate(findings, 1)
     ]
     yield "findings"
@@ -200,7 +209,8 @@ def _summary(document: Document) -> Iterator[str]:
             )
         yield ""
     yield _totals(document)
-    yield f"verdict: {document.verdict.value}"
+    yield from gated.lines(document)
+    yield gated.verdict(document)
 
 
 def _checks_of(document: Document, name: str) -> list[Check]:

@@ -124,28 +124,9 @@ slatcheck 0.1.0 · Linux 6.12.1 · commit 0123abcd · seed 7
     name       stale-mapping/kvm_unmap_gfn_range/ends-at-top
     replay     slatcheck replay stale-mapping
 
-2. accounting (imprecise, out of contract, known) in kvm_mips_free_gpa_pt
-    What is counted is balanced: constructors, destructors, references, locks.
-
-    layouts    mips64-4k
-    entry      kvm_mips_free_gpa_pt
-    trigger    table-destructor
-    contract   no caller in the kernel can pass these operands today
-    where      not known; begin at the entry point
-
-    shortest trace found (2 operations, mips64-4k, seed 7):
-      1. create
-    > 2. destroy
-
-    after step 2, expected (-) and actual (+):
-      + table destructor
-
-    name       accounting/kvm_mips_free_gpa_pt/table-destructor/out-of-contract
-    replay     slatcheck replay accounting
-
 findings
-  1.  unsafe     stale-mapping  kvm_unmap_gfn_range   ends-at-top
-  2.  imprecise  accounting     kvm_mips_free_gpa_pt  table-destructor
+  1.  unsafe            stale-mapping  kvm_unmap_gfn_range   ends-at-top
+  2.  imprecise, known  accounting     kvm_mips_free_gpa_pt  table-destructor
 
 layouts
   layout      verdict      operations  findings  evidence
