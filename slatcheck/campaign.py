@@ -6,7 +6,7 @@ from __future__ import annotations
 import gc
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -97,19 +97,18 @@ class Search:
         self._excluded: set[tuple[str, str]] = set()
         self._endless: set[tuple[str, str]] = set()
         self._first: dict[str, tuple[Symptom, list[Op]]] = {}
-        self._short: dict[str, list[Op]] = {}
+        self._remembered: Mapping[str, list[Op]] = {}
 
-    def run(self, budget: int, remembered: Iterable[list[Op]] = ()) -> Campaign:
+    def run(self, budget: int, remembered: Mapping[str, list[Op]] | None = None) -> Campaign:
         """Search until ``budget`` operations were drawn; then shrink what was found.
 
-        ``remembered`` are short traces that showed something before; they are tried first.
+        ``remembered`` are short traces by fingerprint. They save shrinking where they still show
+        what was found, and nothing else: what is found is decided by seed and budget alone.
         """
+        self._remembered = remembered or {}
         campaign = Campaign()
         begin = time.monotonic()
         with _rare_collections():
-            for trace in remembered:
-                self._try(campaign, trace, frozenset())
-            self._short = {mark: ops for mark, (_, ops) in self._first.items()}
             self._directed(campaign)
             examples = max(1, budget // LENGTH)
             draw(self._seed, examples, lambda data: self._try(campaign, self._decoder.decode(data)))
@@ -168,15 +167,11 @@ class Search:
         for ops in (bare, [Op(Kind.CREATE, oom=1)], [bare[0], page, bare[1]]):
             self._try(campaign, [op for op in ops if op.kind in kinds])
 
-    def _try(
-        self, campaign: Campaign, ops: list[Op], without: frozenset[tuple[str, str]] | None = None
-    ) -> None:
-        """Judge a sequence, less the operations that are known to fail or those ``without``."""
+    def _try(self, campaign: Campaign, ops: list[Op]) -> None:
         campaign.sequences += 1
-        if without is None:
-            revisit = campaign.sequences % REVISIT == 0
-            without = frozenset(self._endless if revisit else self._excluded)
-        ops, expected = plan(self._layout, ops, without)
+        revisit = campaign.sequences % REVISIT == 0
+        excluded = self._endless if revisit else self._excluded
+        ops, expected = plan(self._layout, ops, frozenset(excluded))
         verdict = self._judge.examine(self._implementation, ops, expected)
         campaign.count(verdict.compared)
         for symptom in verdict.symptoms:
@@ -197,7 +192,12 @@ class Search:
         def shows(candidate: list[Op]) -> bool:
             return self._find(mark, candidate) is not None
 
-        if not self._shrinking or ops is self._short.get(mark) or not shows(ops):
+        short = self._remembered.get(mark)
+        if short and len(short) <= len(ops):
+            again = self._find(mark, short)
+            if again is not None:
+                return Hit(again, short[: again.step + 1])
+        if not self._shrinking or not shows(ops):
             return Hit(symptom, ops)
         # A run that does not end costs as much as thousands that do.
         limit = LIMIT // 40 if symptom.rule == "runaway" else LIMIT

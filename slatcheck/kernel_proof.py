@@ -337,7 +337,7 @@ class Replays:
 
         hint = Traces(self.task.folder, f"{self.task.layout} {one.title} {clause.name}")
         try:
-            campaign = self._remembered(kernel, hint.load(), wanted)
+            campaign = self._remembered(kernel, list(hint.load().values()), wanted)
             if not campaign.hits:
                 budget = FALLBACK if thorough else 0
                 campaign = confirm(kernel, one.kind, clause.values, True, wanted, budget)
@@ -346,7 +346,7 @@ class Replays:
         for rules, entry in told:
             for mark, hit in campaign.hits.items():
                 if mark not in self.task.ignored and _names(mark, rules, entry):
-                    hint.save([hit.ops])
+                    hint.save({mark: hit.ops})
                     self.report.campaign = Campaign(hits={mark: hit})
                     self.findings[mark] = merge([self.report], 0)[0]
                     # Where no table can be made, no other promise can be put to the test.

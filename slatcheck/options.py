@@ -122,7 +122,7 @@ def no_cache_option(function: F) -> F:
     return click.option(
         "--no-cache",
         is_flag=True,
-        help="Do all work anew, and try nothing first that was found before.",
+        help="Do all work anew.",
     )(function)
 
 

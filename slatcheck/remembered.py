@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Traces that showed something before: the first to be tried the next time."""
+"""Traces that showed something before: short already, and the first to be tried the next time."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from impl import keeping
@@ -13,7 +13,7 @@ from model.operations import Op, from_json, to_json
 
 
 class Traces:
-    """The traces kept under a name; where ``folder`` is None, nothing is kept.
+    """The traces kept under a name, each under what it showed; without ``folder`` none is kept.
 
     They are only where to look first: what they show on the code as it is decides.
     """
@@ -22,18 +22,18 @@ class Traces:
         short = hashlib.sha256(name.encode()).hexdigest()[:32]
         self._file = folder / f"trace-{short}.json" if folder is not None else None
 
-    def load(self) -> list[list[Op]]:
+    def load(self) -> dict[str, list[Op]]:
         """Return the traces, none where they cannot be read."""
         if self._file is None:
-            return []
+            return {}
         try:
             data = json.loads(self._file.read_text(encoding="utf-8"))
-            return [[from_json(one) for one in trace] for trace in data]
-        except (OSError, ValueError, KeyError, TypeError):
-            return []
+            return {mark: [from_json(op) for op in trace] for mark, trace in data.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}
 
-    def save(self, traces: Iterable[list[Op]]) -> None:
+    def save(self, traces: Mapping[str, list[Op]]) -> None:
         """Keep these traces in the place of all others."""
         if self._file is not None:
-            data = [[to_json(op) for op in trace] for trace in traces]
+            data = {mark: [to_json(op) for op in trace] for mark, trace in traces.items()}
             keeping.write(self._file, json.dumps(data))

@@ -135,11 +135,11 @@ def _campaign(unit: Unit, report: Report, make: Maker) -> None:
     """Search, then replay each finding on a fresh implementation before anyone sees it."""
     name = f"{report.implementation}/{unit.title}"
     try:
-        # Of the built-in table the same seed gives the same traces, whatever was run before.
+        # The built-in table always shows the same traces, whatever was run before.
         kept = Traces(unit.folder if unit.kernel is not None else None, f"search {name}")
         search = Search(make(), unit.seed, name)
         report.campaign = search.run(unit.max_ops or DEFAULT_OPS, kept.load())
-        kept.save(hit.ops for hit in report.campaign.hits.values())
+        kept.save({mark: hit.ops for mark, hit in report.campaign.hits.items()})
         fresh = make()
         for mark, hit in report.campaign.hits.items():
             if not _shows(fresh, hit, mark):

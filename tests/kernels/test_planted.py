@@ -154,11 +154,9 @@ class _Until(Search):
     wanted: Callable[[Symptom], bool]
     met = False
 
-    def _try(
-        self, campaign: Campaign, ops: list[Op], without: frozenset[tuple[str, str]] | None = None
-    ) -> None:
+    def _try(self, campaign: Campaign, ops: list[Op]) -> None:
         if not self.met:
-            super()._try(campaign, ops, without)
+            super()._try(campaign, ops)
 
     def _shrunk(self, mark: str, symptom: Symptom, ops: list[Op]) -> Hit:
         return Hit(symptom, ops)
