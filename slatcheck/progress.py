@@ -26,13 +26,14 @@ Report = Callable[[Progress], None]
 
 
 def _plain(stream: TextIO) -> Report:
-    shown = 0
+    shown = Progress(0, 0, "", 0)
 
     def report(step: Progress) -> None:
         nonlocal shown
-        if step.done <= shown and step.done > 1:  # with 1 another part of the work begins
+        begins = step.done == 1 and step.layout != shown.layout  # of another part of the work
+        if step.done <= shown.done and not begins:
             return
-        shown = step.done
+        shown = step
         width = len(str(step.total))
         text = f"[{step.done:{width}}/{step.total}] {step.layout}, {step.findings} findings so far"
         print(text, file=stream, flush=True)

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +21,13 @@ from hypothesis import strategies as st
 from model.mips import layout
 from model.operations import FUNCTIONS, Kind, Op
 from model.rules import rules_of
+from slatcheck import gate
 from slatcheck.campaign import Campaign, Hit
 from slatcheck.differential import Symptom
 from slatcheck.findings import merge
 from slatcheck.gate import Request, check, checks_of
 from slatcheck.progress import Progress
+from slatcheck.reports import json, reading
 from slatcheck.result import EXIT, Check, Document, Verdict, severity_of, worst
 from slatcheck.work import Report, Unit
 
@@ -192,9 +198,82 @@ def test_severity_is_the_rule_s_unless_the_symptom_is_imprecise() -> None:
     assert severity_of("wrong-result", True) == "imprecise"
 
 
-def test_an_interrupt_ends_the_workers_at_once() -> None:
-    command = [sys.executable, "-m", "slatcheck", "check", "--max-ops", "100000000", "--jobs", "2"]
-    began = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(5)
-    began.send_signal(signal.SIGINT)
-    assert began.wait(timeout=20) == 130
+# Ctrl-C
+
+
+def group_of(leader: int) -> list[int]:
+    """Return the processes of a process group that are still there."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if folder.name.isdigit() and int(fields[2]) == leader and fields[0] != "Z":
+                found.append(int(folder.name))
+        except (OSError, IndexError):
+            continue
+    return found
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    """Wait for a condition, on a machine that may have other things to do."""
+    for _ in range(600):
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("to_all", [False, True], ids=["to it alone", "as a terminal does"])
+def test_an_interrupt_leaves_a_report_and_no_process(tmp_path: Path, to_all: bool) -> None:
+    report = tmp_path / "r.json"
+    options = ["--max-ops", "100000000", "--jobs", "2", "--format", "json", "--output", str(report)]
+    command = [sys.executable, "-m", "slatcheck", "check", *options]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, process_group=0
+    ) as began:
+        try:
+            # The program itself, two workers, and what keeps track of what they share.
+            assert until(lambda: len(group_of(began.pid)) >= 4)
+            time.sleep(1)
+            (os.killpg if to_all else os.kill)(began.pid, signal.SIGINT)
+            assert began.stderr is not None
+            said = began.stderr.read()
+            assert began.wait(timeout=60) == 130
+            assert until(lambda: not group_of(began.pid))
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(began.pid, signal.SIGKILL)
+    assert "Traceback" not in said
+    assert "interrupted; the report has what was found until then" in said
+    document = reading.read(report)
+    assert document.tool["interrupted"]
+    assert document.verdict is Verdict.UNKNOWN
+
+
+def cut_after(items: int) -> Any:
+    """Return what spreads work, until Ctrl-C after so many items."""
+
+    def spread(function: Any, work: Sequence[Any], jobs: int) -> Iterator[tuple[int, Any]]:
+        for number, one in enumerate(work):
+            if number == items:
+                raise KeyboardInterrupt
+            yield number, function(one)
+
+    return spread
+
+
+@pytest.mark.parametrize("items", [0, 1])
+def test_what_was_found_before_an_interrupt_is_told(
+    monkeypatch: pytest.MonkeyPatch, items: int
+) -> None:
+    monkeypatch.setattr(gate, "spread", cut_after(items))
+    chosen = tuple(layout(name) for name in ("mips32-4k", "mips64-4k"))
+    request = gate.Request(chosen, max_ops=2000, quirks=("dirty-mask-hull",), jobs=1)
+    document = gate.check(request, lambda step: None)
+    assert document.tool["interrupted"]
+    assert [one.layouts for one in document.findings[:1]] == [["mips32-4k"]] * items
+    assert document.verdict is (Verdict.VIOLATED if items else Verdict.UNKNOWN)
+    for one in chosen:
+        (cut,) = [c for c in document.checks if c.layout == one.name and "interrupted" in c.id]
+        assert cut.verdict is Verdict.UNKNOWN
+    json.render(document)
