@@ -17,7 +17,7 @@ from typing import IO
 
 PACKAGES = ("linux-source-6.1", "linux-source-6.12")
 
-#: Written last into a tree, so that its presence means that the tree is complete.
+#: Written last into a tree: the package and its version, then the parts that were kept of it.
 MARKER = ".slatcheck-package"
 
 #: Folders taken whole and single files, relative to the top of the tree.
@@ -26,9 +26,17 @@ FOLDERS = (
     "include",
     "virt/kvm",
     "tools/testing/kunit",
+    "tools/testing/selftests/kselftest",
     "tools/testing/selftests/kvm",
 )
-FILES = ("COPYING", "Makefile", "scripts/Kconfig.include")
+FILES = (
+    "COPYING",
+    "Makefile",
+    "scripts/Kconfig.include",
+    "scripts/subarch.include",
+    "tools/testing/selftests/Makefile",
+    "tools/testing/selftests/lib.mk",
+)
 
 BY_HAND = (
     "get the Debian packages linux-source-6.1 and linux-source-6.12 (or any kernel tree), unpack "
@@ -52,9 +60,18 @@ def wanted(path: str) -> bool:
     )
 
 
-def present(tree: Path) -> bool:
-    """Whether TREE is a kernel tree that can be used: fetched completely, or put there by hand."""
-    return (tree / MARKER).is_file() or (tree / "arch/mips/kvm/mmu.c").is_file()
+def usable(tree: Path) -> bool:
+    """Whether TREE is a kernel tree at all."""
+    return (tree / "arch/mips/kvm/mmu.c").is_file()
+
+
+def outdated(tree: Path) -> bool:
+    """Whether TREE was fetched when other parts were kept. A tree put there by hand never is."""
+    try:
+        lines = (tree / MARKER).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return False
+    return sorted(lines[1:]) != sorted((*FOLDERS, *FILES))
 
 
 def run(command: Sequence[str], cwd: Path | None = None) -> str:
@@ -175,9 +192,10 @@ def fetch(package: str, cache: Path, debs: Path | None = None) -> str:
             raise FetchError(f"{deb.name} holds no {archive.name}")
         fresh = work / "tree"
         unpack(archive, fresh)
-        if not present(fresh):
+        if not usable(fresh):
             raise FetchError(f"{archive.name} holds no arch/mips/kvm/mmu.c")
-        (fresh / MARKER).write_text(f"{package} {version}\n", encoding="utf-8")
+        parts = "".join(f"{part}\n" for part in (*FOLDERS, *FILES))
+        (fresh / MARKER).write_text(f"{package} {version}\n{parts}", encoding="utf-8")
         if tree.exists():
             tree.rename(work / "old")
         fresh.rename(tree)
@@ -203,9 +221,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     status = 0
     for package in options.packages or PACKAGES:
         tree = options.cache / package
-        if present(tree) and not options.refresh:
-            print(f"{package}: already there")
-            continue
+        if usable(tree) and not options.refresh:
+            if not outdated(tree):
+                print(f"{package}: already there")
+                continue
+            print(f"{package}: parts that the tests need are missing; fetching it again")
         needed = ("dpkg-deb",) if options.debs else ("apt-get", "apt-cache", "dpkg-deb")
         missing = [tool for tool in needed if shutil.which(tool) is None]
         if missing:

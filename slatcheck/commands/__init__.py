@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The commands: one file each, imported when it is asked for."""
 
-NAMES = ("check", "diff", "layouts", "prove", "replay", "rule")
+NAMES = ("baseline", "check", "diff", "explain", "layouts", "prove", "replay", "report", "rule")
 """The commands, each a module of this package that has a click command called 'command'."""

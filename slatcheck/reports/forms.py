@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from slatcheck.result import Document, Finding
 
-NAMES = ("text", "json")
+NAMES = ("text", "html", "json", "ktap", "junit", "sarif", "github", "sparse")
 """The forms, each a module of this package with a function 'render'."""
 
 Replay = Callable[["Finding"], str]

@@ -42,7 +42,8 @@ def verdict(document: Document) -> str:
 
 def _compared_with(gate: Gate) -> str:
     if "revision" in gate.against:
-        return clean(f"against {gate.against['revision']} ({gate.against['commit'][:12]})")
+        commit = gate.against.get("commit", "")[:12] or "no commit named"
+        return clean(f"against {gate.against['revision']} ({commit})")
     if "baseline" in gate.against:
         return clean(f"against the baseline {gate.against['baseline']}")
     return f"failing on what is {gate.fail_on}"

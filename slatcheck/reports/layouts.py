@@ -44,6 +44,28 @@ def _layout_json(layout: Layout, ram: Sequence[Ram]) -> dict[str, Any]:
     return found
 
 
+def names_one(patterns: Sequence[str]) -> bool:
+    """Return whether the patterns are one plain name, which then is explained."""
+    return len(patterns) == 1 and not any(mark in patterns[0] for mark in "*?[")
+
+
+def render(
+    form: str, patterns: Sequence[str], layouts: Sequence[Layout], ram: Sequence[Ram]
+) -> str:
+    """Return the layouts that ``patterns`` chose in the form asked for: text, json or svg."""
+    if form == "json":
+        return render_json(layouts, ram)
+    if ram or not names_one(patterns) or not layouts:
+        return render_text(layouts, ram)
+    if form == "svg":
+        from slatcheck.reports import layouts_picture
+
+        return layouts_picture.render(layouts[0])
+    from slatcheck.reports import layouts_one
+
+    return layouts_one.render_text(layouts[0])
+
+
 def render_json(layouts: Sequence[Layout], ram: Sequence[Ram]) -> str:
     """Return the layouts as JSON that fits ``schema-layouts.json``; sizes are in bytes."""
     data = {"schema": "slatcheck-layouts/1", "layouts": [_layout_json(one, ram) for one in layouts]}

@@ -5,21 +5,20 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 from typing import Any
 
 from model.rules import RULES
 from model.triggers import TRIGGERS
-from slatcheck.reports import gated
+from slatcheck.reports import cases, gated, lines
 from slatcheck.reports.forms import Replay
-from slatcheck.reports.words import clean, columns, count, find_layout, layout_names
-from slatcheck.reports.words import written_operation as written
+from slatcheck.reports.words import clean, columns, count, layout_names
 from slatcheck.result import Check, Document, Finding, Verdict, worst
 
 WIDTH = 100
 _LABEL = 11
 _ORDER = {one.name: number for number, one in enumerate(RULES)}
 _STATEMENTS = {one.name: one.statement for one in RULES}
+_NOWHERE = "not known; begin at the entry point"
 _HOW = "use --replay-dir DIR to have a file for 'slatcheck replay'"
 
 
@@ -30,14 +29,14 @@ def render(document: Document, replay: Replay | None = None) -> str:
     finding; without it the report says how to get one.
     """
     names = [one.name for one in document.layouts]
-    lines = [_headline(document), ""]
+    text = [lines.headline(document), ""]
     findings = sorted(document.findings, key=_rank)
     for number, finding in enumerate(findings, 1):
         if not finding.known:
-            lines += [*_finding(number, finding, names, replay), ""]
-    lines += _index(findings)
-    lines += _summary(document)
-    return "\n".join(lines) + "\n"
+            text += [*_finding(number, finding, names, replay), ""]
+    text += _index(findings)
+    text += _summary(document)
+    return "\n".join(text) + "\n"
 
 
 def _rank(finding: Finding) -> tuple[bool, bool, bool, int, str]:
@@ -49,22 +48,6 @@ def _rank(finding: Finding) -> tuple[bool, bool, bool, int, str]:
         _ORDER.get(finding.rule, len(_ORDER)),
         finding.fingerprint,
     )
-
-
-def _headline(document: Document) -> str:
-    tool, kernel = document.tool, document.kernel
-    parts = [f"{tool.get('name', 'slatcheck')} {tool.get('version', '')}".strip()]
-    if kernel is None:
-        parts.append("built-in page table")
-        if tool.get("quirks"):
-            parts.append(f"quirks {', '.join(tool['quirks'])}")
-    else:
-        parts.append(f"Linux {kernel.get('version', 'of unknown version')}")
-        if kernel.get("commit"):
-            parts.append(f"commit {kernel['commit']}")
-    if "seed" in tool:
-        parts.append(f"seed {tool['seed']}")
-    return clean(" · ".join(parts))
 
 
 def _labelled(label: str, text: str) -> list[str]:
@@ -83,15 +66,7 @@ def _labelled(label: str, text: str) -> list[str]:
 def _finding(
     number: int, finding: Finding, names: Sequence[str], replay: Replay | None
 ) -> Iterator[str]:
-    marks = "".join(
-        text
-        for applies, text in (
-            (not finding.contract, ", out of contract"),
-            (finding.known, ", known"),
-        )
-        if applies
-    )
-    yield f"{number}. {finding.rule} ({finding.severity}{marks}) in {clean(finding.entry)}"
+    yield f"{number}. {lines.title(finding)}"
     if finding.rule in _STATEMENTS:
         yield f"    {_STATEMENTS[finding.rule]}"
     yield ""
@@ -115,49 +90,22 @@ def _facts(finding: Finding, names: Sequence[str]) -> Iterator[str]:
     yield from _labelled("trigger", finding.trigger + (f": {meaning}" if meaning else ""))
     if not finding.contract:
         yield from _labelled("contract", "no caller in the kernel can pass these operands today")
-    yield from _labelled("where", _where(finding))
-
-
-def _where(finding: Finding) -> str:
-    place = finding.location
-    if not place.function and not place.file:
-        return "not known; begin at the entry point"
-    line = f"{place.file}:{place.line}" if place.line else place.file
-    return ", ".join(part for part in (place.function, line) if part)
+    yield from _labelled("where", lines.where(finding) or _NOWHERE)
 
 
 def _trace(finding: Finding) -> Iterator[str]:
-    name = finding.shown_on
-    layout = find_layout(name)
-    steps = len(finding.trace)
+    name, steps = finding.shown_on, len(finding.trace)
     yield f"    shortest trace found ({count(steps, 'operation')}, {name}, seed {finding.seed}):"
-    shows = finding.step if 0 <= finding.step < steps else steps - 1
-    width = len(str(steps))
-    for number, data in enumerate(finding.trace):
-        mark = ">" if number == shows else " "
-        yield f"    {mark} {number + 1:{width}}. {written(data, layout)}"
+    yield from (f"    {line}" for line in lines.trace(finding))
 
 
 def _difference(finding: Finding) -> Iterator[str]:
     """Yield expected against actual, the lines that both have in common once."""
-    expected = [clean(line) for line in finding.expected]
-    actual = [clean(line) for line in finding.actual]
-    if not expected and not actual:
-        return
-    yield f"    after step {_shown_step(finding)}, expected (-) and actual (+):"
-    matcher = SequenceMatcher(None, expected, actual, autojunk=False)
-    for tag, a, b, c, d in matcher.get_opcodes():
-        if tag == "equal":
-            yield from (f"        {line}" for line in expected[a:b])
-            continue
-        yield from (f"      - {line}" for line in expected[a:b])
-        yield from (f"      + {line}" for line in actual[c:d])
-    yield ""
-
-
-def _shown_step(finding: Finding) -> int:
-    steps = len(finding.trace)
-    return finding.step + 1 if 0 <= finding.step < steps else steps
+    told = list(lines.difference(finding))
+    if told:
+        yield f"    after step {lines.shown_step(finding)}, expected (-) and actual (+):"
+        yield from (f"      {line}" for line in told)
+        yield ""
 
 
 def _ending(finding: Finding, replay: Replay | None) -> Iterator[str]:
@@ -256,8 +204,8 @@ def _operations(checks: Sequence[Check]) -> int:
         key = (one.layout, one.function, one.id)
         by_id[key] = by_id.get(key, 0) + one.cases
     by_function: dict[tuple[str, str], int] = {}
-    for (layout, function, _), cases in by_id.items():
-        by_function[layout, function] = max(cases, by_function.get((layout, function), 0))
+    for (layout, function, _), several in by_id.items():
+        by_function[layout, function] = max(several, by_function.get((layout, function), 0))
     return sum(by_function.values())
 
 
@@ -311,8 +259,8 @@ def _tie(ties: Sequence[dict[str, Any]]) -> Iterator[str]:
     operations: dict[str, int] = {}
     points: dict[str, tuple[int, int]] = {}
     for one in ties:
-        for name, cases in one["operations"].items():
-            operations[name] = operations.get(name, 0) + cases
+        for name, several in one["operations"].items():
+            operations[name] = operations.get(name, 0) + several
         for name, (reached, every) in one["coverage"].items():
             known = points.get(name, (0, 0))
             points[name] = known[0] + reached, known[1] + every
@@ -342,10 +290,11 @@ def _item(text: str) -> list[str]:
 
 
 def _open_checks(document: Document) -> Iterator[str]:
-    """Yield what was not decided, grouped by verdict and reason."""
+    """Yield what no finding above stands for, grouped by verdict and reason."""
     groups: dict[tuple[Verdict, str], list[Check]] = {}
     for check in document.checks:
-        if check.verdict not in (Verdict.HOLDS, Verdict.VIOLATED):
+        explained = any(cases.explains(one, check) for one in document.findings)
+        if check.verdict is not Verdict.HOLDS and not explained:
             groups.setdefault((check.verdict, clean(check.reason)), []).append(check)
     if not groups:
         return

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The whole run as one self-contained HTML page: the matrix, what stands behind it, findings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from model.rules import RULES
+from model.triggers import TRIGGERS
+from slatcheck.explain import web
+from slatcheck.reports import gated, lines, text
+from slatcheck.reports.forms import Replay
+from slatcheck.reports.matrix import Cell, matrix
+from slatcheck.reports.words import clean, layout_names
+from slatcheck.result import Check, Document, Finding, Verdict
+
+GLYPHS = {
+    Verdict.HOLDS: "✓",
+    Verdict.VIOLATED: "✗",
+    Verdict.UNKNOWN: "?",
+    Verdict.VACUOUS: "∅",
+    Verdict.UNSUPPORTED: "⊘",
+    Verdict.ERROR: "‼",
+}
+"""A sign for each verdict, beside its word: colour is never alone."""
+STANDINGS = ("proved from C", "refuted from C", "open", "not bound", "test only")
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A finding with what the page says of it."""
+
+    finding: Finding
+    number: int
+    title: str
+    trigger: str
+    where: str
+    layouts: str
+    trace: tuple[str, ...]
+    difference: tuple[str, ...]
+    replay: str
+
+
+def render(document: Document, replay: Replay | None = None) -> str:
+    """Return the page. ``replay`` gives the command that runs a finding again."""
+    findings = sorted(document.findings, key=text._rank)
+    return web.render(
+        "slatcheck.reports",
+        "html.html.j2",
+        web.resource("slatcheck.reports", "html.js"),
+        document=document,
+        verdict=document.verdict,
+        glyphs=GLYPHS,
+        meanings=_MEANINGS,
+        headline=lines.headline(document),
+        gate=list(gated.lines(document)),
+        decides=gated.verdict(document),
+        totals=text._totals(document),
+        matrix=matrix(document),
+        statements={one.name: one.statement for one in RULES},
+        findings=[_shown(n, one, document, replay) for n, one in enumerate(findings, 1)],
+        numbers={one.fingerprint: number for number, one in enumerate(findings, 1)},
+        standings=STANDINGS,
+        functions=_functions(document),
+        coverage=_coverage(document),
+        slug=_slug,
+    )
+
+
+_MEANINGS = {
+    Verdict.HOLDS: "no promise was found broken, by the evidence that is named",
+    Verdict.VIOLATED: "a promise is broken",
+    Verdict.UNKNOWN: "it was looked at and could not be decided",
+    Verdict.VACUOUS: "no case ran, so nothing was learnt",
+    Verdict.UNSUPPORTED: "beyond what slatcheck can build or understand",
+    Verdict.ERROR: "slatcheck itself failed",
+}
+
+
+def _slug(cell: Cell) -> str:
+    """Return the name by which a page finds a cell's evidence."""
+    return "cell-" + re.sub(r"[^a-z0-9-]+", "", f"{cell.layout}-{cell.rule}")
+
+
+def _shown(number: int, finding: Finding, document: Document, replay: Replay | None) -> _Shown:
+    names = [one.name for one in document.layouts]
+    meaning = TRIGGERS.get(finding.trigger, "")
+    return _Shown(
+        finding=finding,
+        number=number,
+        title=lines.title(finding),
+        trigger=clean(finding.trigger) + (f": {meaning}" if meaning else ""),
+        where=lines.where(finding),
+        layouts=clean(layout_names(finding.layouts, names)),
+        trace=tuple(lines.trace(finding)),
+        difference=tuple(lines.difference(finding)),
+        replay=clean(replay(finding)) if replay else "",
+    )
+
+
+def _functions(document: Document) -> list[tuple[str, list[int]]]:
+    """Return for each function of the tree in how many layouts it stands on which evidence."""
+    if not any(one.kind == "proof-c" for one in document.checks):
+        return []
+    by_function: dict[str, dict[str, list[Check]]] = {}
+    for one in document.checks:
+        if one.kind in ("proof-c", "differential") and one.function and one.layout:
+            by_function.setdefault(one.function, {}).setdefault(one.layout, []).append(one)
+    return [
+        (clean(function), _standings(list(layouts.values())))
+        for function, layouts in by_function.items()
+    ]
+
+
+def _standings(layouts: Sequence[Sequence[Check]]) -> list[int]:
+    states = [text._standing(checks) for checks in layouts]
+    return [states.count(one) for one in STANDINGS]
+
+
+def _coverage(document: Document) -> list[dict[str, Any]]:
+    """Return how far the runs beside the proved table reached into each function, by layout."""
+    ties = (document.kernel or {}).get("tie") or []
+    found = []
+    for one in ties:
+        rows = [
+            (clean(name), one["operations"].get(name), *one["coverage"].get(name, (0, 0)))
+            for name in dict.fromkeys([*one["operations"], *one["coverage"]])
+        ]
+        found.append(
+            {
+                "layout": clean(one["layout"]),
+                "rows": rows,
+                "quirks": [clean(quirk) for quirk in one["quirks"]],
+                "parting": clean(one["parting"]),
+                "reached": sum(row[2] for row in rows),
+                "every": sum(row[3] for row in rows),
+            }
+        )
+    return found

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One layout explained: its bits, its tables, its reach, its entries, and what the kernel does."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from impl.memory_cost import table_cost
+from impl.multilevel.quirks import QUIRKS
+from model.layout import Layout
+from slatcheck.explain.address import split
+from slatcheck.explain.ruler import field_name
+from slatcheck.reports.words import columns, count, size
+
+WIDTH = 100
+
+FINDINGS = {
+    "notifier-end-inclusive": "notifier-end-taken-as-inclusive",
+    "dirty-mask-hull": "dirty-mask-hull",
+    "no-reach-check": "addresses-beyond-the-reach",
+    "pgd-init-by-eight": "root-of-four-entries-overrun",
+    "pgd-init-skips-pud": "four-level-root-never-usable",
+    "walk-skips-pud": "four-level-root-never-usable",
+    "pgd-always-present": "four-level-root-never-usable",
+    "pgd-freed-as-one-page": "root-block-half-leaked",
+    "pmd-destructor-unpaired": "pmd-destructor-without-constructor",
+    "pfn-truncated": "pfn-bits-without-a-place",
+    "young-reads-pfn-word": "xpa-young-looks-at-pfn-bits",
+    "flush-all-unlocked": "flush-all-without-lock",
+}
+"""The page of docs/findings that tells of each quirk of the kernel."""
+
+
+@dataclass(frozen=True)
+class LevelFacts:
+    """One level: the bits that index it, and what its tables are."""
+
+    name: str
+    high: int
+    low: int
+    entries: int
+    covers: int
+    used: int
+    block: int
+    order: int
+    most: int
+
+
+def levels(layout: Layout) -> list[LevelFacts]:
+    """Return the levels from the root; ``used`` and ``block`` are bytes of one table."""
+    found = []
+    most = 1
+    for level in layout.tables:
+        size_of = layout.entry.size if level is layout.leaf else layout.bits // 8
+        found.append(
+            LevelFacts(
+                level.name.upper(),
+                level.shift + level.entries.bit_length() - 2,
+                level.shift,
+                level.entries,
+                level.span,
+                level.entries * size_of,
+                layout.table_bytes(level),
+                level.order,
+                most,
+            )
+        )
+        most *= level.entries
+    return found
+
+
+def what(layout: Layout) -> str:
+    """Return in a sentence what configuration the layout stands for."""
+    symbols = layout.kconfig
+    parts = [f"a {layout.bits}-bit kernel with pages of {size(1 << layout.page_shift)}"]
+    if "MIPS_VA_BITS_48" in symbols:
+        parts.append("48 bits of virtual address (MIPS_VA_BITS_48)")
+    if "XPA" in symbols:
+        parts.append("extended physical addresses (XPA)")
+    elif layout.bits == 32 and "PHYS_ADDR_T_64BIT" in symbols:
+        parts.append("36-bit physical addresses (PHYS_ADDR_T_64BIT)")
+    if "MIPS_HUGE_TLB_SUPPORT" in symbols:
+        parts.append("room for huge pages in an entry (MIPS_HUGE_TLB_SUPPORT)")
+    return ", ".join(parts)
+
+
+def permission(layout: Layout) -> str:
+    """Return whether Kconfig permits the layout with KVM, and by which choices or why not."""
+    if not layout.permitted:
+        return f"Kconfig refuses it together with KVM: {layout.refusal}."
+    plain = {"MMU", "KVM", "KVM_GENERIC_MMU_NOTIFIER", "MMU_NOTIFIER", "PHYS_ADDR_T_64BIT"}
+    chosen = [
+        name
+        for name, value in layout.kconfig.items()
+        if value == "y" and name not in plain and not name.startswith(("ARCH_", "CPU_HAS_"))
+    ]
+    return f"Kconfig permits it together with KVM: {', '.join(chosen)}."
+
+
+def reach(layout: Layout) -> list[str]:
+    """Return how far the tables reach, what lies beyond, and what is done with that."""
+    bits, top = layout.geometry.reach_bits, (layout.frames << layout.page_shift) - 1
+    said = [
+        f"The tables reach {bits} bits far: GPA 0x0..{top:#x}, {size(top + 1)}, "
+        f"{layout.frames:,} frames."
+    ]
+    if bits < layout.bits:
+        said.append(
+            f"An unsigned long has {layout.bits} bits, so GPA {top + 1:#x}..{layout.word_mask:#x} "
+            "lies beyond, and a guest can ask for it."
+        )
+    else:
+        said.append(
+            "An unsigned long has just as many bits, so no address lies beyond; a guest frame "
+            f"number is 64 bits wide, so a range can name frames from {layout.frames:#x} up."
+        )
+    said.append(
+        "The specification refuses or clips what lies beyond. Linux 6.1 and 6.12 do not look at "
+        + (
+            f"bits {layout.bits - 1}..{bits}"
+            if bits < layout.bits
+            else "the bits that an unsigned long cuts off"
+        )
+        + ": such an address stands for one within the reach "
+        "(docs/findings/addresses-beyond-the-reach.md)."
+    )
+    return said
+
+
+def cost(layout: Layout) -> list[str]:
+    """Return what the smallest mapping costs, and what one fault may have to take."""
+    found = table_cost(layout, [(0, 0)])
+    tables = ", ".join(f"{size(one.allocated)} for the {one.name.upper()}" for one in found.levels)
+    have, need = layout.geometry.cache_min, layout.cache_needed
+    enough = "as many as needed" if have == need else f"{need} are needed"
+    enough = "more than needed" if have > need else enough
+    return [
+        f"One mapped page of {size(1 << layout.page_shift)} costs {size(found.allocated)} of "
+        f"tables: {tables}.",
+        f"One fault takes up to {count(need, 'page')} for tables; KVM_MMU_CACHE_MIN_PAGES is "
+        f"{have}, {enough}.",
+    ]
+
+
+def entry(layout: Layout) -> list[str]:
+    """Return how an entry is laid out."""
+    fmt = layout.entry
+    words = "two words of 4 bytes" if fmt.size * 8 > layout.bits else f"{fmt.size} bytes"
+    named = dict(fmt.named)
+    fields = "; ".join(
+        f"PFN bits {f.source + f.width - 1}..{f.source} "
+        f"at bits {f.target + f.width - 1}..{f.target}"
+        for f in fmt.pfn
+    )
+    flags = ", ".join(f"{name} {_bits(mask)}" for name, mask in fmt.named)
+    said = [f"An entry is {words}: {fields}.", f"Its flags, by bit: {flags}."]
+    if "XPA" in layout.kconfig:
+        said.append(
+            "With XPA the high word is what the hardware reads, the low one holds the software "
+            "flags and the upper PFN bits."
+        )
+    if "no-exec" in named:
+        said.append(
+            "The core has read and execute inhibit (RIXI): no-read and no-exec are bits of the "
+            "entry, and KVM sets neither."
+        )
+    said.append(
+        f"Physical addresses have {layout.phys_bits} bits here, so the highest PFN is "
+        f"{layout.pfn_top:#x}."
+    )
+    lost = layout.pfn_top & ~fmt.pfn_mask
+    if lost:
+        said.append(f"The PFN bits {lost:#x} have no place in the entry.")
+    return said
+
+
+def _bits(mask: int) -> str:
+    return "+".join(str(bit) for bit in range(mask.bit_length()) if mask >> bit & 1)
+
+
+def quirks(layout: Layout) -> list[tuple[str, str, str]]:
+    """Return (name, statement, page of docs/findings) of what kernels are known to do here."""
+    return [
+        (one.name, one.statement, f"docs/findings/{FINDINGS[one.name]}.md")
+        for one in QUIRKS
+        if one.bites(layout)
+    ]
+
+
+def render_text(layout: Layout) -> str:
+    """Return the layout explained, for a terminal."""
+    opening = textwrap.wrap(f"{layout.name}: {what(layout)}", WIDTH, subsequent_indent="  ")
+    lines = [*opening, *_wrapped(permission(layout)), ""]
+    lines += ["a guest-physical address, bit by bit", *_ruler(layout), ""]
+    lines += [f"  {line}" for line in _table(layout)]
+    for title, said in (
+        ("reach", reach(layout)),
+        ("cost", cost(layout)),
+        ("entry", entry(layout)),
+    ):
+        lines += ["", title, *(line for one in said for line in _wrapped(one))]
+    lines += ["", "what kernels do here that breaks a promise (each page says which versions)"]
+    for name, statement, page in quirks(layout):
+        lines += _wrapped(f"{name}: {statement} See {page}.")
+    lines += ["", f"slatcheck check --kernel PATH --layout {layout.name} judges a tree in it."]
+    return "\n".join(lines) + "\n"
+
+
+def _wrapped(text: str) -> Iterator[str]:
+    yield from textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _table(layout: Layout) -> list[str]:
+    rows = [["level", "bits", "entries", "a slot covers", "a table", "its block", "tables at most"]]
+    for one in levels(layout):
+        pages = count(1 << one.order, "page")
+        rows.append(
+            [
+                one.name,
+                f"{one.high}..{one.low}",
+                f"{one.entries:,}",
+                size(one.covers),
+                size(one.used),
+                f"{size(one.block)} (order {one.order}, {pages})",
+                f"{one.most:,}",
+            ]
+        )
+    return columns(rows, right=(2, 3, 4, 6))
+
+
+def _ruler(layout: Layout) -> list[str]:
+    """Return the address as a row of boxes, each as wide as its bits, where the names allow."""
+    fields = split(layout, 0)
+    room = WIDTH - 4 - len(fields)
+    total = sum(one.bits for one in fields)
+    names = [field_name(one) for one in fields]
+    bits = [f"{one.high}..{one.low}" for one in fields]
+    widths = [
+        max(len(name) + 2, len(span) + 2, round(room * one.bits / total))
+        for one, name, span in zip(fields, names, bits, strict=True)
+    ]
+    while sum(widths) > room:
+        widths[widths.index(max(widths))] -= 1
+    edges = [f"{left}{mid.join('─' * width for width in widths)}{right}" for left, mid, right in
+             ("┌┬┐", "└┴┘")]  # fmt: skip
+    rows = [
+        "│" + "│".join(text.center(width) for text, width in zip(texts, widths, strict=True)) + "│"
+        for texts in (names, bits)
+    ]
+    return [f"  {line}" for line in (edges[0], *rows, edges[1])]

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The matrix of layouts and rules: which checks stand behind each cell, and its worst verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from model.rules import RULES
+from slatcheck.result import Check, Document, Verdict, worst
+
+OTHER = "other"
+"""The column of checks that are about no single rule: contracts, lemmas, the build."""
+NO_LAYOUT = "(no layout)"
+_NAMES = frozenset(one.name for one in RULES)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Checks of one cell that say the same; ``cases`` counts operations, or queries."""
+
+    kind: str
+    verdict: Verdict
+    reason: str
+    checks: tuple[Check, ...]
+
+    @property
+    def cases(self) -> int:
+        """The operations, or the queries of a proof, behind the checks."""
+        return sum(one.cases for one in self.checks)
+
+    @property
+    def accepted(self) -> str:
+        """By what the gate accepts how many of the checks; '' where it accepts none."""
+        found = Counter(one.accepted for one in self.checks if one.accepted)
+        return ", ".join(f"{number} by {why}" for why, number in sorted(found.items()))
+
+    @property
+    def finding(self) -> str:
+        """The fingerprint of the finding that shows what the checks say, '' where none does."""
+        return self.checks[0].finding or self.reason.partition(":")[0]
+
+    @property
+    def functions(self) -> dict[str, int]:
+        """The functions, each with its clause where it was proved, and the cases of each."""
+        found: dict[str, int] = {}
+        for one in self.checks:
+            name = one.function or one.id
+            if self.kind != "differential":
+                name += "/" + one.id.rpartition("/")[2]
+            found[name] = found.get(name, 0) + one.cases
+        return found
+
+    @property
+    def solvers(self) -> str:
+        """The solvers that answered, by name."""
+        return ", ".join(sorted({one.solver for one in self.checks if one.solver}))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One layout and rule; ``verdict`` is None where no check was about them."""
+
+    layout: str
+    rule: str
+    verdict: Verdict | None
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Rows are layouts, in the document's order, each with one cell for each of ``rules``."""
+
+    rules: tuple[str, ...]
+    rows: tuple[tuple[str, Verdict, tuple[Cell, ...]], ...]
+
+
+@cache
+def _clauses() -> dict[str, tuple[str, ...]]:
+    from proofs.theorems import CLAUSES
+
+    return {name: rules for name, (_, rules) in CLAUSES.items()}
+
+
+def rules_of(check: Check) -> tuple[str, ...]:
+    """Return the rules that a check is about.
+
+    A refutation counts for the rule that its run broke; a proof of a clause for every rule that
+    the clause excludes.
+    """
+    last = check.id.rpartition("/")[2]
+    if last in _NAMES:
+        return (last,)
+    if check.verdict is Verdict.VIOLATED:
+        broken = (check.finding or check.reason).partition("/")[0]
+        if broken in _NAMES:
+            return (broken,)
+    if check.id.startswith(("map/", "pure/")):
+        return (OTHER,)
+    return _clauses().get(last, (OTHER,))
+
+
+def matrix(document: Document) -> Matrix:
+    """Return the matrix of a document; every check is in at least one cell."""
+    cells: dict[tuple[str, str], list[Check]] = {}
+    rows: dict[str, list[Check]] = {one.name: [] for one in document.layouts}
+    for check in document.checks:
+        name = check.layout or NO_LAYOUT
+        rows.setdefault(name, []).append(check)
+        for rule in rules_of(check):
+            cells.setdefault((name, rule), []).append(check)
+    used = {rule for _, rule in cells}
+    rules = tuple(one.name for one in RULES) + ((OTHER,) if OTHER in used else ())
+    return Matrix(
+        rules,
+        tuple(
+            (
+                name,
+                worst(one.verdict for one in checks),
+                tuple(_cell(name, rule, cells.get((name, rule), ())) for rule in rules),
+            )
+            for name, checks in rows.items()
+        ),
+    )
+
+
+def _cell(layout: str, rule: str, checks: Sequence[Check]) -> Cell:
+    verdict = worst(one.verdict for one in checks) if checks else None
+    return Cell(layout, rule, verdict, tuple(_groups(checks)))
+
+
+def _groups(checks: Iterable[Check]) -> list[Group]:
+    """Join checks that say the same, the worst first."""
+    found: dict[tuple[str, Verdict, str, str], list[Check]] = {}
+    for one in checks:
+        found.setdefault((one.kind, one.verdict, one.reason, one.finding), []).append(one)
+    groups = [Group(*key[:3], tuple(members)) for key, members in found.items()]
+    order = list(Verdict)
+    return sorted(
+        groups,
+        key=lambda one: (one.verdict is Verdict.HOLDS, one.kind, order.index(one.verdict)),
+    )

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The pages on reports: their examples are what slatcheck prints, their commands what it takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from slatcheck.reports import forms, sarif
+from slatcheck.result import EXIT, Document, Verdict
+from tests.integrations.programs import INTEGRATIONS, parsed
+from tests.slatcheck.reports.documents import decided_by, gated
+from tests.slatcheck.test_docs import table
+from tests.slatcheck.test_reports import full
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+PAGES = sorted([*(DOCS / "reports").glob("*.md"), DOCS / "gating.md"])
+WHOLE = ("text", "ktap", "junit", "github", "sparse")
+
+
+def blocks(path: Path) -> list[str]:
+    """Return the contents of the fenced blocks of a page."""
+    return re.findall(r"^```\w*\n(.*?)^```$", path.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def example(name: str) -> str:
+    """Return what the page on a form has to show."""
+    document = full()
+    if name == "json":
+        return json.dumps(document.to_json()["findings"][1], indent=1) + "\n"
+    if name == "sarif":
+        run = json.loads(sarif.render(document))["runs"][0]
+        return json.dumps(run["results"][0], indent=1) + "\n"
+    return forms.render(name, document, None)
+
+
+@pytest.mark.parametrize("name", [*WHOLE, "json", "sarif"])
+def test_the_example_is_what_is_printed(name: str) -> None:
+    page = DOCS / f"reports/{name}.md"
+    if os.environ.get("SLATCHECK_WRITE_EXAMPLES"):
+        (old, *_) = blocks(page)
+        page.write_text(page.read_text().replace(old, example(name), 1))
+    assert blocks(page)[0] == example(name)
+
+
+def test_every_form_has_a_page_that_the_index_names() -> None:
+    named = [row[0] for row in table(DOCS / "reports/README.md", "form")]
+    pages = {path.stem for path in (DOCS / "reports").glob("*.md")} - {"README"}
+    assert named == [f"[`{name}`]({name}.md)" for name in forms.NAMES if name in pages]
+    assert pages <= set(forms.NAMES)
+
+
+def shown(name: str, verdict: Verdict, made: Callable[[Verdict], Document] = decided_by) -> str:
+    """Return what a form makes of a check with this verdict, in the words of the table."""
+    text = forms.render(name, made(verdict), None)
+    if name == "ktap":
+        return "ok" if "not ok" not in text else "not ok"
+    if name == "junit":
+        case = ET.fromstring(text.encode()).find("testsuite/testcase")
+        assert case is not None
+        return case[0].tag if len(case) else "passed"
+    if name == "sarif":
+        results = json.loads(text)["runs"][0]["results"]
+        return str(results[0]["level"]) if results else "nothing"
+    found = re.search(r"::(\w+) |: (error|warning|note): ", text)
+    return (found[1] or found[2]) if found else "nothing"
+
+
+def test_the_table_of_verdicts_is_what_the_forms_do() -> None:
+    rows = table(DOCS / "reports/README.md", "verdict")
+    names = ("ktap", "junit", "sarif", "github", "sparse")
+    assert {row[0].strip("`"): row[1:] for row in rows} == {
+        verdict.value: [shown(name, verdict) for name in names] for verdict in Verdict
+    }
+
+
+def test_the_table_of_what_is_accepted_is_what_the_forms_do() -> None:
+    rows = [
+        line.strip("|").split("|")
+        for line in (DOCS / "reports/README.md").read_text().splitlines()
+        if line.startswith("| accepted |")
+    ]
+    ((_, *told),) = [[cell.strip() for cell in row] for row in rows]
+    for verdict in set(Verdict) - {Verdict.HOLDS}:
+        assert "# SKIP accepted" in forms.render("ktap", gated(verdict), None)
+        names = ("junit", "sarif", "github", "sparse")
+        assert told == ["SKIP", *(shown(name, verdict, gated) for name in names)]
+
+
+def test_exit_statuses_are_those_of_the_program() -> None:
+    rows = table(DOCS / "gating.md", "status")
+    told = {int(row[0]): row[1] for row in rows}
+    for verdict in Verdict:
+        assert f"`{verdict.value}`" in told[EXIT[verdict]]
+    assert set(told) == {*EXIT.values(), 2, 130}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", path.read_text()):
+        if "://" in target:
+            continue
+        page = path.parent / target if target else path
+        assert page.exists(), target
+        heads = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE) if anchor else []
+        ids = [re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads]
+        assert not anchor or anchor in ids, f"{target}#{anchor}"
+
+
+def command_lines(path: Path) -> list[list[str]]:
+    """Return the arguments of each call of slatcheck in the blocks of a page."""
+    text = "\n".join(blocks(path)).replace("\\\n", " ")
+    calls = re.findall(r"^\s*(?:[-$] )?((?:\S*/)?slatcheck (?:check|report|replay|baseline) .*)$",
+                       text, re.MULTILINE)  # fmt: skip
+    return [shlex.split(call, comments=True)[1:] for call in calls]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_every_command_is_one_that_slatcheck_takes(path: Path) -> None:
+    for call in command_lines(path):
+        parsed(call)
+
+
+def test_commands_are_found() -> None:
+    assert len(command_lines(DOCS / "reports/README.md")) == 3
+    assert len(command_lines(DOCS / "gating.md")) > 3
+
+
+def test_what_the_integrations_take_is_told() -> None:
+    text = (DOCS / "gating.md").read_text()
+    action = (INTEGRATIONS / "github/action.yml").read_text()
+    inputs = re.findall(r"^  ([\w-]+):$", action.partition("\noutputs:")[0], re.MULTILINE)
+    assert [row[0].strip("`") for row in table(DOCS / "gating.md", "input")] == inputs
+    for name in ("kernel/sparse-wrapper", "selftests/kvm-mips-gpa-pt/run.sh"):
+        assert f"integrations/{name.partition('/')[0]}" in text
+        head = (INTEGRATIONS / name).read_text().partition("\nset ")[0]
+        for variable in re.findall(r"^#   ([A-Z_]+) ", head, re.MULTILINE):
+            assert f"| `{variable}` |" in text, variable
+    assert ".slatcheck:" in (INTEGRATIONS / "gitlab/slatcheck.yml").read_text()
