@@ -34,7 +34,7 @@ def command(
     format_: str,
     output: Path | None,
 ) -> int:
-    r"""Run LEFT and RIGHT on the same operations and show the first at which they part.
+    """Run LEFT and RIGHT on the same operations and show the first at which they part.
 
     Each is IMPLEMENTATION@LAYOUT, where the implementation is multilevel (the built-in page
     table), multilevel:QUIRK, linear (the array it replaced), model, or kernel:PATH:
@@ -45,7 +45,7 @@ def command(
       slatcheck diff kernel:linux-6.1@mips64-4k kernel:linux-6.12@mips64-4k
 
     Exit status 1 if they part, 0 if they do not.
-    """
+    """  # noqa: D301  # click does not wrap what follows a backspace
     delivery = Delivery(format_, output)
     delivery.check()
 

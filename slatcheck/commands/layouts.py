@@ -9,7 +9,8 @@ import click
 
 from slatcheck import names
 from slatcheck.delivery import Delivery
-from slatcheck.options import format_option, output_option
+from slatcheck.errors import InputError
+from slatcheck.options import output_option
 
 
 @click.command("layouts", short_help="List the layouts, and what guest RAM costs in each.")
@@ -22,7 +23,13 @@ from slatcheck.options import format_option, output_option
     metavar="RANGE",
     help="Show what guest RAM in RANGE costs; may be given more than once.",
 )
-@format_option
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "svg"]),
+    default="text",
+    help="Form of the answer; svg is the picture of one layout.",
+)
 @output_option
 def command(
     patterns: tuple[str, ...],
@@ -31,7 +38,10 @@ def command(
     format_: str,
     output: Path | None,
 ) -> int:
-    r"""List the page-table layouts, or those whose names match NAME (a shell pattern).
+    """List the page-table layouts, or those whose names match NAME (a shell pattern).
+
+    A single NAME without wildcards is explained: which bits of an address index which level, how
+    far the tables reach, what they cost, what lies beyond.
 
     With --memory, show what guest RAM costs in each as the linear array that the page table
     replaced, and as the page table. RANGE is START-END (END included), START+SIZE or START (the
@@ -40,14 +50,15 @@ def command(
     \b
       slatcheck layouts mips32-16k --memory 0+256M --memory 0x1fc00000
       slatcheck layouts 'mips64-*' --permitted --memory 0x0-0xfffffff
-    """
+    """  # noqa: D301  # click does not wrap what follows a backspace
     from slatcheck import memory_ranges
     from slatcheck.reports import layouts as report
 
     delivery = Delivery(format_, output)
     delivery.check()
+    if format_ == "svg" and (memory or not report.names_one(patterns)):
+        raise InputError("--format svg draws one layout: give a single NAME, without --memory")
     ram = [memory_ranges.parse(one) for one in memory]
     chosen = names.find_layouts(patterns, permitted)
-    render = report.render_json if format_ == "json" else report.render_text
-    delivery.deliver(render(chosen, ram))
+    delivery.deliver(report.render(format_, patterns, chosen, ram))
     return 0

@@ -14,8 +14,9 @@ from model.mips import layout
 from model.operations import FUNCTIONS, Kind
 from slatcheck.errors import InputError
 from slatcheck.gate import Request, check
-from slatcheck.replay import REPLAY_SCHEMA, replay, replay_file
+from slatcheck.replay import replay, replay_file
 from slatcheck.result import EXIT, Finding, Verdict
+from slatcheck.traces import REPLAY_SCHEMA
 
 QUIRKY = [
     ("dirty-mask-hull", "mips64-4k"),

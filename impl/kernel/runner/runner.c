@@ -18,6 +18,21 @@ const u32 slat_geometry[] = {
 /* The entry format as the compiler sees it: one raw value for each flag, then two PFN probes. */
 u64 slat_format[10];
 
+/* Where snapshot.py finds the root, the used part of the arena, and what is known of a page. */
+u32 slat_places[8];
+
+static void record_places(void)
+{
+	slat_places[0] = offsetof(struct slat_machine, kvm.arch.gpa_mm.pgd);
+	slat_places[1] = offsetof(struct slat_machine, used);
+	slat_places[2] = sizeof(struct page);
+	slat_places[3] = offsetof(struct page, state);
+	slat_places[4] = offsetof(struct page, order);
+	slat_places[5] = offsetof(struct page, head);
+	slat_places[6] = offsetof(struct page, kind);
+	slat_places[7] = offsetof(struct page, block);
+}
+
 static void record_format(void)
 {
 	pte_t pte = __pte(0);
@@ -53,6 +68,7 @@ void slat_boot(void)
 	SLAT_PMD_INIT(invalid_pmd_table, invalid_pte_table);
 #endif
 	record_format();
+	record_places();
 	slat_control.ready = 1;
 }
 

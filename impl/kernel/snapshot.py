@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A tree's compiled C run one operation at a time, its table read from the emulated memory."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+
+from impl.interface import Capabilities
+from impl.kernel.build import ARENA, ARENA_PAGES
+from impl.kernel.emulated import EmulatedKernel, Emulator
+from impl.snapshot import UNSET, State, Step, take
+from model.operations import Kind, Op
+
+FOLDER = "arch/mips/"
+"""Where the code lies whose lines are told."""
+_LIVE, _FREED = 2, 3
+_TABLE = 0
+_POISON = 0xA5
+_RUNNER = "slat_"
+
+
+class KernelMemory:
+    """The emulated memory, as a walk needs it: read once, when it is made.
+
+    ``runner.c`` tells where the root, and what is known of each page of the arena, is found.
+    """
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.layout = emulator.image.layout
+        self._machine = emulator._machine
+        self._order = ">" if emulator.image.big_endian else "<"
+        self._arena = ARENA[self.layout.bits]
+        at = emulator.symbols.address
+        root, used, self._size, *offsets = self._unpack(
+            "I", self._machine.read(at("slat_places"), 32)
+        )
+        self._state, _, self._head, self._kind, self._block = offsets
+        word = "Q" if self.layout.bits == 64 else "I"
+        slat = at("slat")
+        self._root = self._unpack(word, self._machine.read(slat + root, self.layout.bits // 8))[0]
+        self._used = min(self._unpack("I", self._machine.read(slat + used, 4))[0], ARENA_PAGES)
+        self._pages = self._machine.read(at("mem_map"), self._size * self._used)
+        # The marker of a directory is the shared empty table of the level below.
+        self._markers = [at(f"invalid_{level.name}_table") for level in self.layout.tables[1:]]
+
+    def _unpack(self, kind: str, data: bytes) -> tuple[int, ...]:
+        return struct.unpack(f"{self._order}{len(data) // struct.calcsize(kind)}{kind}", data)
+
+    def _page(self, index: int) -> tuple[int, bool, int]:
+        """Return (state, first page of its block, kind) of a page of the arena."""
+        at = index * self._size
+        page = self._pages
+        return page[at + self._state], bool(page[at + self._head]), page[at + self._kind]
+
+    def _blocks(self, state: int) -> Iterator[int]:
+        for index in range(self._used):
+            if self._page(index) == (state, True, _TABLE):
+                yield self._arena + (index << self.layout.page_shift)
+
+    def root(self) -> int:
+        """Return the root's address."""
+        return self._root
+
+    def state(self, address: int) -> State:
+        """Return what begins at ``address``."""
+        if address in self._markers:
+            return State.EMPTY
+        index, inside = divmod(address - self._arena, 1 << self.layout.page_shift)
+        if not 0 <= index < self._used or inside:
+            return State.NOTHING
+        state, head, kind = self._page(index)
+        if kind != _TABLE or not head:
+            return State.NOTHING
+        return {_LIVE: State.LIVE, _FREED: State.FREED}.get(state, State.NOTHING)
+
+    def slots(self, level: int, address: int) -> Iterable[tuple[int, int]]:
+        """Yield the slots that are not empty."""
+        leaf = level == self.layout.levels - 1
+        size = self.layout.entry.size if leaf else self.layout.bits // 8
+        entries = self.layout.tables[level].entries
+        data = self._machine.read(address, entries * size)
+        if leaf:
+            values = self._raw(data)
+        else:
+            values = list(self._unpack("Q" if size == 8 else "I", data))
+        empty = 0 if leaf else self._markers[level]
+        unset = int.from_bytes(bytes([_POISON]) * size, "big")
+        for index, value in enumerate(values):
+            if value != empty:
+                yield index, UNSET if value == unset else value
+
+    def _raw(self, data: bytes) -> list[int]:
+        """Return entries as ``pte_val()`` forms them: of two words, the first is the low one."""
+        if self.layout.bits == 64:
+            return list(self._unpack("Q", data))
+        words = self._unpack("I", data)
+        if self.layout.entry.size == 4:
+            return list(words)
+        return [low | high << 32 for low, high in zip(words[::2], words[1::2], strict=True)]
+
+    def live(self) -> Iterable[int]:
+        """Yield the blocks that are handed out, and what is left of those given back in part."""
+        yield from self._blocks(_LIVE)
+        for index in range(self._used):
+            state, head, kind = self._page(index)
+            at = index * self._size + self._block
+            first = self._unpack("I", self._pages[at : at + 4])[0]
+            whole = head or (first < self._used and self._page(first)[0] == _LIVE)
+            if (state, kind) == (_LIVE, _TABLE) and not whole:
+                yield self._arena + (index << self.layout.page_shift)
+
+    def freed(self) -> Iterable[int]:
+        """Yield the blocks that were given back."""
+        return self._blocks(_FREED)
+
+
+class KernelStepper:
+    """A tree's own C, showing its table after each operation."""
+
+    name = "kernel"
+
+    def __init__(self, kernel: EmulatedKernel) -> None:
+        self.layout = kernel.layout
+        self.capabilities: Capabilities = kernel.capabilities
+        self._emulator = kernel.emulator
+
+    def steps(self, ops: Sequence[Op]) -> Iterator[Step]:
+        """Carry out ``ops`` one at a time; see impl.snapshot.Stepper."""
+        emulator = self._emulator
+        for number, op in enumerate(ops):
+            self._forget()
+            run = emulator.run([op], resume=number > 0)
+            outcome = run.outcomes[-1]
+            stopped = run.stop is not None
+            if stopped and any(event.subject == "fault" for event in outcome.events):
+                # The machine was started afresh: there is nothing left to read.
+                yield Step(outcome, None, (), True)
+                return
+            snapshot = take(KernelMemory(emulator))
+            yield Step(outcome, snapshot, self._lines(), stopped)
+            if stopped or (op.kind is Kind.CREATE and outcome.result):
+                return
+
+    def _forget(self) -> None:
+        """Clear what the image knows of blocks that ran."""
+        at = self._emulator.symbols.address
+        start, end = at("__start_coverage"), at("__stop_coverage")
+        if end > start:
+            self._emulator._machine.write(start, bytes(end - start))
+
+    def _lines(self) -> tuple[tuple[str, str], ...]:
+        """Return the places at which a block of the tree's code began to run, in file order."""
+        symbols = self._emulator.symbols
+        found = {symbols.place(pc) for pc in sorted(self._emulator.coverage()[0])}
+        ours = [
+            (one.function, one.where)
+            for one in found
+            if one.where.startswith(FOLDER)
+            and _line(one.where)
+            and not one.function.startswith(_RUNNER)
+        ]
+        return tuple(sorted(ours, key=lambda one: (one[1].rpartition(":")[0], _line(one[1]))))
+
+
+def _line(where: str) -> int:
+    number = where.rpartition(":")[2]
+    return int(number) if number.isdigit() else 0

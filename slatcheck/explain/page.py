@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A story as one self-contained HTML page: no network, light and dark, usable by keyboard."""
+
+from __future__ import annotations
+
+from model.rules import RULES
+from slatcheck.explain import svg, web
+from slatcheck.explain.canvas import STYLE
+from slatcheck.explain.story import Story, difference, headline, reason
+from slatcheck.reports.words import count
+
+
+def render(story: Story) -> str:
+    """Return the page. It starts at the step at which the promise is broken."""
+    expected, actual = difference(story)
+    return web.render(
+        "slatcheck.explain",
+        "page.html.j2",
+        web.resource("slatcheck.explain", "page.js"),
+        story=story,
+        headline=headline(story),
+        reason=reason(story),
+        expected=expected,
+        actual=actual,
+        start=story.step if story.step is not None else 0,
+        statements={one.name: one.statement for one in RULES},
+        pictures=[svg.render(story, n, standalone=False) for n in range(len(story.steps))],
+        picture_style=STYLE,
+        tables=lambda number: count(number, "table"),
+    )
