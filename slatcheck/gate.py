@@ -139,7 +139,14 @@ def _add_tie(document: Document, request: Request) -> None:
     if "differential" in request.evidence:
         from slatcheck.tie import ties
 
-        found = ties(request.kernel, request.layouts, seed=request.seed, cc=request.cc)
+        found = ties(
+            request.kernel,
+            request.layouts,
+            seed=request.seed,
+            cc=request.cc,
+            jobs=request.jobs,
+            cache=request.cache,
+        )
         # As JSON has it, so that the document is the same before and after it was written.
         document.kernel["tie"] = [
             asdict(one)

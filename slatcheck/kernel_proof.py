@@ -448,8 +448,8 @@ class Kept:
         if self.file is None or any(one.verdict in undecided for one in outcome.checks):
             return
         root = self.task.root
-        data = {"files": reading.record(root, files), "outcome": _plain(outcome)}
-        keeping.write(self.file, json.dumps(data))
+        read = reading.record(root, [*files, *reading.judged(root)])
+        keeping.write(self.file, json.dumps({"files": read, "outcome": _plain(outcome)}))
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from impl.multilevel.quirks import Quirk
 from model.contracts import in_contract
 from model.layout import Layout
 from model.operations import FUNCTIONS, Kind, Op
+from proofs.pool import spread
 from slatcheck.describe import frames
 from slatcheck.drawing import draw
 from slatcheck.reports.words import count, operation
@@ -89,22 +90,33 @@ def chosen(layouts: Iterable[Layout]) -> list[Layout]:
 
 
 def ties(
-    kernel: Path, layouts: Iterable[Layout], *, seed: int = 0, cc: str | None = None
+    kernel: Path,
+    layouts: Iterable[Layout],
+    *,
+    seed: int = 0,
+    cc: str | None = None,
+    jobs: int = 1,
+    cache: bool = True,
 ) -> list[Tie]:
     """Tie a tree to the proved table on one layout of each number of levels.
 
     A layout for which the tree cannot be built has no tie.
     """
-    found = []
-    for one in chosen(layouts):
-        unit = Unit(one.name, True, kernel, cc, (), seed, None)
-        report = Report(unit, "kernel")
-        try:
-            implementation = kernel_implementation(unit, report)
-        except (TreeError, UnsupportedError):
-            continue
-        found.append(tie(implementation, seed, _UNSEEN | report.unchecked.keys()))
-    return found
+    units = [
+        Unit(one.name, True, kernel, cc, (), seed, None, cache)
+        for one in sorted(chosen(layouts), key=lambda one: -one.levels)
+    ]
+    found = dict(spread(_tied, units, jobs))
+    return [one for number in reversed(range(len(units))) if (one := found[number]) is not None]
+
+
+def _tied(unit: Unit) -> Tie | None:
+    report = Report(unit, "kernel")
+    try:
+        implementation = kernel_implementation(unit, report)
+    except (TreeError, UnsupportedError):
+        return None
+    return tie(implementation, unit.seed, _UNSEEN | report.unchecked.keys())
 
 
 def tie(kernel: EmulatedKernel, seed: int = 0, unseen: frozenset[str] = _UNSEEN) -> Tie:

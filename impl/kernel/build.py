@@ -6,6 +6,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -153,7 +154,11 @@ def _refuse_assembler_files(job: Job) -> None:
             raise UnsupportedError("the tree embeds files into its code (.incbin or #embed)")
 
 
-def _compile(job: Job, name: str, source: Path, instrument: bool) -> Path:
+def compiled(job: Job, name: str, source: Path, instrument: bool) -> Path:
+    """Compile a source and return the object; the files read are noted in the job.
+
+    Raises UnsupportedError with a one-line reason.
+    """
     output = job.folder / f"{name}.o"
     _run(job.command(source, output, instrument), job, f"compiling {name}")
     job.read.update(read_only_inside(job, output.with_suffix(".d")))
@@ -172,10 +177,23 @@ def prepare(job: Job) -> None:
     (job.folder / "tree.c").write_text(unit)
 
 
+Compile = Callable[[Job, str, Path, bool], Path]
+"""Compiles a source of a job under a name, with every access checked or not, to an object."""
+
+
 def build(
-    tree: Tree, binding: Binding, layout: Layout, big_endian: bool, toolchain: Toolchain
+    tree: Tree,
+    binding: Binding,
+    layout: Layout,
+    big_endian: bool,
+    toolchain: Toolchain,
+    beside: Compile | None = None,
 ) -> Image:
-    """Compile and link one layout. Raises UnsupportedError with a one-line reason."""
+    """Compile and link one layout. Raises UnsupportedError with a one-line reason.
+
+    ``beside`` compiles what is linked with mmu.c; it may know an object from before.
+    """
+    beside = beside or compiled
     with tempfile.TemporaryDirectory(prefix="slatcheck-") as name:
         job = Job(tree, binding, layout, big_endian, toolchain, Path(name))
         _refuse_assembler_files(job)
@@ -183,11 +201,11 @@ def build(
         runner = HERE / "runner"
         pgtable = tree.root / f"arch/mips/mm/pgtable-{layout.bits}.c"
         objects = [
-            _compile(job, "tree", job.folder / "tree.c", instrument=True),
-            _compile(job, "pgtable", pgtable, instrument=True),
+            compiled(job, "tree", job.folder / "tree.c", True),
+            beside(job, "pgtable", pgtable, True),
         ]
         for part in ("machine.c", "setjmp.S"):
-            objects.append(_compile(job, part.split(".")[0], runner / part, instrument=False))
+            objects.append(beside(job, part.split(".")[0], runner / part, False))
         output = job.folder / "image.elf"
         link = [*toolchain.linker, "--gc-sections", "-static", "-nostdlib"]
         if not toolchain.clang:

@@ -10,7 +10,7 @@ from impl.interface import Capabilities, Event, Outcome, Run
 from impl.kernel.build import Image
 from impl.kernel.errors import ToolLimitError
 from impl.kernel.machine import ENDLESS, Machine
-from impl.kernel.symbols import Symbols
+from impl.kernel.symbols import symbols_of
 from model.layout import Geometry
 from model.operations import FUNCTIONS, U64, Kind, Op
 
@@ -76,7 +76,7 @@ class Emulator:
 
     def __init__(self, image: Image) -> None:
         self.image = image
-        self.symbols = Symbols(image.elf)
+        self.symbols = symbols_of(image.elf)
         order = ">" if image.big_endian else "<"
         self._op = struct.Struct(order + "IIQQQQII")
         self._result = struct.Struct(order + "q8I")

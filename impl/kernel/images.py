@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Images that are kept: built anew only where a file that went into them has changed."""
+"""Images and objects that are kept: made anew only where a file that went into them changed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import zlib
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import model
 from impl import keeping
 from impl.kernel import reading
 from impl.kernel.binding import Binding
-from impl.kernel.build import Image, build
+from impl.kernel.build import Image, Job, build, compiled
 from impl.kernel.toolchain import Toolchain
 from impl.kernel.tree import Tree
 from model.layout import Layout
@@ -37,17 +38,11 @@ def image(
     if folder is None:
         return make()
     file = folder / f"image-{_key(tree, layout, big_endian, toolchain)}.json"
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-        if reading.unchanged(tree.root, data["files"]):
-            elf = zlib.decompress(base64.b64decode(data["elf"]))
-            return Image(elf, layout, big_endian, toolchain.instrumented)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zlib.error):
-        pass
-    made = make()
-    packed = base64.b64encode(zlib.compress(made.elf, 1)).decode()
-    files = reading.record(tree.root, made.files)
-    keeping.write(file, json.dumps({"files": files, "elf": packed}))
+    found = _load(file, tree.root)
+    if found is not None:
+        return Image(found[0], layout, big_endian, toolchain.instrumented)
+    made = make(beside=partial(_object, folder))
+    _save(file, tree.root, made.elf, [*made.files, *reading.judged(tree.root)])
     return made
 
 
@@ -55,3 +50,42 @@ def _key(tree: Tree, layout: Layout, big_endian: bool, toolchain: Toolchain) -> 
     ours = keeping.digest_of((impl.kernel, model), (".py", ".c", ".h", ".S", ".ld"))
     parts = (ours, str(tree.root), layout.name, big_endian, toolchain.compiler, toolchain.version)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _object(folder: Path, job: Job, name: str, source: Path, instrument: bool) -> Path:
+    """Compile a source unless that was done before: an edit of mmu.c does not concern it."""
+    about = _key(job.tree, job.layout, job.big_endian, job.toolchain)
+    given = (name, instrument, sorted(job.binding.slices.items()), job.defines())
+    mark = hashlib.sha256(f"{about} {given}".encode()).hexdigest()
+    file, output = folder / f"object-{mark}.json", job.folder / f"{name}.o"
+    found = _load(file, job.tree.root)
+    if found is not None:
+        data, files = found
+        output.write_bytes(data)
+        job.read.update(files)
+        return output
+    others = set(job.read)
+    job.read.clear()
+    compiled(job, name, source, instrument)
+    _save(file, job.tree.root, output.read_bytes(), job.read)
+    job.read.update(others)
+    return output
+
+
+def _load(file: Path, root: Path) -> tuple[bytes, list[Path]] | None:
+    """Return what is kept, and the files of the tree that went into it, if they are as then."""
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        if not reading.unchanged(root, data["files"]):
+            return None
+        return zlib.decompress(base64.b64decode(data["content"])), reading.files(
+            root, data["files"]
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zlib.error):
+        return None
+
+
+def _save(file: Path, root: Path, content: bytes, files: Iterable[Path]) -> None:
+    packed = base64.b64encode(zlib.compress(content, 1)).decode()
+    data = {"files": reading.record(root, files), "content": packed}
+    keeping.write(file, json.dumps(data))

@@ -16,10 +16,19 @@ FOLDERS = ("include", "arch/mips/include", "arch/mips/kvm")
 _NAMES = ""
 
 
+def judged(root: Path) -> list[Path]:
+    """Return the files of a tree that are read for meaning."""
+    return [root / name for name in SOURCES if (root / name).is_file()]
+
+
+def files(root: Path, recorded: Mapping[str, str]) -> list[Path]:
+    """Return the files of which something is recorded."""
+    return [root / name for name in recorded if name != _NAMES]
+
+
 def record(root: Path, files: Iterable[Path]) -> dict[str, str]:
-    """Return the digest of each of ``files`` and of those read for meaning, by name in the tree."""
+    """Return the digest of each of ``files`` by its name in the tree, and that of all headers."""
     names = {str(one.relative_to(root)) for one in files}
-    names |= {name for name in SOURCES if (root / name).is_file()}
     return {_NAMES: _headers(root), **{name: _digest(root / name) for name in sorted(names)}}
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import bisect
 import io
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 KERNEL_FOLDERS = ("arch/", "include/", "virt/", "mm/")
@@ -80,6 +80,12 @@ class Symbols:
                 if where.startswith(KERNEL_FOLDERS) and where.rpartition(":")[0].endswith(".c"):
                     return Place(name, where)
         return Place("", "")
+
+
+@lru_cache(maxsize=4)
+def symbols_of(elf: bytes) -> Symbols:
+    """Return the symbols of an image; machines that run the same one share them."""
+    return Symbols(elf)
 
 
 class _Unit:

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from impl.kernel import images
 from impl.kernel.binding import bind
-from impl.kernel.build import Image, build
+from impl.kernel.build import Image, Job, build, compiled
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.toolchain import find
 from impl.kernel.tree import open_tree
@@ -24,13 +25,19 @@ class Builds:
 
     def __init__(self, folder: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
+        self.objects: list[str] = []
         self.folder = folder
 
-        def counted(*args: object) -> Image:
+        def counted(*args: Any, **more: Any) -> Image:
             self.count += 1
-            return build(*args)  # type: ignore[arg-type]
+            return build(*args, **more)
+
+        def compiled_anew(job: Job, name: str, source: Path, instrument: bool) -> Path:
+            self.objects.append(name)
+            return compiled(job, name, source, instrument)
 
         monkeypatch.setattr(images, "build", counted)
+        monkeypatch.setattr(images, "compiled", compiled_anew)
 
     def of(self, root: Path) -> Image:
         tree = open_tree(root)
@@ -73,14 +80,16 @@ def test_what_does_not_build_is_not_kept(
     assert builds.count == 2
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"files": {}, "elf": "?"}', '{"files": 5}'])
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"files": {}, "content": "?"}', '{"files": 5}'])
 def test_a_damaged_image_is_built_again(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
     builds = Builds(tmp_path / "kept", monkeypatch)
     builds.of(tree)
-    (file,) = (tmp_path / "kept").iterdir()
-    file.write_text(damage)
+    kept = list((tmp_path / "kept").iterdir())
+    assert len(kept) == 4, "the image, and what is linked with mmu.c"
+    for file in kept:
+        file.write_text(damage)
     assert builds.of(tree).elf
     assert builds.count == 2
 
@@ -90,3 +99,20 @@ def test_without_a_folder_nothing_is_kept(tree: Path, monkeypatch: pytest.Monkey
     builds.of(tree)
     builds.of(tree)
     assert builds.count == 2
+
+
+def test_an_edit_costs_what_it_concerns(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds = Builds(tmp_path / "kept", monkeypatch)
+    first = builds.of(tree)
+    assert sorted(builds.objects) == ["machine", "pgtable", "setjmp"]
+    builds.objects.clear()
+    edit(tree, "arch/mips/kvm/mmu.c", lambda text: text.replace("i <= i_max", "i < i_max", 1))
+    changed = builds.of(tree)
+    assert builds.objects == []
+    assert set(changed.files) == set(first.files)
+    assert len(changed.elf) > 0 and changed.elf != first.elf
+    edit(tree, "arch/mips/mm/pgtable-32.c", lambda text: text + "\n/* changed */\n")
+    builds.of(tree)
+    assert builds.objects == ["pgtable"]
