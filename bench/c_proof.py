@@ -26,11 +26,26 @@ FOLDERS = ("arch/mips", "include", "virt/kvm")
 """What of a tree is copied."""
 
 EDITS = (
-    ("kvm_mips_flush_gpa_pmd", "static bool kvm_mips_flush_gpa_pmd("),
-    ("kvm_mips_mkclean_gpa_pt", "int kvm_mips_mkclean_gpa_pt("),
-    ("kvm_mips_map_page", "static int kvm_mips_map_page("),
+    (
+        "kvm_mips_flush_gpa_pmd",
+        "static bool kvm_mips_flush_gpa_pmd(",
+        "i <= i_max",
+        "i < i_max + 1",
+    ),
+    (
+        "kvm_mips_mkclean_gpa_pt",
+        "int kvm_mips_mkclean_gpa_pt(",
+        "start_gfn << PAGE_SHIFT",
+        "start_gfn * (1u << PAGE_SHIFT)",
+    ),
+    (
+        "kvm_mips_map_page",
+        "static int kvm_mips_map_page(",
+        "gpa >> PAGE_SHIFT",
+        "gpa / (1u << PAGE_SHIFT)",
+    ),
 )
-"""Functions to which a statement without effect is added, and how their definitions begin."""
+"""Functions, how their definitions begin, and a rewrite that changes what the solvers are asked."""
 
 
 @dataclass
@@ -51,12 +66,12 @@ def copied(tree: Path, folder: Path) -> Path:
     return copy
 
 
-def edit(tree: Path, begins: str) -> None:
-    """Add a statement without effect at the beginning of a function's body."""
+def edit(tree: Path, begins: str, old: str, new: str) -> None:
+    """Replace ``old`` by ``new`` in the function whose definition begins thus."""
     file = tree / MMU
     text = file.read_text(encoding="utf-8")
-    body = text.index("{\n", text.index(begins)) + 2
-    file.write_text(text[:body] + "\t(void)sizeof(int);\n" + text[body:], encoding="utf-8")
+    at = text.index(old, text.index(begins))
+    file.write_text(text[:at] + new + text[at + len(old) :], encoding="utf-8")
 
 
 def timed(what: str, tree: Path, layouts: Sequence[Layout]) -> tuple[Run, list[Outcome]]:
@@ -98,8 +113,8 @@ def main(tree: str, names: Sequence[str]) -> None:
         cold, outcomes = timed("cold", copy, layouts)
         told(cold, cold)
         told(timed("unchanged", copy, layouts)[0], cold)
-        for name, begins in EDITS:
-            edit(copy, begins)
+        for name, *words in EDITS:
+            edit(copy, *words)
             told(timed(f"{name} edited", copy, layouts)[0], cold)
     print("solvers' seconds by function, cold")
     for name, seconds in by_function(outcomes).items():

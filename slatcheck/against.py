@@ -74,8 +74,9 @@ def check(
     old = _judged_before(replace(request, kernel=revision.folder), revision, report)
     if old.tool.get("interrupted"):
         return gate.nothing(request)
-    document = gate.check(request, report)
-    acceptance.accept(document, Before(revision, old), fail_on)
+    before = Before(revision, old)
+    document = gate.check(replace(request, known=before), report)
+    acceptance.accept(document, before, fail_on)
     assert document.gate is not None
     if not document.tool.get("interrupted"):
         document.gate.differences = _differences(request, revision, report)

@@ -13,6 +13,7 @@ from model.operations import FUNCTIONS, Kind
 from model.rules import rules_of
 from proofs.pool import spread
 from slatcheck import __version__, prove
+from slatcheck.acceptance import Known
 from slatcheck.contract_checks import contract_checks
 from slatcheck.findings import merge
 from slatcheck.kernel_proof import disagreements
@@ -26,7 +27,8 @@ class Request:
     """What a check is asked to do.
 
     ``max_ops`` are operations on each layout (None: the default), ``jobs`` processes (0: one a
-    core), ``cc`` the compiler the user names, ``quirks`` those of the built-in table.
+    core), ``cc`` the compiler the user names, ``quirks`` those of the built-in table, ``known``
+    what need not be told as soon as it is found.
     """
 
     layouts: tuple[Layout, ...]
@@ -38,6 +40,7 @@ class Request:
     evidence: frozenset[str] = frozenset({"differential"})
     quirks: tuple[str, ...] = ()
     cache: bool = True
+    known: Known | None = None
 
 
 def check(request: Request, report: Callable[[Progress], None]) -> Document:
@@ -59,6 +62,11 @@ def nothing(request: Request) -> Document:
     document = _document(request, None)
     _interrupted(document)
     return document
+
+
+def _new(request: Request, mark: str, layout: str) -> bool:
+    """Return whether a finding is worth telling at once: one that is not known."""
+    return request.known is not None and not request.known.finding(mark, layout)
 
 
 def _interrupted(document: Document) -> None:
@@ -166,8 +174,12 @@ def _add_search(document: Document, request: Request, report: Callable[[Progress
     try:
         for index, one in spread(search, units, request.jobs):
             reports[index] = one
+            marks = [(mark, units[index].layout) for mark in one.campaign.hits]
+            new = tuple(
+                mark for mark, where in marks if mark not in found and _new(request, mark, where)
+            )
             found |= one.campaign.hits.keys()
-            report(Progress(len(reports), len(units), units[index].title, len(found)))
+            report(Progress(len(reports), len(units), units[index].title, len(found), new))
     finally:
         done = [reports[index] for index in sorted(reports)]
         document.findings = merge(done, request.seed)

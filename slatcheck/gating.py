@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,13 +53,15 @@ class Terms:
         try:
             if self.against is not None:
                 return against.check(request, self.against, fail_on, report)
+            known = self._known()
+            request = replace(request, known=None if self.baseline is None else known)
             document = gate.check(request, report)
         except TreeError as problem:
             if self.bisect is None:
                 raise
             raise bisect.Skipped(str(problem)) from None
         if self.baseline is not None or self.fail_on is not None:
-            acceptance.accept(document, self._known(), fail_on)
+            acceptance.accept(document, known, fail_on)
         return document
 
     def _known(self) -> acceptance.Known:

@@ -115,9 +115,11 @@ def prove_tree(
         report(Progress(len(found), len(tasks), tasks[number].layout, len(shown)))
 
 
-def _cost(task: Task) -> tuple[int, int]:
+def _cost(task: Task) -> tuple[bool, int, int]:
+    """Return how early a layout comes: one that asks another's questions comes after it."""
     layout = layout_named(task.layout)
-    return layout.levels, layout.bits
+    again = any(mark in task.layout for mark in ("-huge", "-p64"))
+    return not again, layout.levels, layout.bits
 
 
 def prove_layout(task: Task) -> Outcome:

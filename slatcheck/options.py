@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from slatcheck import completion
 from slatcheck.reports import forms
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -80,6 +81,7 @@ def layout_option(function: F) -> F:
         "patterns",
         multiple=True,
         metavar="NAME",
+        shell_complete=completion.layouts,
         help="A layout, or a shell pattern among the permitted ones; may be given more than once. "
         "Default: all that Kconfig permits with KVM.",
     )(function)
@@ -103,6 +105,7 @@ def quirk_option(function: F) -> F:
         "quirks",
         multiple=True,
         metavar="NAME",
+        shell_complete=completion.quirks,
         help="Switch on a behaviour of the kernel in the built-in page table.",
     )(function)
 
@@ -113,6 +116,7 @@ def replay_dir_option(function: F) -> F:
         "--replay-dir",
         type=click.Path(path_type=Path),
         metavar="DIR",
+        shell_complete=completion.folders,
         help="Write a file for 'slatcheck replay' for each finding into DIR.",
     )(function)
 
@@ -132,6 +136,7 @@ def gate_options(function: F) -> F:
         click.option(
             "--bisect",
             metavar="FINGERPRINT",
+            shell_complete=completion.known,
             help="Answer 'git bisect run': is this finding there? With --baseline or --against, "
             "'new' asks for whatever is new.",
         ),
@@ -143,6 +148,7 @@ def gate_options(function: F) -> F:
         click.option(
             "--against",
             metavar="REV",
+            shell_complete=completion.revisions,
             help="Judge this git revision of the tree as well; only what is new fails the run.",
         ),
         click.option(

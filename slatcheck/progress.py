@@ -10,12 +10,17 @@ from typing import NamedTuple, TextIO
 
 
 class Progress(NamedTuple):
-    """How far a check is: units of work done, the layout that was finished last."""
+    """How far a check is: units of work done, the layout that was finished last.
+
+    ``findings`` counts those so far, ``new`` names those that came with this step and that no
+    baseline knows.
+    """
 
     done: int
     total: int
     layout: str
     findings: int
+    new: tuple[str, ...] = ()
 
     def of(self, what: str) -> Progress:
         """Return the same step, told to be part of something."""
@@ -37,6 +42,8 @@ def _plain(stream: TextIO) -> Report:
         width = len(str(step.total))
         text = f"[{step.done:{width}}/{step.total}] {step.layout}, {step.findings} findings so far"
         print(text, file=stream, flush=True)
+        for one in step.new:
+            print(f"  new: {one}", file=stream, flush=True)
 
     return report
 
@@ -72,5 +79,7 @@ def _live(stream: TextIO) -> Iterator[Report]:
         def report(step: Progress) -> None:
             text = f"{escape(step.layout)}, {step.findings} findings so far"
             progress.update(task, completed=step.done, total=step.total, description=text)
+            for one in step.new:
+                progress.console.print(f"new: {escape(one)}")
 
         yield report

@@ -23,6 +23,7 @@ from impl.kernel.tree import MIPS, MMU, Tree
 from impl.kernel.typed import typed_tree
 from model.layout import Layout
 from model.operations import Kind
+from proofs.answers import Answers
 from proofs.c.syntax import Unit, reduced
 from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, Desk, Options, Proof, prove
 from proofs.kvm.binding import SIGNATURES, Bound, bind
@@ -109,7 +110,10 @@ class Session:
         self.layout = layout
         self.bound: Bound = bind(unit, layout, renamed)
         self.program = CProgram(unit, layout, self.bound)
-        self.desk = Desk(options)
+        known = None
+        if store.folder is not None and not options.emit:
+            known = Answers(store.folder, identity(options.solvers))
+        self.desk = Desk(options, known)
         self.options = options
         self.store = store
 

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Kept answers: only of the same query and solvers, only what was decided, and never needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from proofs import answers
+from proofs.answers import Answers
+from proofs.engine import Desk, Options
+from proofs.solvers import SAT, UNKNOWN, UNSAT
+
+
+class Solver:
+    """Answers as told, and counts how often it is asked."""
+
+    def __init__(self, answer: str) -> None:
+        self.answer = answer
+        self.asked = 0
+
+    def __call__(self) -> str:
+        self.asked += 1
+        return self.answer
+
+
+@pytest.fixture(autouse=True)
+def everything_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "SLOW", 0.0)
+
+
+@pytest.mark.parametrize("answer", [SAT, UNSAT])
+def test_a_query_is_solved_once(tmp_path: Path, answer: str) -> None:
+    solver = Solver(answer)
+    for _ in range(3):
+        assert Answers(tmp_path, "z3 1").ask("query", solver) == answer
+    assert solver.asked == 1
+    other = Solver(SAT if answer == UNSAT else UNSAT)
+    assert Answers(tmp_path, "z3 1").ask("another", other) == other.answer
+    assert Answers(tmp_path, "z3 2").ask("query", other) == other.answer
+    assert other.asked == 2
+
+
+def test_what_was_too_hard_is_asked_again(tmp_path: Path) -> None:
+    solver = Solver(UNKNOWN)
+    for _ in range(2):
+        assert Answers(tmp_path, "z3").ask("query", solver) == UNKNOWN
+    assert solver.asked == 2
+
+
+def test_what_was_quick_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "SLOW", 3600.0)
+    solver = Solver(UNSAT)
+    for _ in range(2):
+        Answers(tmp_path, "z3").ask("query", solver)
+    assert solver.asked == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"no database", b"SQLite format 3\0" + b"x" * 200])
+def test_a_damaged_store_costs_time_and_nothing_else(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / "answers.sqlite").write_bytes(damage)
+    solver = Solver(UNSAT)
+    assert Answers(tmp_path, "z3").ask("query", solver) == UNSAT
+
+
+def test_an_answer_that_is_none_is_not_believed(tmp_path: Path) -> None:
+    Answers(tmp_path, "z3").ask("query", Solver(UNSAT))
+    Answers(tmp_path, "z3")._save("query", "yes")
+    assert Answers(tmp_path, "z3").ask("query", Solver(SAT)) == SAT
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert Answers(tmp_path / "file" / "x", "z3").ask("query", Solver(UNSAT)) == UNSAT
+
+
+TRUE = "(set-logic QF_BV)\n(declare-const x (_ BitVec 8))\n(assert (= x x))\n(check-sat)\n"
+
+
+def test_a_desk_asks_what_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Desk(Options(), Answers(tmp_path, "z3")).answer(TRUE) == SAT
+    monkeypatch.setattr(Desk, "_ask", lambda self, text, key: pytest.fail("it is asked"))
+    assert Desk(Options(), Answers(tmp_path, "z3")).answer(TRUE) == SAT
