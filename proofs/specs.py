@@ -216,6 +216,14 @@ def assume_effect(
     state.witness = witness
 
 
+def prove_rest(path: Path, old: Heap, new: Heap, allowed: tuple[str, ...]) -> None:
+    """Demand that nothing of the heap changed but the fields ``allowed``."""
+    for name in ("ents", "ptes", "kinds", "bases", "orders", "ats", "stack", "depth"):
+        if name not in allowed:
+            kept = getattr(old, name) == getattr(new, name)
+            path.prove("exact", f"nothing but {', '.join(allowed) or 'nothing'} changes", kept)
+
+
 def prove_effect(
     path: Path,
     spec: Specification,
@@ -228,10 +236,7 @@ def prove_effect(
     """Demand of the present heap what the specification promises."""
     new = state.heap
     allowed = spec.modifies(call.level)
-    for name in ("ents", "ptes", "kinds", "bases", "orders", "ats", "stack", "depth"):
-        if name not in allowed:
-            kept = getattr(old, name) == getattr(new, name)
-            path.prove("exact", f"nothing but {', '.join(allowed) or 'nothing'} changes", kept)
+    prove_rest(path, old, new, allowed)
     page, frame = goal_points(path, new)
     for statement, fact in spec.frame(old, new, call, result, frame, upto):
         path.prove(_clause(statement), statement, fact)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from proofs import terms
 from proofs.c import types
-from proofs.c.interpreter import BREAK, CONTINUE, Interpreter, Loop, Signal
+from proofs.c.interpreter import Interpreter, Loop, Signal
 from proofs.c.values import LOST, Cell, Int, Ptr, Value, below, sign_extended
 from proofs.paths import PathEnd, Unsupported, current, explore
 from proofs.solvers import SAT, UNSAT, Z3Query
@@ -84,17 +84,21 @@ def _first_or(one: Template, now: Numbers, entry: Numbers) -> Truth:
 
 def _until(one: Template, now: Numbers, entry: Numbers) -> Truth:
     """It is a constant while another variable is at most a bound."""
-    name, step, bound = one.names
-    width = max(now[step].term.width, now[bound].term.width) + 1
-    passed = below(_wide(now[bound], width), _wide(now[step], width), True)
-    return either(passed, same(now[name].term, _constant(one, now[name])))
+    _, step, bound = one.names
+    return _while(one, now, bound, step)
 
 
 def _from(one: Template, now: Numbers, entry: Numbers) -> Truth:
     """It is a constant while another variable is at least a bound."""
-    name, step, bound = one.names
-    width = max(now[step].term.width, now[bound].term.width) + 1
-    passed = below(_wide(now[step], width), _wide(now[bound], width), True)
+    _, step, bound = one.names
+    return _while(one, now, step, bound)
+
+
+def _while(one: Template, now: Numbers, high: str, low: str) -> Truth:
+    """It is a constant unless ``high`` is below ``low``."""
+    name = one.names[0]
+    width = max(now[high].term.width, now[low].term.width) + 1
+    passed = below(_wide(now[high], width), _wide(now[low], width), True)
     return either(passed, same(now[name].term, _constant(one, now[name])))
 
 
@@ -185,7 +189,7 @@ class Facts:
     result: Term | None
 
 
-def number_of(value: Value, kind: types.CType | None = None) -> Number | None:
+def number_of(value: Value) -> Number | None:
     """Return a value as a number, None where it is none."""
     if isinstance(value, Int):
         return Number(value.term, value.type.signed)
@@ -208,6 +212,16 @@ def visible(run: Interpreter) -> Iterator[tuple[str, Cell]]:
             yield f"{place}:{key}", cell
 
 
+def numbers(run: Interpreter) -> dict[str, Number]:
+    """Return the variables that hold a number."""
+    found = {}
+    for name, cell in visible(run):
+        number = number_of(scalar(cell))
+        if number is not None:
+            found[name] = number
+    return found
+
+
 class Observer:
     """Takes the loops of a function apart while it is explored."""
 
@@ -215,24 +229,36 @@ class Observer:
         self.symbolic = symbolic
         self.loops: dict[tuple[str, ...], Observed] = {}
         self.lost = lost
+        self.left: tuple[str, ...] | None = None
+        """The loop that was left last on the path that is being explored."""
+
+    def ended(self, execute: Explored) -> None:
+        """Execute the function on one path; note what it returns behind the loop it left last."""
+        self._begin()
+        result = execute(self)
+        if self.left is not None:
+            self.loops[self.left].exits.append((tuple(current().premises), result))
+
+    def _begin(self) -> None:
+        self.left = None
 
     def rule(self, run: Interpreter, loop: Loop) -> Signal | None:
         """Enter a loop: let it end there, or execute one arbitrary turn."""
         path = current()
         seen = self.loops.setdefault(loop.key, Observed(lost=self.lost.setdefault(loop.key, set())))
         cells = run.assigned(loop.nodes)
-        entry = _numbers(run)
+        entry = numbers(run)
         for name, cell in cells.items():
             self._forget(seen, loop, name, cell)
         begun_with = {name: scalar(cell) for name, cell in cells.items()}
-        now = _numbers(run)
+        now = numbers(run)
         seen.entries.append(Seen(tuple(path.premises), entry, entry))
         seen.carried |= {name for name in cells if name in now}
         if path.choose(2) == 0:
-            path.left = loop.key  # type: ignore[attr-defined]
+            self.left = loop.key
             return None
         self._turn(run, loop)
-        after = _numbers(run)
+        after = numbers(run)
         for name, cell in cells.items():
             if name in now and not alike(begun_with[name], scalar(cell)):
                 raise Carried(loop.key, name)
@@ -244,8 +270,7 @@ class Observer:
         number = number_of(value)
         whole = not isinstance(cell.type, types.Record | types.Array)
         if number is None or name in seen.lost or not whole:
-            for where in list(cell.leaves):
-                cell.leaves[where] = LOST
+            cell.forget()
             return
         head = terms.variable(f"head {loop.key[-1]} {len(seen.heads)}", number.term.width)
         head = seen.heads.setdefault(name, head)
@@ -257,10 +282,7 @@ class Observer:
         path = current()
         if loop.test is not None and not loop.late and not path.branch(loop.test()):
             raise PathEnd
-        signal = loop.body()
-        again = signal is None or signal is CONTINUE
-        jumped = signal is not None and signal.kind == "goto" and signal.label == loop.label
-        if signal is BREAK or not (again or jumped):
+        if not loop.goes_on(loop.body()):
             raise PathEnd
         loop.step()
         if loop.late and loop.test is not None:
@@ -282,15 +304,6 @@ def with_number(value: Value, term: Term) -> Value:
         return Int(term, value.type)
     assert isinstance(value, Ptr)
     return replace(value, index=term)
-
-
-def _numbers(run: Interpreter) -> dict[str, Number]:
-    found = {}
-    for name, cell in visible(run):
-        number = number_of(scalar(cell))
-        if number is not None:
-            found[name] = number
-    return found
 
 
 def alike(one: Value, other: Value) -> bool:
@@ -318,10 +331,7 @@ def observe(execute: Explored, endless: type[Unsupported]) -> dict[tuple[str, ..
         observer = Observer(symbolic, lost)
 
         def program(path: object, observer: Observer = observer) -> None:
-            result = execute(observer)
-            left = getattr(path, "left", None)
-            if left is not None:
-                observer.loops[left].exits.append((tuple(current().premises), result))
+            observer.ended(execute)
 
         try:
             explore(program)

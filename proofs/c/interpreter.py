@@ -65,6 +65,12 @@ class Loop:
     late: bool = False
     label: str = ""
 
+    def goes_on(self, signal: Signal | None) -> bool:
+        """Return whether a turn ended in such a way that the next one follows."""
+        if signal is None or signal is CONTINUE:
+            return True
+        return signal.kind == "goto" and signal.label == self.label and self.label != ""
+
 
 class Machine(Protocol):
     """What surrounds the program: memory, functions without a body, rules for loops."""

@@ -179,6 +179,10 @@ class Cell:
         else:
             self.leaves[offset] = value
 
+    def forget(self) -> None:
+        """Hold nothing that is known any more."""
+        self.leaves = dict.fromkeys(self.leaves, LOST)
+
     def is_null(self) -> Truth:
         """A variable has an address."""
         return False

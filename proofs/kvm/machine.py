@@ -11,7 +11,7 @@ from proofs.c.interpreter import Interpreter, Loop, Signal
 from proofs.c.syntax import Unit
 from proofs.c.types import CType
 from proofs.c.values import Address, Block, Int, Ptr, Value, int_of, truth_int
-from proofs.heap import FREE, empty_marker
+from proofs.heap import FREE, PAGE_BITS, empty_marker
 from proofs.kvm.memory import PageMap, Structure, TablePage
 from proofs.kvm.primitives import PRIMITIVES
 from proofs.kvm.runtime import CRuntime
@@ -79,7 +79,7 @@ class KvmMachine:
             value = value.pointer
         zero = isinstance(value, Int) and value.term.op == "number" and value.term.data == 0
         if zero or (isinstance(value, Ptr) and value.block is None):
-            return terms.number(0, 16), None
+            return terms.number(0, PAGE_BITS), None
         if not isinstance(value, Ptr) or not isinstance(value.block, TablePage):
             self.rt.demand("init", "a slot gets the address of a table", False, fatal=True)
             raise Unsupported("a slot of a directory gets what is no address of a table")
@@ -109,7 +109,7 @@ class KvmMachine:
 
     def marker(self, level: int) -> TablePage:
         """Return the kernel's shared empty table of ``level``."""
-        name = terms.number(empty_marker(level - 1), 16)
+        name = terms.number(empty_marker(level - 1), PAGE_BITS)
         return TablePage(self, name, level)
 
     # The interpreter's questions

@@ -11,6 +11,7 @@ from proofs import terms
 from proofs.c import types
 from proofs.c.interpreter import Interpreter
 from proofs.c.values import Address, Int, Ptr, Value, is_true
+from proofs.heap import PAGE_BITS
 from proofs.kvm.memory import PhysicalAddress, Structure, TablePage, descriptor_pointer
 from proofs.lifting import Name, as_bits, lift_truth, lifted, truth_of, unsigned
 from proofs.paths import Unsupported
@@ -64,7 +65,7 @@ def _get_pages(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Valu
     name = machine.rt.alloc_pages(order)
     if isinstance(name, int):
         return machine.number(0)
-    page = TablePage(machine, as_bits(name, 16), None, 1 << order)
+    page = TablePage(machine, as_bits(name, PAGE_BITS), None, 1 << order)
     machine.gfp.append((page.name, gfp))
     if gfp & GFP_ZERO:
         _zero(machine, page)
@@ -219,7 +220,7 @@ def _nothing(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
 
 def _cache_alloc(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
     _is_cache(machine, args[0])
-    page = TablePage(machine, as_bits(machine.rt.cache_alloc(), 16), None)
+    page = TablePage(machine, as_bits(machine.rt.cache_alloc(), PAGE_BITS), None)
     return machine.page_pointer(page)
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from model.operations import Op
 from proofs import abstraction, terms
-from proofs.c.infer import Facts, Number, alike, number_of, scalar, visible, with_number
-from proofs.c.interpreter import BREAK, CONTINUE, Interpreter, Loop, Signal
-from proofs.c.values import LOST, Cell, Int, Value
+from proofs.c.infer import Facts, Number, alike, number_of, numbers, scalar, visible, with_number
+from proofs.c.interpreter import BREAK, Interpreter, Loop, Signal
+from proofs.c.values import Cell, Int, Value
 from proofs.contracts import Call, From, entry_of
 from proofs.heap import SLOT_BITS, Heap
 from proofs.kvm.machine import KvmMachine, Rule
@@ -24,6 +24,7 @@ from proofs.specs import (
     demand_invariant,
     goal_points,
     prove_effect,
+    prove_rest,
 )
 from proofs.terms import Term, Truth, at_most, both, either, implies, negate, same
 
@@ -43,13 +44,6 @@ class Subject:
 def mismatch(loop: Loop, why: str) -> Mismatch:
     """Return what says that no invariant fits a loop."""
     return Mismatch(f"annotation mismatch: the loop of {loop.key[-2]}: {why}")
-
-
-def _ended(signal: Signal | None, loop: Loop) -> bool:
-    """Return whether a turn ended in such a way that the next one follows."""
-    if signal is None or signal is CONTINUE:
-        return True
-    return signal.kind == "goto" and signal.label == loop.label and loop.label != ""
 
 
 # Loops over the slots of a table
@@ -129,8 +123,7 @@ class _Head:
             value = scalar(cell)
             number = number_of(value)
             if name not in self.facts.carried or number is None:
-                for where in list(cell.leaves):
-                    cell.leaves[where] = LOST
+                cell.forget()
                 continue
             if name == self.step:
                 term = self.stepped(upto)
@@ -174,16 +167,6 @@ class Untouched:
         for cell, leaves in self.before.values():
             if cell.leaves != leaves:
                 raise mismatch(self.loop, f"it changes {cell.name} in a way that was not seen")
-
-
-def numbers(run: Interpreter) -> dict[str, Number]:
-    """Return the variables that hold a number."""
-    found = {}
-    for name, cell in visible(run):
-        number = number_of(scalar(cell))
-        if number is not None:
-            found[name] = number
-    return found
 
 
 def table_rule(subject: Subject, facts: Mapping[tuple[str, ...], Facts]) -> Rule:
@@ -240,7 +223,7 @@ def _table_loop(rt: CRuntime, run: Interpreter, loop: Loop, head: _Head) -> Sign
     signal = loop.body()
     if signal is BREAK:
         return None
-    if not _ended(signal, loop):
+    if not loop.goes_on(signal):
         return signal
     loop.step()
     again = not loop.late or loop.test is None or path.branch(loop.test())
@@ -286,8 +269,7 @@ def attempts_rule(machine: KvmMachine, run: Interpreter, loop: Loop) -> Signal |
     rt._others_act()
     cells = run.assigned(loop.nodes)
     for cell in cells.values():
-        for where in list(cell.leaves):
-            cell.leaves[where] = LOST
+        cell.forget()
     untouched = Untouched(run, loop, cells)
     path.check("in a loop of attempts")
     if not loop.late and loop.test is not None and not path.branch(loop.test()):
@@ -295,7 +277,7 @@ def attempts_rule(machine: KvmMachine, run: Interpreter, loop: Loop) -> Signal |
     signal = loop.body()
     if signal is BREAK:
         return None
-    if not _ended(signal, loop):
+    if not loop.goes_on(signal):
         return signal
     loop.step()
     if loop.late and loop.test is not None and not path.branch(loop.test()):
@@ -384,7 +366,7 @@ class _MaskLoop:
         path.check("in the loop over bits")
         untouched = Untouched(self.run, loop, self.cells)
         signal = loop.body()
-        if not _ended(signal, loop):
+        if not loop.goes_on(signal):
             raise mismatch(loop, "it is left before its end")
         loop.step()
         if loop.late and loop.test is not None and not path.branch(loop.test()):
@@ -398,8 +380,7 @@ class _MaskLoop:
         left = path.fresh("left", self.mask.width)
         for name, cell in self.cells.items():
             value = scalar(cell)
-            for where in list(cell.leaves):
-                cell.leaves[where] = LOST
+            cell.forget()
             if name == self.name:
                 cell.leaves[0] = with_number(value, left)
         path.assume(self.subset(left))
@@ -414,9 +395,7 @@ class _MaskLoop:
         path.prove("accounting", "a turn takes and gives back alike", held == rt.held())
         left = self.left()
         path.prove(MISMATCH, "only bits of the mask are left", self.subset(left))
-        for name in ("ents", "kinds", "bases", "orders", "ats", "stack", "depth"):
-            kept = getattr(self.old, name) == getattr(rt.heap, name)
-            path.prove("exact", "nothing but ptes changes", kept)
+        prove_rest(path, self.old, rt.heap, ("ptes",))
         _, frame = goal_points(path, rt.heap)
         done = self.facts(rt.heap, frame, left)
         for clause, premise in (("exact", self.within), ("reach", negate(self.within))):
