@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -124,17 +125,45 @@ def _table(entry: Entry, every: Sequence[str]) -> Any:
     table["fingerprint"] = entry.fingerprint
     table["rule"] = entry.rule
     whole = set(entry.layouts) == set(every)
-    table["layouts"] = ALL if whole else _lines(entry.layouts)
+    table["layouts"] = ALL if whole else _lines(_patterns(entry.layouts, every))
     table["reason"] = entry.reason
     if entry.expires is not None:
         table["expires"] = entry.expires
     return table
 
 
+def _patterns(names: Sequence[str], every: Sequence[str]) -> list[str]:
+    """Return few patterns that match just these of all names, the widest first."""
+    left, found = list(names), list[str]()
+    candidates = {
+        pattern: [one for one in every if fnmatchcase(one, pattern)]
+        for name in names
+        for start in _starts(name)
+        for pattern in (f"{start}*", *(f"{start}*{end}" for end in ("-huge", "-va48", "-xpa")))
+    }
+    inside = {one: met for one, met in candidates.items() if met and set(met) <= set(names)}
+    while left:
+        best = max(inside, key=lambda one: (_fits(inside[one], left), one), default="")
+        if not best or _fits(inside[best], left) < 2:
+            return found + left
+        found.append(best)
+        left = [one for one in left if one not in inside[best]]
+    return found
+
+
+def _starts(name: str) -> list[str]:
+    parts = name.split("-")
+    return ["-".join(parts[:number]) + "-" for number in range(1, len(parts))] + [name]
+
+
+def _fits(met: Sequence[str], left: Sequence[str]) -> int:
+    return sum(one in left for one in met)
+
+
 def _lines(names: Sequence[str]) -> Any:
     array = tomlkit.array()
     array.extend(names)
-    return array.multiline(len(names) > 3)
+    return array.multiline(len(names) > 4)
 
 
 def read(path: Path, today: date | None = None) -> Baseline:
@@ -176,6 +205,13 @@ def _data(path: Path) -> dict[str, Any]:
     return data
 
 
+def _matched(patterns: Sequence[str], every: Sequence[str]) -> tuple[str, ...]:
+    """Return the layouts meant: of the file's own for a pattern, else the one of this name."""
+    met = [one for one in every if any(fnmatchcase(one, pattern) for pattern in patterns)]
+    named = [one for one in patterns if "*" not in one and one not in met]
+    return _ordered([*met, *named], every)
+
+
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
@@ -197,6 +233,6 @@ def _baseline(path: Path, data: dict[str, Any]) -> Baseline:
             raise InputError(f"{path} is damaged: {mark} is there twice")
         if one["rule"] != mark.partition("/")[0]:
             raise InputError(f"{path} is damaged: {mark} is no finding of the rule {one['rule']}")
-        names = layouts if one["layouts"] == ALL else tuple(one["layouts"])
+        names = layouts if one["layouts"] == ALL else _matched(one["layouts"], layouts)
         found.known[mark] = Entry(mark, names, one["reason"], one.get("expires"))
     return found

@@ -249,6 +249,7 @@ def checks_of(report: Report) -> list[Check]:
         verdict, reason = report.failure
         return [replace(base, id=f"{subject}/build/geometry", verdict=verdict, reason=reason)]
     out = []
+    ended_by = _ends_everything(report)
     share = report.campaign.seconds / max(1, report.campaign.operations)
     for kind, function in FUNCTIONS.items():
         cases = report.campaign.compared.get(kind, 0)
@@ -266,11 +267,21 @@ def checks_of(report: Report) -> list[Check]:
                     verdict=verdict,
                     reason=reason,
                     finding=shown,
+                    rests_on=ended_by if verdict is Verdict.VACUOUS else "",
                     cases=cases,
                     seconds=round(share * cases, 3),
                 )
             )
     return out
+
+
+def _ends_everything(report: Report) -> str:
+    """Return the check that is violated where no table can be made, '' where one can."""
+    for hit in report.campaign.hits.values():
+        one = hit.symptom
+        if one.stops and one.contract and hit.ops[one.step].kind is Kind.CREATE:
+            return f"{report.implementation}/{one.entry}/{one.rule}"
+    return ""
 
 
 def _verdict(report: Report, kind: Kind, rule: str, cases: int) -> tuple[Verdict, str]:

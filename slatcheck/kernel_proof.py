@@ -200,7 +200,8 @@ class _Judged:
         if clause.verdict != engine.HOLDS:
             outside = clause.verdict == engine.UNSUPPORTED
             reason = f"outside the subset: {clause.reason}" if outside else clause.reason
-            rests = _refuted_in(one) if clause.reason == NOT_REACHED else ""
+            cut_off = clause.reason in (NOT_REACHED, engine.NOT_REACHED)
+            rests = _refuted_in(one) if cut_off else ""
             found = replace(base, verdict=_OPEN[clause.verdict], reason=reason)
             return replace(found, rests_on=_id(rests))
         shaky = self._rests_on(one, clause.name)

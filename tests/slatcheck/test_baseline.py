@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from model.mips import permitted_layouts
 from slatcheck import baseline, cli
 from slatcheck.baseline import Baseline, Entry
 from slatcheck.errors import InputError
@@ -116,6 +120,27 @@ def test_what_is_no_text_is_refused(
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert cli.run(["check", "--baseline", str(tmp_path / "none")]) == 2
     assert "cannot read" in capsys.readouterr().err
+
+
+EVERY = [one.name for one in permitted_layouts()]
+
+
+@given(st.sets(st.sampled_from(EVERY), min_size=1))
+def test_patterns_mean_what_they_stand_for(names: set[str]) -> None:
+    found = Baseline("6.12", tuple(EVERY), ())
+    found.known[MARK] = Entry(MARK, tuple(one for one in EVERY if one in names))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "known.toml"
+        path.write_text(baseline.render(found))
+        assert baseline.read(path).known == found.known
+
+
+def test_a_pattern_means_no_layout_that_the_file_does_not_name(tmp_path: Path) -> None:
+    path = made(tmp_path)
+    path.write_text(
+        path.read_text().replace(f'layouts = ["{ONE}"]\nreason', 'layouts = ["mips32-*"]\nreason')
+    )
+    assert baseline.read(path, TODAY).known[MILD].layouts == (ONE,)
 
 
 # From a run
