@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
-from impl.multilevel.multilevel import MultiLevel, _carry_out, _check, _outcome
+from impl.multilevel.multilevel import MultiLevel, carry_out, check, outcome
 from impl.multilevel.quirks import Quirk
 from impl.multilevel.runtime import ConcreteRuntime
 from impl.snapshot import UNSET, State, Step, take
@@ -69,13 +69,14 @@ class TableStepper(MultiLevel):
 
     def steps(self, ops: Sequence[Op]) -> Iterator[Step]:
         """Carry out ``ops`` one at a time; see impl.snapshot.Stepper."""
-        _check(ops)
+        check(ops)
         rt = ConcreteRuntime(self.layout, self.quirks, self.algorithm)
         for op in ops:
             with _Lines(self.algorithm.__file__ or "") as lines:
-                result = _carry_out(rt, op)
-            outcome = _outcome(rt, result or 0)
-            yield Step(outcome, take(TableMemory(rt)), lines.found(), result is None)
+                result = carry_out(rt, op)
+            yield Step(
+                outcome(rt, result or 0), take(TableMemory(rt)), lines.found(), result is None
+            )
             if result is None or (op.kind is Kind.CREATE and result != 0):
                 return
 

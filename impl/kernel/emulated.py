@@ -84,7 +84,7 @@ class Emulator:
         self._event = struct.Struct(order + "IIQQQ")
         self._control = struct.Struct(order + "11I")
         self._word = struct.Struct(order + "Q")
-        self._machine = Machine(image, self.symbols)
+        self.machine = Machine(image, self.symbols)
         at = self.symbols.address
         self._at = {
             name: at(f"slat_{name}")
@@ -94,7 +94,7 @@ class Emulator:
             )
         }  # fmt: skip
         self._call("boot", 0)
-        self._machine.protect_tables()
+        self.machine.protect_tables()
 
     def _call(
         self, name: str, operations: int, resume: bool = False, logged: bool = True
@@ -102,13 +102,13 @@ class Emulator:
         """Call a function of the image; return the PC and the cause where the machine faulted."""
         modes = (int(self.image.instrumented and logged), int(name == "run"), int(resume))
         control = self._control.pack(operations, BUDGET, 0, 0, 0, 0, 0, 0, *modes)
-        self._machine.write(self._at["control"], control)
-        return self._machine.call(self._at[name])
+        self.machine.write(self._at["control"], control)
+        return self.machine.call(self._at[name])
 
     def _read(self, name: str, record: struct.Struct, count: int) -> list[tuple[int, ...]]:
         if not count:
             return []
-        data = self._machine.read(self._at[name], count * record.size)
+        data = self.machine.read(self._at[name], count * record.size)
         return list(record.iter_unpack(data))
 
     def geometry(self) -> Geometry:
@@ -130,11 +130,11 @@ class Emulator:
         """Return (reached, all) addresses of the basic blocks of the tree's code."""
         at = self.symbols.address
         start, end = at("__start_coverage"), at("__stop_coverage")
-        seen = self._machine.read(start, end - start) if end > start else b""
+        seen = self.machine.read(start, end - start) if end > start else b""
         wide = "Q" if self.image.layout.bits == 64 else "I"
         block = struct.Struct(self._op.format[0] + 2 * wide)
         first, last = at("__start_blocks"), at("__stop_blocks")
-        data = self._machine.read(first, last - first) if last > first else b""
+        data = self.machine.read(first, last - first) if last > first else b""
         blocks = [pc for pc, _ in block.iter_unpack(data)]
         reached = {pc for pc, flag in zip(blocks, seen, strict=False) if flag}
         return reached, set(blocks)
@@ -147,9 +147,9 @@ class Emulator:
         """
         if len(ops) > MAX_OPS:
             raise ToolLimitError(f"a sequence has at most {MAX_OPS} operations")
-        self._machine.write(self._at["ops"], b"".join(map(self._pack, ops)))
+        self.machine.write(self._at["ops"], b"".join(map(self._pack, ops)))
         fault = self._call("run", len(ops), resume, logged)
-        control = self._control.unpack(self._machine.read(self._at["control"], self._control.size))
+        control = self._control.unpack(self.machine.read(self._at["control"], self._control.size))
         _, _, cursor, done, stopped, changes, dirty, events, *_ = control
         found = self._read("events", self._event, events)
         if fault is not None:
@@ -223,9 +223,9 @@ class Emulator:
 
     def _reset(self) -> None:
         """Start the machine afresh: after a fault its memory cannot be trusted."""
-        self._machine.restart()
+        self.machine.restart()
         self._call("boot", 0)
-        self._machine.protect_tables()
+        self.machine.protect_tables()
 
 
 def _net(changes: list[tuple[int, ...]]) -> dict[int, int]:

@@ -28,7 +28,7 @@ class KernelMemory:
 
     def __init__(self, emulator: Emulator) -> None:
         self.layout = emulator.image.layout
-        self._machine = emulator._machine
+        self._machine = emulator.machine
         self._order = ">" if emulator.image.big_endian else "<"
         self._arena = ARENA[self.layout.bits]
         at = emulator.symbols.address
@@ -147,7 +147,7 @@ class KernelStepper:
         at = self._emulator.symbols.address
         start, end = at("__start_coverage"), at("__stop_coverage")
         if end > start:
-            self._emulator._machine.write(start, bytes(end - start))
+            self._emulator.machine.write(start, bytes(end - start))
 
     def _lines(self) -> tuple[tuple[str, str], ...]:
         """Return the places at which a block of the tree's code began to run, in file order."""

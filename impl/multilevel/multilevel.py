@@ -36,12 +36,12 @@ class MultiLevel:
 
     def run(self, ops: Sequence[Op]) -> Run:
         """Carry out ``ops``: the first is CREATE, DESTROY may only be the last."""
-        _check(ops)
+        check(ops)
         rt = ConcreteRuntime(self.layout, self.quirks, self.algorithm)
         outcomes: list[Outcome] = []
         for position, op in enumerate(ops):
-            result = _carry_out(rt, op)
-            outcomes.append(_outcome(rt, result or 0))
+            result = carry_out(rt, op)
+            outcomes.append(outcome(rt, result or 0))
             if result is None:
                 return Run(outcomes, position)
             if op.kind is Kind.CREATE and result != 0:
@@ -49,7 +49,8 @@ class MultiLevel:
         return Run(outcomes)
 
 
-def _check(ops: Sequence[Op]) -> None:
+def check(ops: Sequence[Op]) -> None:
+    """Raise ValueError unless ``ops`` begin with their only CREATE and DESTROY is last at most."""
     kinds = [op.kind for op in ops]
     if Kind.CREATE in kinds[1:] or kinds[:1] not in ([], [Kind.CREATE]):
         raise ValueError("a sequence begins with its only 'create'")
@@ -57,7 +58,7 @@ def _check(ops: Sequence[Op]) -> None:
         raise ValueError("'destroy' may only be the last operation")
 
 
-def _carry_out(rt: ConcreteRuntime, op: Op) -> int | None:
+def carry_out(rt: ConcreteRuntime, op: Op) -> int | None:
     """Return the result of ``op``, None where a fatal event ended it."""
     private = op.kind in (Kind.CREATE, Kind.DESTROY)
     rt.begin(op, private)
@@ -80,7 +81,8 @@ def _carry_out(rt: ConcreteRuntime, op: Op) -> int | None:
     return int(result)
 
 
-def _outcome(rt: ConcreteRuntime, result: int) -> Outcome:
+def outcome(rt: ConcreteRuntime, result: int) -> Outcome:
+    """Return what the operation that was just carried out left behind."""
     memory = rt.memory
     return Outcome(
         result,

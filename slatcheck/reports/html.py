@@ -46,7 +46,7 @@ class _Shown:
 
 def render(document: Document, replay: Replay | None = None) -> str:
     """Return the page. ``replay`` gives the command that runs a finding again."""
-    findings = sorted(document.findings, key=text._rank)
+    findings = sorted(document.findings, key=text.rank)
     return web.render(
         "slatcheck.reports",
         "html.html.j2",
@@ -58,7 +58,7 @@ def render(document: Document, replay: Replay | None = None) -> str:
         headline=lines.headline(document),
         gate=list(gated.lines(document)),
         decides=gated.verdict(document),
-        totals=text._totals(document),
+        totals=text.totals(document),
         matrix=matrix(document),
         statements={one.name: one.statement for one in RULES},
         findings=[_shown(n, one, document, replay) for n, one in enumerate(findings, 1)],
@@ -116,7 +116,7 @@ def _functions(document: Document) -> list[tuple[str, list[int]]]:
 
 
 def _standings(layouts: Sequence[Sequence[Check]]) -> list[int]:
-    states = [text._standing(checks) for checks in layouts]
+    states = [text.standing(checks) for checks in layouts]
     return [states.count(one) for one in STANDINGS]
 
 

@@ -30,7 +30,7 @@ def render(document: Document, replay: Replay | None = None) -> str:
     """
     names = [one.name for one in document.layouts]
     text = [lines.headline(document), ""]
-    findings = sorted(document.findings, key=_rank)
+    findings = sorted(document.findings, key=rank)
     for number, finding in enumerate(findings, 1):
         if not finding.known:
             text += [*_finding(number, finding, names, replay), ""]
@@ -39,7 +39,7 @@ def render(document: Document, replay: Replay | None = None) -> str:
     return "\n".join(text) + "\n"
 
 
-def _rank(finding: Finding) -> tuple[bool, bool, bool, int, str]:
+def rank(finding: Finding) -> tuple[bool, bool, bool, int, str]:
     """Unsafe first, then what counts before what is out of contract, in catalogue order."""
     return (
         finding.severity != "unsafe",
@@ -156,7 +156,7 @@ def _summary(document: Document) -> Iterator[str]:
                 clean(note), WIDTH, initial_indent="  - ", subsequent_indent="    "
             )
         yield ""
-    yield _totals(document)
+    yield totals(document)
     yield from gated.lines(document)
     yield gated.verdict(document)
 
@@ -229,12 +229,12 @@ def _functions(document: Document) -> Iterator[str]:
     heads = ("proved from C", "refuted from C", "open", "not bound", "test only")
     rows = [["function", *heads]]
     for function, layouts in by_function.items():
-        states = [_standing(checks) for checks in layouts.values()]
+        states = [standing(checks) for checks in layouts.values()]
         rows.append([clean(function), *(str(states.count(one) or "") for one in heads)])
     yield from (f"  {line}" for line in columns(rows, right=range(1, len(rows[0]))))
 
 
-def _standing(checks: Sequence[Check]) -> str:
+def standing(checks: Sequence[Check]) -> str:
     """Return what stands behind one function in one layout."""
     proofs = {one.verdict for one in checks if one.kind == "proof-c"}
     if not proofs:
@@ -311,7 +311,8 @@ def _open_checks(document: Document) -> Iterator[str]:
     yield ""
 
 
-def _totals(document: Document) -> str:
+def totals(document: Document) -> str:
+    """Return in one line how much was looked at, and how much was found."""
     operations = _operations(document.checks)
     parts = [
         count(len(document.layouts), "layout"),

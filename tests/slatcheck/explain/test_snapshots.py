@@ -119,8 +119,8 @@ def test_a_real_table_full_of_garbage_is_read_within_bounds(
     known = [root, *memory.live(), 0, 1, root + 4, where.word_mask, 0x10000000]
     for slot in range(where.root.entries):
         value = random.choice([*known, random.getrandbits(where.bits)])
-        emulator._machine.write(root + slot * size, value.to_bytes(size, "big"))
-    emulator._machine.write(root + 2 * page, random.randbytes(page))
+        emulator.machine.write(root + slot * size, value.to_bytes(size, "big"))
+    emulator.machine.write(root + 2 * page, random.randbytes(page))
     found = take(KernelMemory(emulator))
     assert 1 <= len(found.tables) <= MAX_TABLES
     assert {link.slot for link in found.tables[0].links} >= {Slot.AGAIN, Slot.NOWHERE}
