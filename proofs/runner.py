@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path as File
 from typing import Any
@@ -115,7 +115,8 @@ def sources() -> str:
     return digest_of((model, impl, proofs), (".py",), without="kernel")
 
 
-def identity(names: Iterable[str]) -> str:
+@cache
+def identity(names: tuple[str, ...]) -> str:
     """Return the solvers with their versions, such as ``z3 4.13.0``."""
     packages = {"z3": "z3-solver"}
     return ", ".join(f"{name} {version(packages.get(name, name))}" for name in names)

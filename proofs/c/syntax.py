@@ -257,7 +257,7 @@ class _Reader:
                 if _has_body(node) or name not in bodies:
                     bodies[name] = node
 
-    def record(self, node: dict[str, Any], within: str = "") -> str:
+    def record(self, node: dict[str, Any]) -> str:
         """Take note of a structure or union; returns its tag."""
         kind = node.get("tagUsed", "struct")
         tag = f"{kind} {node['name']}" if node.get("name") else f"{kind} (unnamed {self._number()})"

@@ -157,15 +157,15 @@ class Types:
         if "(" in rest:
             return self._function(text, rest)
         counts: list[int] = []
-        stars = 0
+        points = "*" in rest
         for word in rest:
             if word == "*":
-                stars += 1
-            elif word.startswith("["):
+                continue
+            if word.startswith("["):
                 counts.append(int(word[1:-1] or 0))
             else:
                 raise Unsupported(f"the type '{text}'")
-        found: CType = base() if not stars else self._pointer(text, stars)
+        found: CType = self._pointer(text) if points else base()
         for count in reversed(counts):
             found = Array(found, count)
         return found
@@ -181,10 +181,9 @@ class Types:
             kind = Array(kind, int(count))
         return kind
 
-    def _pointer(self, text: str, stars: int) -> Pointer:
+    def _pointer(self, text: str) -> Pointer:
         plain = text.split("[")[0].rstrip()
         at = plain.rindex("*")
-        del stars
         return Pointer(plain[:at].rstrip(), self.pointer, self)
 
     def _function(self, text: str, rest: list[str]) -> CType:

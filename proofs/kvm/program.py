@@ -99,9 +99,12 @@ class CProgram:
     ) -> KvmMachine:
         return KvmMachine(rt, self.unit, contracts, rule)
 
-    def _run(self, machine: KvmMachine, name: str, args: list[Value], ours: bool = True) -> Value:
-        """Execute a bound function by our name, or any function by its C name."""
-        actual = self._actual(name) if ours else name
+    def _run(self, machine: KvmMachine, name: str, args: list[Value]) -> Value:
+        """Execute a bound function by our name."""
+        return self._run_actual(machine, self._actual(name), args)
+
+    def _run_actual(self, machine: KvmMachine, actual: str, args: list[Value]) -> Value:
+        """Execute a function by its C name."""
         run = Interpreter(self.unit, machine, self.purity)
         try:
             return run.enter(self.unit.functions[actual], args)
@@ -146,10 +149,9 @@ class CProgram:
     def _pgd_alloc(self, rt: CRuntime, contracts: Mapping[str, Contract]) -> Any:
         machine = self._machine(rt, contracts)
         found = self._run(machine, "kvm_pgd_alloc", [])
-        for name, gfp in machine.gfp:
+        for _, gfp in machine.gfp:
             alike = bool(gfp & GFP_COMP) == bool(self.compound_root())
             rt.demand("memory", "every root is taken in the same way", alike)
-            del name
         if not isinstance(found, Ptr):
             raise Unsupported("kvm_pgd_alloc returns no pointer")
         if found.block is None:
@@ -262,7 +264,7 @@ class CProgram:
         kind = self.unit.functions[name].parameters[0].type
         pointer = self._page(machine, table, level, kind)
         args = [pointer, self._word(start), self._word(end)]
-        return lift_truth(is_true(self._run(machine, name, args, ours=False)))
+        return lift_truth(is_true(self._run_actual(machine, name, args)))
 
     def _spec(self, op: RangeOp | None, level: int) -> Specification:
         leaf = self.layout.levels - 1
