@@ -118,7 +118,8 @@ def first_error(output: str, job: Job) -> str:
     return text.strip()
 
 
-def _run(command: list[str], job: Job, what: str) -> None:
+def run_confined(command: list[str], job: Job, what: str) -> None:
+    """Run a command of the job, confined. Raises UnsupportedError, with ``what``, if it fails."""
     try:
         done = sandbox.run(command, limits(job), job.folder)
     except subprocess.TimeoutExpired:
@@ -160,7 +161,7 @@ def compiled(job: Job, name: str, source: Path, instrument: bool) -> Path:
     Raises UnsupportedError with a one-line reason.
     """
     output = job.folder / f"{name}.o"
-    _run(job.command(source, output, instrument), job, f"compiling {name}")
+    run_confined(job.command(source, output, instrument), job, f"compiling {name}")
     job.read.update(read_only_inside(job, output.with_suffix(".d")))
     return output
 
@@ -214,6 +215,6 @@ def build(
         keep = ["slat_run", "slat_boot", "slat_stop", "slat_geometry", "slat_cache_min"]
         flags = [f"-u{symbol}" for symbol in keep]
         command = [*link, *flags, "-T", str(runner / "image.ld"), "-o", str(output)]
-        _run([*command, *map(str, objects)], job, "linking")
+        run_confined([*command, *map(str, objects)], job, "linking")
         files = tuple(sorted(job.read))
         return Image(output.read_bytes(), layout, big_endian, toolchain.instrumented, files)

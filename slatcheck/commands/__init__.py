@@ -1,5 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The commands: one file each, imported when it is asked for."""
 
-NAMES = ("baseline", "check", "diff", "explain", "layouts", "prove", "replay", "report", "rule")
+NAMES = (
+    "baseline",
+    "check",
+    "diff",
+    "explain",
+    "export",
+    "layouts",
+    "prove",
+    "replay",
+    "report",
+    "rule",
+    "run",
+)
 """The commands, each a module of this package that has a click command called 'command'."""

@@ -13,7 +13,7 @@ unsigned long slat_log[MAX_LOG];
 unsigned long slat_frame[16];
 /* One byte for each 32-bit word of the arena: all ones once written since the page was handed out. */
 enum { WRITTEN = 0xff };
-static u8 written[SLAT_ARENA_PAGES * WORDS_PER_PAGE];
+static u8 written[SLAT_ARENA_PAGES * WORDS_PER_PAGE] __attribute__((aligned(8)));
 /* One byte for each page: what an access may take for granted; anything else is looked into. */
 enum { ACCESS_LOOK = 0, ACCESS_FREE = 1, ACCESS_LOCKED = 2 };
 struct slat_hot slat_hot;

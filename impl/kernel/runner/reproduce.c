@@ -94,7 +94,7 @@ static void events(void)
 	events_from = slat_control.events;
 }
 
-static void must(int kept, const char *what)
+void must(int kept, const char *what)
 {
 	if (kept)
 		return;
@@ -218,11 +218,11 @@ void must_report_nothing_dirty(void)
 
 static int verdict(int stopped)
 {
-	if (slat_step == slat_last && broken && !broken_before) {
+	if (slat_last && slat_step == slat_last && broken && !broken_before) {
 		slat_say("VIOLATED: %s\n", finding);
 		return SHOWN;
 	}
-	if (slat_step != slat_last || broken_before || stopped) {
+	if (!slat_last || slat_step != slat_last || broken_before || stopped) {
 		slat_say("UNDECIDED: the operations went another way at or before step %u\n", slat_step);
 		return UNDECIDED;
 	}

@@ -40,6 +40,9 @@ void must_return_either(s64 one, s64 other);
 void slat_must_change(const struct slat_change *wanted, u32 count);
 void must_change_nothing(void);
 
+/* Anything else that must be so. */
+void must(int kept, const char *what);
+
 /* mark_page_dirty() must have been told of just this guest frame, or of none. */
 void must_report_dirty(u64 gfn);
 void must_report_nothing_dirty(void);

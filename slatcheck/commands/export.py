@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command that writes a finding as a program: a pytest file, a C reproducer, a KUnit suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from slatcheck import completion
+from slatcheck.delivery import Delivery, say
+from slatcheck.errors import InputError
+from slatcheck.options import cc_option
+
+if TYPE_CHECKING:
+    from slatcheck.export.case import Case
+
+
+@click.command("export", short_help="Write a finding as a test or a C program.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["pytest", "c", "kunit"]),
+    required=True,
+    help="A pytest file, a C program, or a KUnit suite for the tree.",
+)
+@click.option(
+    "--finding",
+    metavar="FINGERPRINT",
+    shell_complete=completion.found,
+    help="Which finding of a report to export; not needed where there is only one.",
+)
+@click.option(
+    "--kernel",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    shell_complete=completion.folders,
+    help="The Linux source tree that shows the finding, where FILE is about a kernel.",
+)
+@cc_option
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to FILE, whole or not at all, instead of stdout.",
+)
+def command(
+    file: Path,
+    form: str,
+    finding: str | None,
+    kernel: Path | None,
+    cc: str | None,
+    output: Path | None,
+) -> int:
+    """Write a finding as a test that fails until it is mended.
+
+    FILE is a replay file, as 'check --replay-dir' writes them, or a JSON report of 'check' or
+    'prove'. The finding is run first, and so is what was written of it, if it is C: a file that
+    shows nothing is refused.
+
+    \b
+      slatcheck export replays/FILE --as pytest --kernel ~/linux -o test_finding.py
+      slatcheck export replays/FILE --as c --kernel ~/linux -o finding.c
+      slatcheck run finding.c --kernel ~/linux
+    """  # noqa: D301  # click does not wrap what follows a backspace
+    delivery = Delivery(form, output)
+    delivery.check()
+
+    from slatcheck import traces
+    from slatcheck.export import case
+
+    trace = traces.load(file, finding)
+    if form != "pytest" and trace.implementation != "kernel":
+        raise InputError(
+            f"{trace.fingerprint} was found in the built-in page table, which is no C: "
+            "export it --as pytest"
+        )
+    text = _written(case.of(trace, kernel, cc, file), form, kernel, cc)
+    delivery.deliver(text)
+    if output is not None:
+        say(f"{trace.fingerprint} on {trace.layout.name}; it is in {output}")
+    return 0
+
+
+def _written(case: Case, form: str, kernel: Path | None, cc: str | None) -> str:
+    """Return the file of a form. Raises InputError where it would not show the finding."""
+    if form == "pytest":
+        from slatcheck.export.pytest_form import render_pytest
+
+        return render_pytest(case)
+    from slatcheck.export import running
+    from slatcheck.export.c_form import render_c
+    from slatcheck.export.kunit_form import render_kunit
+    from slatcheck.export.program import Form
+
+    assert kernel is not None
+    text = render_c(case) if form == "c" else render_kunit(case)
+    exported = running.Exported(text, Form(form), case.layout)
+    running.require_shown(exported, case.trace.fingerprint, kernel, cc)
+    return text

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A finding that was run again, as every form of export needs it: steps, promises, words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from impl.interface import Event
+from model.abstract_map import Expected
+from model.contracts import in_contract
+from model.entry import Entry
+from model.layout import Layout
+from model.operations import Op
+from model.rules import rule
+from slatcheck import describe
+from slatcheck.differential import Symptom
+from slatcheck.errors import InputError
+from slatcheck.explain.record import Recording, record
+from slatcheck.reports.words import operation
+from slatcheck.traces import Trace
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation up to the finding's.
+
+    ``promised`` is what must come of it, None where nothing is promised of the map or where it
+    breaks another promise than the finding's. ``after`` is the map afterwards. ``others`` are
+    events in it that belong to other findings.
+    """
+
+    number: int
+    op: Op
+    words: str
+    promised: Expected | None
+    after: dict[int, Entry]
+    others: tuple[Event, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A finding as it showed when it was run again, and the steps that lead to it.
+
+    ``others`` are the fingerprints of other findings that the same steps show.
+    """
+
+    trace: Trace
+    symptom: Symptom
+    version: str
+    steps: tuple[Step, ...]
+    others: tuple[str, ...]
+
+    @property
+    def layout(self) -> Layout:
+        """The layout that it was run on."""
+        return self.trace.layout
+
+    @property
+    def ops(self) -> tuple[Op, ...]:
+        """The operations up to the one that breaks the promise."""
+        return tuple(step.op for step in self.steps)
+
+    @property
+    def sentence(self) -> str:
+        """The promise that is broken."""
+        return rule(self.symptom.rule).statement
+
+    @property
+    def subject(self) -> str:
+        """What it was found in."""
+        return f"Linux {self.version}" if self.version else "the built-in page table"
+
+    @property
+    def layout_words(self) -> str:
+        """The layout in a few words."""
+        geometry, shift = self.layout.geometry, self.layout.page_shift
+        pages, reach = describe.size(1 << shift), describe.size(1 << geometry.reach_bits)
+        return (
+            f"{self.layout.name} ({geometry.bits} bits, pages of {pages}, "
+            f"{geometry.levels} levels that reach {reach})"
+        )
+
+    @property
+    def expected(self) -> list[str]:
+        """What should have come of the last step, a line for each range of frames."""
+        return describe.entries(self.layout, self.symptom.expected)
+
+    @property
+    def actual(self) -> list[str]:
+        """What did come of it; an event in words where entries do not show it."""
+        where = " ".join(x for x in (self.symptom.function, self.symptom.where) if x)
+        said = [f"{self.symptom.said}{f' ({where})' if where else ''}"] if self.symptom.said else []
+        return said + describe.entries(self.layout, self.symptom.actual)
+
+
+def of(trace: Trace, kernel: Path | None, cc: str | None, path: Path) -> Case:
+    """Run a trace again and return its finding.
+
+    Raises InputError where the finding does not show, and what ``explain.record`` raises.
+    """
+    done = record(trace, kernel, cc, path)
+    found = [one for one in done.symptoms if one.fingerprint == trace.fingerprint]
+    if not found:
+        shown = ", ".join(one.fingerprint for one in done.symptoms) or "nothing else either"
+        raise InputError(
+            f"{trace.fingerprint} does not show on {_subject(done)}: "
+            f"there is nothing to export (it shows {shown})"
+        )
+    symptom = found[0]
+    steps = tuple(_step(done, number, symptom) for number in range(symptom.step + 1))
+    others = sorted(
+        {one.fingerprint for one in done.symptoms if one.step <= symptom.step} - {trace.fingerprint}
+    )
+    return Case(trace, symptom, done.version, steps, tuple(others))
+
+
+def _subject(done: Recording) -> str:
+    return f"Linux {done.version}" if done.version else "the built-in page table"
+
+
+def _step(done: Recording, number: int, finding: Symptom) -> Step:
+    layout, op = done.trace.layout, done.trace.ops[number]
+    here = [one for one in done.symptoms if one.step == number and one.rule != "geometry"]
+    events = done.steps[number].outcome.events
+    # The judge names the events first, in their order, and then what the map shows.
+    others = [
+        event
+        for event, named in zip(events, here, strict=False)
+        if named.fingerprint != finding.fingerprint
+    ]
+    strange = any(one.fingerprint != finding.fingerprint for one in here[len(events) :])
+    judged = in_contract(layout, op) and not strange
+    entries = {
+        gfn: entry
+        for gfn, raw in done.maps[number].items()
+        if (entry := layout.entry.decode(raw)) is not None
+    }
+    return Step(
+        number + 1,
+        op,
+        operation(op, layout.page_shift),
+        done.expected[number] if judged else None,
+        entries,
+        tuple(others),
+    )

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Exported C, built against a tree and run in the emulator, which answers two system calls."""
+
+from __future__ import annotations
+
+import re
+import struct
+import tempfile
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from impl.kernel.binding import Binding, bind
+from impl.kernel.build import (
+    ARENA,
+    ARENA_PAGES,
+    HERE,
+    SHADOW,
+    STACK,
+    STACK_BYTES,
+    Image,
+    Job,
+    prepare,
+    read_only_inside,
+    run_confined,
+)
+from impl.kernel.emulated import BUDGET
+from impl.kernel.errors import UnsupportedError
+from impl.kernel.machine import ENDLESS, Machine
+from impl.kernel.symbols import Symbols
+from impl.kernel.toolchain import find
+from impl.kernel.tree import open_tree
+from model.layout import Layout
+
+WRITE = {32: 4004, 64: 5001}
+EXIT_GROUP = {32: 4246, 64: 5205}
+"""Numbers of the two system calls by width, as program.c makes them."""
+SYSCALL = 17
+"""The exception of a system call in the emulator."""
+_PC = re.compile(r"\bpc (0x[0-9a-f]{1,16})$", re.MULTILINE)
+MOST_OUTPUT = 1 << 20
+"""Bytes that a program may print before it is ended."""
+
+
+class Form(Enum):
+    """What a C file is: a program of its own, or a KUnit suite."""
+
+    C = "c"
+    KUNIT = "kunit"
+
+
+NAMES = {Form.C: "reproducer.c", Form.KUNIT: "mmu_kunit.c"}
+"""What messages call the file."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a program did: what it printed, its exit status, and the fault that ended it.
+
+    ``status`` is None where it did not come to its end; ``fault`` then says why. ``at_finding``
+    says whether it was then in the step at which the finding shows.
+    """
+
+    output: str
+    status: int | None
+    fault: str = ""
+    at_finding: bool = False
+
+
+def build(text: str, form: Form, tree: Path, layout: Layout, cc: str | None) -> Image:
+    """Build a C file against a tree; it may include nothing but the tree and the shim.
+
+    Raises TreeError for a tree that is none, UnsupportedError with a one-line reason.
+    """
+    opened = open_tree(tree)
+    binding = bind(opened)
+    toolchain = find(cc)
+    for word in ("incbin", "#embed"):
+        if word in text.replace(" ", ""):
+            raise UnsupportedError("the file embeds other files (.incbin or #embed)")
+    with tempfile.TemporaryDirectory(prefix="slatcheck-") as name:
+        job = _Program(opened, _renamed(binding), layout, True, toolchain, Path(name))
+        job.form = form
+        prepare(job)
+        source = job.folder / NAMES[form]
+        source.write_text(text, encoding="utf-8")
+        runner, checked = HERE / "runner", form is Form.C
+        pgtable = opened.root / f"arch/mips/mm/pgtable-{layout.bits}.c"
+        objects = [
+            _compile(job, source, checked),
+            _compile(job, pgtable, checked),
+            _compile(job, runner / "program.c", False),
+            _compile(job, runner / "setjmp.S", False),
+        ]
+        if form is Form.KUNIT:
+            # In a kernel other files have these; a reproducer includes them itself.
+            rest = job.folder / "rest.c"
+            rest.write_text('#include <linux/kvm_host.h>\n#include "kvm_main_slice.h"\n')
+            objects.append(_compile(job, rest, False))
+        elf = _link(job, objects)
+    # The watch of the machine ends what goes on for ever; counting instructions loses the place
+    # of a system call in 64-bit code.
+    return Image(elf, layout, True, instrumented=True)
+
+
+class _Program(Job):
+    """A job whose compiler also finds the tree's own folders and, for KUnit, its headers."""
+
+    form = Form.C
+
+    def command(self, source: Path, output: Path, instrument: bool) -> list[str]:
+        made = super().command(source, output, instrument)
+        root = self.tree.root
+        extra = [f"-iquote{root}", f"-iquote{root / 'arch/mips/kvm'}", f"-DSLAT_BUDGET={BUDGET}"]
+        checked = self.form is Form.C and self.toolchain.instrumented
+        extra.append(f"-DSLAT_INSTRUMENTED={int(checked)}")
+        extra.append(f"-ffile-prefix-map={self.folder}/=")
+        if self.form is Form.KUNIT:
+            # Before the shim's own headers, which know nothing of KUnit.
+            at = next(n for n, one in enumerate(made) if one == f"-I{HERE / 'shim'}")
+            made.insert(at, f"-I{HERE / 'shim' / 'for-kunit'}")
+            extra.append("-DSLAT_KUNIT")
+        return made + extra
+
+
+def _renamed(binding: Binding) -> Binding:
+    """Return the binding with the tree's own names for functions that it calls otherwise."""
+    names = {name: own for name, own in binding.entries.items() if name != own}
+    return Binding(
+        binding.defines | names, binding.slices, binding.entries, binding.missing, binding.places
+    )
+
+
+def _compile(job: Job, source: Path, instrument: bool) -> Path:
+    output = job.folder / f"{source.stem}.o"
+    run_confined(job.command(source, output, instrument), job, f"compiling {source.name}")
+    read_only_inside(job, output.with_suffix(".d"))
+    return output
+
+
+def _link(job: Job, objects: list[Path]) -> bytes:
+    bits, toolchain = job.layout.bits, job.toolchain
+    output = job.folder / "program"
+    link = [*toolchain.linker, "--gc-sections", "-static", "-nostdlib"]
+    prefix = ""
+    if not toolchain.clang:
+        link = [*toolchain.linker, *toolchain.target(bits, True)]
+        link += ["-Wl,--gc-sections", "-static", "-nostdlib", "-no-pie"]
+        prefix = "-Wl,"
+    places = {
+        "slat_arena": ARENA[bits],
+        "slat_copy": SHADOW[bits],
+        "slat_arena_bytes": ARENA_PAGES << job.layout.page_shift,
+        "slat_stack": STACK,
+        "slat_stack_bytes": STACK_BYTES,
+        "slat_stack_top": STACK + STACK_BYTES - 0x100,
+    }
+    link += [f"{prefix}--defsym={name}={value:#x}" for name, value in places.items()]
+    link += ["-uslat_wide", "-uslat_stop", "-T", str(HERE / "runner" / "program.ld")]
+    run_confined([*link, "-o", str(output), *map(str, objects)], job, "linking")
+    return output.read_bytes()
+
+
+class Process(Machine):
+    """A program in the emulated machine; all it can do to the outside is to print and to end."""
+
+    def restart(self) -> None:
+        """Put the program into a fresh machine."""
+        super().restart()
+        self._printed = bytearray()
+        self.status: int | None = None
+        self._refused = ""
+        self._machine.hook_add(self._uc.UC_HOOK_INTR, self._interrupt)
+
+    def run(self) -> Ran:
+        """Run the program from its beginning to its end."""
+        self.restart()
+        self.call(self.symbols.address("slat_wide"))
+        fault = self.call(self.symbols.address("slat_start"))
+        text = _PC.sub(self._named, bytes(self._printed).decode(errors="replace"))
+        if self.status is not None:
+            return Ran(text, self.status)
+        where, why = fault or (0, "it returned")
+        what = f"the machine faulted at {where:#x} ({why})"
+        if why == ENDLESS:
+            what = self._refused or "it does not end"
+        place = self.symbols.place(where)
+        if place.function:
+            what += f", in {place.function} ({place.where})"
+        return Ran(text, None, what, self._at_finding())
+
+    def _named(self, found: re.Match[str]) -> str:
+        """Return what a program says of an address in code, with the function and line there."""
+        place = self.symbols.place(int(found[1], 16))
+        return f"{found[0]} in {place.function} ({place.where})" if place.function else found[0]
+
+    def _interrupt(self, machine: Any, number: int, _: Any) -> None:
+        mips, bits = self._mips, self.image.layout.bits
+        read = machine.reg_read
+        call = read(mips.UC_MIPS_REG_V0) if number == SYSCALL else -1
+        if call == WRITE[bits]:
+            self._write(read(mips.UC_MIPS_REG_A1), read(mips.UC_MIPS_REG_A2))
+        elif call == EXIT_GROUP[bits]:
+            self.status = read(mips.UC_MIPS_REG_A0) & 0xFF
+        elif number == SYSCALL:
+            self._refuse(f"it made system call {call}, which is not answered")
+        else:
+            self._refuse(f"it met exception {number} of the machine")
+
+    def _refuse(self, why: str) -> None:
+        self._refused = why
+        self._machine.emu_stop()
+
+    def _write(self, address: int, count: int) -> None:
+        if len(self._printed) + count > MOST_OUTPUT:
+            self._refuse(f"it printed more than {MOST_OUTPUT} bytes")
+            return
+        try:
+            self._printed += self._machine.mem_read(address, count)
+        except self._uc.UcError:
+            self._refuse("it printed from where nothing is")
+
+    def _at_finding(self) -> bool:
+        word = struct.Struct(">I")
+        try:
+            addresses = [self.symbols.address(name) for name in ("slat_step", "slat_last")]
+        except KeyError:
+            return False
+        step, last = (word.unpack(self.read(address, 4))[0] for address in addresses)
+        return bool(step == last)
+
+
+def run(image: Image) -> Ran:
+    """Run a built program in the emulator."""
+    return Process(image, Symbols(image.elf)).run()

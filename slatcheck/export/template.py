@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Templates of generated files, and what makes text from a trace or a tree harmless in them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from typing import Any
+
+from slatcheck.explain.web import resource
+from slatcheck.reports.words import clean
+
+WIDTH = 92
+
+
+def plain(text: str) -> str:
+    """Return one line of printable ASCII that neither ends a comment nor goes on to the next.
+
+    A backslash would join a line comment with the next line; ``?`` begins trigraphs only in pairs.
+    """
+    line = (
+        clean(text)
+        .replace("\N{EM DASH}", "-")
+        .encode("ascii", "backslashreplace")
+        .decode()
+        .replace("\\", "/")
+    )
+    while "*/" in line or "/*" in line or "??" in line:
+        line = line.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?")
+    return line
+
+
+def quoted(text: str) -> str:
+    """Return a string literal of C and of Python for ``text``; also safe as a format of C."""
+    return '"' + plain(text).replace('"', "'").replace("%", "%%") + '"'
+
+
+def comment(lines: Iterable[tuple[str, list[str]]], start: str) -> str:
+    """Return titled paragraphs as comment lines that begin with ``start``, a title on each first.
+
+    Titles stand in a column of their own; a paragraph without a title takes the whole width.
+    """
+    out: list[str] = []
+    for title, paragraphs in lines:
+        head = f"{plain(title)}:".ljust(14) if title else ""
+        for paragraph in paragraphs:
+            wrapped = textwrap.wrap(
+                plain(paragraph),
+                WIDTH,
+                initial_indent=head,
+                subsequent_indent=" " * len(head),
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            out += wrapped or [""]
+            head = " " * len(head)
+        if not paragraphs:
+            out.append("")
+    return "\n".join(f"{start} {line}".rstrip() for line in out)
+
+
+def render(template: str, /, **values: Any) -> str:
+    """Return what ``template`` beside this module makes of ``values``."""
+    # jinja2: the form of a file in one piece, apart from what goes into it.
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda one: resource("slatcheck.export", one)),
+        autoescape=False,  # it is no HTML; plain() and quoted() escape
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"plain": plain, "quoted": quoted, "hex": hex}
+    return environment.get_template(template).render(**values)
