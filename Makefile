@@ -26,7 +26,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check prove prove-all test kernels lint format lock bench bench-proof bench-c-proof bench-mutants clean
+.PHONY: help setup check prove prove-all test kernels man lint format lock bench bench-proof bench-c-proof bench-mutants clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -61,6 +61,10 @@ prove-all: setup
 
 test: lint
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# The help texts and manual pages in docs/, from the program as it is now.
+man: setup
+	@SLATCHECK_WRITE_EXAMPLES=1 $(BIN)/python -m pytest -q -n0 tests/docs/test_commands.py
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from importlib import import_module
 # click: nested commands, checked options and help texts without code of our own.
 import click
 
-from slatcheck import __version__, bisect, commands
+from slatcheck import __version__, bisect, commands, completion
 from slatcheck.delivery import INTERRUPTED, say
 from slatcheck.errors import InputError
 
@@ -124,6 +125,9 @@ def _asked_by_bisect(arguments: Sequence[str]) -> bool:
 
 def main() -> None:
     """Run slatcheck as a program."""
+    asked = os.environ.get(completion.VARIABLE)
+    if asked:
+        sys.exit(completion.answer(cli, asked))
     status = run(sys.argv[1:])
     # 'git bisect run' takes most failures for a bad revision: wrong usage has to stop it.
     sys.exit(bisect.status(status) if _asked_by_bisect(sys.argv[1:]) else status)

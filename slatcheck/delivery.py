@@ -74,9 +74,13 @@ def file_name(fingerprint: str) -> str:
     return f"{name[:200]}.json"
 
 
-def replay_command(file: Path, kernel: Path | None, cc: str | None) -> str:
-    """Return the command that runs a replay file again, quoted for a shell."""
+def replay_command(
+    file: Path, kernel: Path | None, cc: str | None, finding: str | None = None
+) -> str:
+    """Return the command that runs a replay file, or a report's finding, again, for a shell."""
     command = ["slatcheck", "replay", str(file)]
+    if finding is not None:
+        command += ["--finding", finding]
     if kernel is not None:
         command += ["--kernel", str(kernel)]
     if cc is not None:

@@ -120,12 +120,20 @@ def _add_kernel_proof(
         jobs=request.jobs,
         cache=request.cache,
     )
+    already = {mark for marks in known.values() for mark in marks}
     try:
-        outcome = prove.of_kernel(wanted, report, known)
+        outcome = prove.of_kernel(
+            wanted, lambda one: report(one.with_findings(len(already))), known
+        )
     except prove.InterruptedProof as cut:
         _join(document, cut.outcome)
         raise
     _join(document, outcome)
+
+
+def _counting_from(more: int, report: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """Return what tells of steps as ``report``, with the findings that were there before."""
+    return lambda one: report(one.with_findings(more))
 
 
 def _join(document: Document, outcome: prove.Outcome) -> None:

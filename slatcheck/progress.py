@@ -22,6 +22,10 @@ class Progress(NamedTuple):
     findings: int
     new: tuple[str, ...] = ()
 
+    def with_findings(self, more: int) -> Progress:
+        """Return the same step, where so many findings were there before."""
+        return self._replace(findings=self.findings + more)
+
     def of(self, what: str) -> Progress:
         """Return the same step, told to be part of something."""
         return self._replace(layout=f"{what}: {self.layout}")

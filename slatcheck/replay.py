@@ -46,12 +46,16 @@ def _run(unit: Unit, report: Report, ops: list[Op]) -> None:
         report.failure = (Verdict.UNKNOWN, str(limit))
 
 
-def replay(path: Path, kernel: Path | None, cc: str | None) -> Document:
-    """Run a replay file again: violated if anything shows, holds if nothing does.
+def replay(
+    path: Path, kernel: Path | None, cc: str | None, fingerprint: str | None = None
+) -> Document:
+    """Run a replay file, or a finding of a JSON report, again.
+
+    Violated if anything shows, holds if nothing does. ``fingerprint`` picks the finding.
 
     Raises InputError for a damaged file or a missing tree, TreeError for a wrong tree.
     """
-    trace = traces.read_replay(path)
+    trace = traces.load(path, fingerprint)
     tree = traces.tree_for(trace, kernel, path)
     subject = trace.implementation
     unit = traces.unit_of(trace, tree, cc)

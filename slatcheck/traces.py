@@ -26,7 +26,7 @@ class Trace:
     """A finding's operations and what they are to be run on.
 
     ``fingerprint`` is ``rule/entry point/trigger``; ``quirks`` are those of the built-in table.
-    ``replayable`` says whether the file is one for ``slatcheck replay``.
+    ``alone`` says whether the file holds no other finding.
     """
 
     fingerprint: str
@@ -35,7 +35,7 @@ class Trace:
     quirks: tuple[str, ...]
     seed: int
     ops: tuple[Op, ...]
-    replayable: bool = True
+    alone: bool = True
 
     @property
     def rule(self) -> str:
@@ -53,14 +53,6 @@ class Trace:
         return "".join(self.fingerprint.split("/")[2:3])
 
 
-def read_replay(path: Path) -> Trace:
-    """Return what a replay file holds. Raises InputError for any other file."""
-    data = _read(path)
-    if not isinstance(data, dict) or data.get("schema") != REPLAY_SCHEMA:
-        raise InputError(f"{path} is no replay file of this version ({REPLAY_SCHEMA})")
-    return _trace(path, data)
-
-
 def load(path: Path, fingerprint: str | None = None) -> Trace:
     """Return the trace of a replay file, or of one finding of a JSON report.
 
@@ -75,7 +67,7 @@ def load(path: Path, fingerprint: str | None = None) -> Trace:
             raise InputError(f"{path} holds {trace.fingerprint}, not {fingerprint}")
         return trace
     if schema == SCHEMA:
-        return replace(_trace(path, _finding(path, data, fingerprint)), replayable=False)
+        return replace(_trace(path, _finding(path, data, fingerprint)), alone=False)
     raise InputError(
         f"{path} is neither a replay file ({REPLAY_SCHEMA}) nor a JSON report ({SCHEMA}); "
         "check --replay-dir and check --format json write them"

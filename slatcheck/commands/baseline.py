@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from slatcheck import names
+from slatcheck import completion, names
 from slatcheck.delivery import Delivery, say
 from slatcheck.errors import InputError
 from slatcheck.options import (
@@ -26,6 +26,7 @@ from slatcheck.options import (
     "--kernel",
     type=click.Path(path_type=Path),
     metavar="PATH",
+    shell_complete=completion.folders,
     help="The Linux source tree to check now, in the place of a report.",
 )
 @layout_option

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from slatcheck import gating, names
+from slatcheck import completion, gating, names
 from slatcheck.delivery import Delivery, finish
 from slatcheck.errors import InputError
 from slatcheck.options import (
@@ -30,6 +30,7 @@ from slatcheck.options import (
     "--kernel",
     type=click.Path(path_type=Path),
     metavar="PATH",
+    shell_complete=completion.folders,
     help="The Linux source tree to check; without it, the built-in page table.",
 )
 @layout_option

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from slatcheck import completion
 from slatcheck.delivery import Delivery, replay_command, say
 from slatcheck.errors import InputError
 from slatcheck.options import cc_option
@@ -27,12 +27,14 @@ SUFFIXES = {".html": "html", ".htm": "html", ".svg": "svg"}
 @click.option(
     "--finding",
     metavar="FINGERPRINT",
+    shell_complete=completion.found,
     help="Which finding of a report to show; not needed where there is only one.",
 )
 @click.option(
     "--kernel",
     type=click.Path(path_type=Path),
     metavar="PATH",
+    shell_complete=completion.folders,
     help="The Linux source tree to run the sequence on, where FILE is about a kernel.",
 )
 @cc_option
@@ -95,14 +97,9 @@ def command(
 
 
 def _again(file: Path, trace: Trace, kernel: Path | None, cc: str | None) -> str:
-    """Return the command that runs the trace again; a report is not replayed but explained."""
+    """Return the command that runs the trace again."""
     tree = kernel if trace.implementation == "kernel" else None
-    if trace.replayable:
-        return replay_command(file, tree, cc)
-    command = ["slatcheck", "explain", str(file), "--finding", trace.fingerprint]
-    command += ["--kernel", str(tree)] if tree is not None else []
-    command += ["--cc", cc] if cc is not None else []
-    return shlex.join(command)
+    return replay_command(file, tree, cc, None if trace.alone else trace.fingerprint)
 
 
 def _render(told: Story, form: str, step: int | None, output: Path | None) -> str:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from slatcheck import names
+from slatcheck import completion, names
 from slatcheck.delivery import Delivery
 from slatcheck.errors import InputError
 from slatcheck.options import output_option
 
 
 @click.command("layouts", short_help="List the layouts, and what guest RAM costs in each.")
-@click.argument("patterns", nargs=-1, metavar="[NAME]...")
+@click.argument("patterns", nargs=-1, metavar="[NAME]...", shell_complete=completion.layouts)
 @click.option("--permitted", is_flag=True, help="Only layouts that Kconfig permits with KVM.")
 @click.option(
     "--memory",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from slatcheck import names
+from slatcheck import completion, names
 from slatcheck.delivery import Delivery, finish
 from slatcheck.errors import InputError
 from slatcheck.options import (
@@ -27,6 +27,7 @@ from slatcheck.options import (
     "--kernel",
     type=click.Path(path_type=Path),
     metavar="PATH",
+    shell_complete=completion.folders,
     help="The Linux source tree whose C is to be proved; without it, the built-in page table.",
 )
 @layout_option
@@ -42,12 +43,14 @@ from slatcheck.options import (
     default="z3",
     show_default=True,
     metavar="NAME[,NAME]",
+    shell_complete=completion.solvers,
     help="z3, bitwuzla, cvc5; of several, all must agree on every query.",
 )
 @click.option(
     "--emit-smt2",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
+    shell_complete=completion.folders,
     help="Write every obligation into DIR as SMT-LIB 2; each must be unsatisfiable.",
 )
 @no_cache_option

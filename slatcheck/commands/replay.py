@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from slatcheck import completion
 from slatcheck.delivery import Delivery, finish, replay_command
 from slatcheck.options import cc_option, output_option, report_option
 
@@ -14,18 +15,30 @@ from slatcheck.options import cc_option, output_option, report_option
 @click.command("replay", short_help="Run a finding again.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
+    "--finding",
+    metavar="FINGERPRINT",
+    shell_complete=completion.found,
+    help="Which finding of a report to run; not needed where there is only one.",
+)
+@click.option(
     "--kernel",
     type=click.Path(path_type=Path),
     metavar="PATH",
+    shell_complete=completion.folders,
     help="The Linux source tree to run the sequence on, where FILE is about a kernel.",
 )
 @cc_option
 @report_option
 @output_option
 def command(
-    file: Path, kernel: Path | None, cc: str | None, format_: str, output: Path | None
+    file: Path,
+    finding: str | None,
+    kernel: Path | None,
+    cc: str | None,
+    format_: str,
+    output: Path | None,
 ) -> int:
-    """Run a finding again, from the FILE that 'check --replay-dir' wrote.
+    """Run a finding again: from a file of 'check --replay-dir', or from a JSON report.
 
     Exit status 1 if it still shows, 0 if it no longer does.
     """
@@ -34,6 +47,6 @@ def command(
 
     from slatcheck import replay
 
-    document = replay.replay(file, kernel, cc)
-    again = replay_command(file, kernel, cc)
+    document = replay.replay(file, kernel, cc, finding)
+    again = replay_command(file, kernel, cc, finding)
     return finish(document, delivery, kernel, cc, lambda finding: again)

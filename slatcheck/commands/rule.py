@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from slatcheck import names
+from slatcheck import completion, names
 from slatcheck.delivery import Delivery
 from slatcheck.options import format_option, output_option
 
 
 @click.command("rule", short_help="List the rules, or explain one.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.rules)
 @format_option
 @output_option
 def command(name: str | None, format_: str, output: Path | None) -> int:

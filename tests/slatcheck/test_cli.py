@@ -423,16 +423,16 @@ def test_file_names_stay_in_their_folder() -> None:
 def test_replay_command(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    seen: list[tuple[Path, Path | None, str | None]] = []
+    seen: list[tuple[Path, Path | None, str | None, str | None]] = []
 
-    def replay(path: Path, kernel: Path | None, cc: str | None) -> Document:
-        seen.append((path, kernel, cc))
+    def replay(path: Path, kernel: Path | None, cc: str | None, finding: str | None) -> Document:
+        seen.append((path, kernel, cc, finding))
         return document(Verdict.VIOLATED)
 
     stand_in(monkeypatch, "replay", replay=replay)
     file = tmp_path / "f.json"
     assert cli.run(["replay", str(file), "--kernel", str(tmp_path), "--cc", "gcc"]) == 1
-    assert seen == [(file, tmp_path, "gcc")]
+    assert seen == [(file, tmp_path, "gcc", None)]
     assert f"slatcheck replay {file} --kernel {tmp_path} --cc gcc" in capsys.readouterr().out
 
 

@@ -56,6 +56,17 @@ def test_every_finding_of_a_quirk_shows_again_with_it_and_not_without(
         assert repaired.findings == []
 
 
+def test_a_finding_of_a_report_is_run_again(tmp_path: Path) -> None:
+    request = Request((layout("mips64-4k"),), max_ops=2_000, jobs=1, quirks=("dirty-mask-hull",))
+    document = check(request, lambda progress: None)
+    report = write(tmp_path / "report.json", document.to_json())
+    for one in document.findings:
+        again = replay(report, None, None, one.fingerprint)
+        assert one.fingerprint in {other.fingerprint for other in again.findings}
+    with pytest.raises(InputError, match="has no finding leak/x/any; it has "):
+        replay(report, None, None, "leak/x/any")
+
+
 GOOD: dict[str, Any] = {
     "schema": REPLAY_SCHEMA,
     "fingerprint": "stale-mapping/kvm_unmap_gfn_range/any",

@@ -11,7 +11,6 @@ import pytest
 
 from model.operations import to_json
 from slatcheck import cli, traces
-from slatcheck.errors import InputError
 from tests.slatcheck.explain.stories import trace
 from tests.slatcheck.test_reports import full
 
@@ -138,13 +137,6 @@ def test_other_bad_input_is_told_in_one_line(
     assert "no JSON" in refused(["explain", str(file)], capsys)
     file.write_text("[]")
     assert "neither" in refused(["explain", str(file)], capsys)
-
-
-def test_a_report_is_no_replay_file(tmp_path: Path) -> None:
-    report = tmp_path / "report.json"
-    report.write_text(json.dumps(full().to_json()))
-    with pytest.raises(InputError, match="no replay file"):
-        traces.read_replay(report)
 
 
 @pytest.mark.parametrize("command", ["explain", "layouts"])

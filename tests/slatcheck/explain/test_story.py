@@ -173,7 +173,7 @@ def test_replay_files_of_findings_are_read_by_the_same_reader(tmp_path: Path) ->
         file.write_text(json.dumps(replay_file(finding, finding.shown_on)))
         one, other = load(file), load(report, finding.fingerprint)
         assert one.ops == other.ops and one.fingerprint == other.fingerprint
-        assert one.replayable and not other.replayable
+        assert one.alone and not other.alone
 
 
 def test_headers_that_differ_from_the_model_are_a_finding_too(

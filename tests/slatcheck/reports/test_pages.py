@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 
 from slatcheck.reports import forms, sarif
 from slatcheck.result import EXIT, Document, Verdict
-from tests.integrations.programs import INTEGRATIONS, parsed
+from tests.integrations.programs import INTEGRATIONS
 from tests.slatcheck.reports.documents import decided_by, gated
 from tests.slatcheck.test_docs import table
 from tests.slatcheck.test_reports import full
@@ -100,37 +99,6 @@ def test_exit_statuses_are_those_of_the_program() -> None:
     for verdict in Verdict:
         assert f"`{verdict.value}`" in told[EXIT[verdict]]
     assert set(told) == {*EXIT.values(), 2, 130}
-
-
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_links_lead_somewhere(path: Path) -> None:
-    for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", path.read_text()):
-        if "://" in target:
-            continue
-        page = path.parent / target if target else path
-        assert page.exists(), target
-        heads = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE) if anchor else []
-        ids = [re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads]
-        assert not anchor or anchor in ids, f"{target}#{anchor}"
-
-
-def command_lines(path: Path) -> list[list[str]]:
-    """Return the arguments of each call of slatcheck in the blocks of a page."""
-    text = "\n".join(blocks(path)).replace("\\\n", " ")
-    calls = re.findall(r"^\s*(?:[-$] )?((?:\S*/)?slatcheck (?:check|report|replay|baseline) .*)$",
-                       text, re.MULTILINE)  # fmt: skip
-    return [shlex.split(call, comments=True)[1:] for call in calls]
-
-
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_every_command_is_one_that_slatcheck_takes(path: Path) -> None:
-    for call in command_lines(path):
-        parsed(call)
-
-
-def test_commands_are_found() -> None:
-    assert len(command_lines(DOCS / "reports/README.md")) == 3
-    assert len(command_lines(DOCS / "gating.md")) > 3
 
 
 def test_what_the_integrations_take_is_told() -> None:
