@@ -122,9 +122,7 @@ def _add_kernel_proof(
     )
     already = {mark for marks in known.values() for mark in marks}
     try:
-        outcome = prove.of_kernel(
-            wanted, lambda one: report(one.with_findings(len(already))), known
-        )
+        outcome = prove.of_kernel(wanted, _counting_from(len(already), report), known)
     except prove.InterruptedProof as cut:
         _join(document, cut.outcome)
         raise
