@@ -26,7 +26,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check prove prove-all test kernels man lint format lock bench bench-proof bench-c-proof bench-mutants clean
+.PHONY: help setup check prove prove-all test kernels man lint format lock bench bench-proof bench-c-proof bench-second-run bench-mutants clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -87,6 +87,10 @@ bench-proof: setup
 # What the proof of a tree's C costs: make bench-c-proof KERNEL=PATH.
 bench-c-proof: setup
 	@$(BIN)/python -m bench.c_proof "$$KERNEL" $(ARGS)
+
+# What a user waits for after an edit: make bench-second-run KERNEL=PATH.
+bench-second-run: setup
+	@$(BIN)/python -m bench.second_run "$$KERNEL" $(ARGS)
 
 bench-mutants: setup
 	@$(BIN)/python -m bench.mutants $(ARGS)
