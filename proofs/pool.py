@@ -27,10 +27,10 @@ def spread(
         return
     # Processes: emulators and solvers cannot share one, and a crash must not end the others.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        pending: dict[Future[Result], int] = {
-            pool.submit(function, item): number for number, item in enumerate(items)
-        }
         try:
+            pending: dict[Future[Result], int] = {
+                pool.submit(function, item): number for number, item in enumerate(items)
+            }
             while pending:
                 done, _ = wait(pending, return_when=FIRST_COMPLETED)
                 for one in done:
