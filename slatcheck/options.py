@@ -12,6 +12,9 @@ import click
 from slatcheck import completion
 from slatcheck.reports import forms
 
+EVIDENCE = ("proof", "contract", "differential")
+"""The kinds of evidence that a check may rest on."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -43,6 +46,28 @@ def output_option(function: F) -> F:
         metavar="FILE",
         help="Write the report to FILE, whole or not at all, instead of stdout.",
     )(function)
+
+
+def kernel_option(what: str, required: bool = False) -> Callable[[F], F]:
+    """Add the option --kernel; ``what`` says what the tree is for."""
+    return click.option(
+        "--kernel",
+        type=click.Path(path_type=Path),
+        metavar="PATH",
+        shell_complete=completion.folders,
+        required=required,
+        help=what,
+    )
+
+
+def finding_option(verb: str) -> Callable[[F], F]:
+    """Add the option --finding, which picks one of a report; ``verb`` is what is done with it."""
+    return click.option(
+        "--finding",
+        metavar="FINGERPRINT",
+        shell_complete=completion.found,
+        help=f"Which finding of a report to {verb}; not needed where there is only one.",
+    )
 
 
 def cc_option(function: F) -> F:

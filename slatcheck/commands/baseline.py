@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 
-from slatcheck import completion, names
+from slatcheck import names
 from slatcheck.delivery import Delivery, say
 from slatcheck.errors import InputError
 from slatcheck.options import (
+    EVIDENCE,
     cc_option,
     jobs_option,
+    kernel_option,
     layout_option,
     max_ops_option,
     output_option,
@@ -22,13 +24,7 @@ from slatcheck.options import (
 
 @click.command("baseline", short_help="Write down the findings of a tree as known.")
 @click.argument("report", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--kernel",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    shell_complete=completion.folders,
-    help="The Linux source tree to check now, in the place of a report.",
-)
+@kernel_option("The Linux source tree to check now, in the place of a report.")
 @layout_option
 @seed_option
 @max_ops_option
@@ -71,7 +67,7 @@ def command(
             max_ops=max_ops,
             jobs=jobs,
             cc=cc,
-            evidence=frozenset({"proof", "contract", "differential"}),
+            evidence=frozenset(EVIDENCE),
         )
         with progress.shown() as told:
             document = gate.check(request, told)

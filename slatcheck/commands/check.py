@@ -7,13 +7,15 @@ from pathlib import Path
 
 import click
 
-from slatcheck import completion, gating, names
+from slatcheck import gating, names
 from slatcheck.delivery import Delivery, finish
 from slatcheck.errors import InputError
 from slatcheck.options import (
+    EVIDENCE,
     cc_option,
     gate_options,
     jobs_option,
+    kernel_option,
     layout_option,
     max_ops_option,
     no_cache_option,
@@ -26,22 +28,16 @@ from slatcheck.options import (
 
 
 @click.command("check", short_help="Judge a kernel tree, or the built-in page table.")
-@click.option(
-    "--kernel",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    shell_complete=completion.folders,
-    help="The Linux source tree to check; without it, the built-in page table.",
-)
+@kernel_option("The Linux source tree to check; without it, the built-in page table.")
 @layout_option
 @seed_option
 @max_ops_option
 @jobs_option
 @click.option(
     "--evidence",
-    type=click.Choice(["proof", "contract", "differential"]),
+    type=click.Choice(EVIDENCE),
     multiple=True,
-    default=("proof", "contract", "differential"),
+    default=EVIDENCE,
     help="What the verdict is to rest on; may be given more than once. Default: all three.",
 )
 @gate_options

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slatcheck import completion
 from slatcheck.delivery import Delivery, replay_command, say
 from slatcheck.errors import InputError
-from slatcheck.options import cc_option
+from slatcheck.options import cc_option, finding_option, kernel_option
 
 if TYPE_CHECKING:
     from slatcheck.explain.story import Story
@@ -24,19 +23,8 @@ SUFFIXES = {".html": "html", ".htm": "html", ".svg": "svg"}
 
 @click.command("explain", short_help="Show a finding step by step, as a page or a picture.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--finding",
-    metavar="FINGERPRINT",
-    shell_complete=completion.found,
-    help="Which finding of a report to show; not needed where there is only one.",
-)
-@click.option(
-    "--kernel",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    shell_complete=completion.folders,
-    help="The Linux source tree to run the sequence on, where FILE is about a kernel.",
-)
+@finding_option("show")
+@kernel_option("The Linux source tree to run the sequence on, where FILE is about a kernel.")
 @cc_option
 @click.option(
     "--format",

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slatcheck import completion
 from slatcheck.delivery import Delivery, say
 from slatcheck.errors import InputError
-from slatcheck.options import cc_option
+from slatcheck.options import cc_option, finding_option, kernel_option
 
 if TYPE_CHECKING:
     from slatcheck.export.case import Case
@@ -26,19 +25,8 @@ if TYPE_CHECKING:
     required=True,
     help="A pytest file, a C program, or a KUnit suite for the tree.",
 )
-@click.option(
-    "--finding",
-    metavar="FINGERPRINT",
-    shell_complete=completion.found,
-    help="Which finding of a report to export; not needed where there is only one.",
-)
-@click.option(
-    "--kernel",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    shell_complete=completion.folders,
-    help="The Linux source tree that shows the finding, where FILE is about a kernel.",
-)
+@finding_option("export")
+@kernel_option("The Linux source tree that shows the finding, where FILE is about a kernel.")
 @cc_option
 @click.option(
     "--output",

@@ -13,6 +13,7 @@ from slatcheck.errors import InputError
 from slatcheck.options import (
     cc_option,
     jobs_option,
+    kernel_option,
     layout_option,
     no_cache_option,
     output_option,
@@ -23,12 +24,8 @@ from slatcheck.options import (
 
 
 @click.command("prove", short_help="Prove a kernel tree's C, or the built-in page table.")
-@click.option(
-    "--kernel",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    shell_complete=completion.folders,
-    help="The Linux source tree whose C is to be proved; without it, the built-in page table.",
+@kernel_option(
+    "The Linux source tree whose C is to be proved; without it, the built-in page table."
 )
 @layout_option
 @click.option(

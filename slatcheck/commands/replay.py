@@ -7,26 +7,20 @@ from pathlib import Path
 
 import click
 
-from slatcheck import completion
 from slatcheck.delivery import Delivery, finish, replay_command
-from slatcheck.options import cc_option, output_option, report_option
+from slatcheck.options import (
+    cc_option,
+    finding_option,
+    kernel_option,
+    output_option,
+    report_option,
+)
 
 
 @click.command("replay", short_help="Run a finding again.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--finding",
-    metavar="FINGERPRINT",
-    shell_complete=completion.found,
-    help="Which finding of a report to run; not needed where there is only one.",
-)
-@click.option(
-    "--kernel",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    shell_complete=completion.folders,
-    help="The Linux source tree to run the sequence on, where FILE is about a kernel.",
-)
+@finding_option("run")
+@kernel_option("The Linux source tree to run the sequence on, where FILE is about a kernel.")
 @cc_option
 @report_option
 @output_option

@@ -10,19 +10,12 @@ import click
 from slatcheck import completion
 from slatcheck.delivery import Delivery, say
 from slatcheck.errors import InputError
-from slatcheck.options import cc_option
+from slatcheck.options import cc_option, kernel_option
 
 
 @click.command("run", short_help="Run an exported C file on a kernel tree.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--kernel",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    shell_complete=completion.folders,
-    required=True,
-    help="The Linux source tree to build it against.",
-)
+@kernel_option("The Linux source tree to build it against.", required=True)
 @click.option(
     "--layout",
     metavar="NAME",
