@@ -40,31 +40,6 @@ class Known(Protocol):
         ...
 
 
-class Nothing:
-    """Knows nothing: the baseline of a run without one."""
-
-    @property
-    def about(self) -> dict[str, str]:
-        """Return nothing."""
-        return {}
-
-    def finding(self, fingerprint: str, layout: str) -> bool:
-        """Return False."""
-        return False
-
-    def undecided(self, check: Check) -> bool:
-        """Return False."""
-        return False
-
-    def entries(self) -> dict[str, list[str]]:
-        """Return nothing."""
-        return {}
-
-    def looked_for(self, document: Document, fingerprint: str, layout: str) -> bool:
-        """Return False."""
-        return False
-
-
 @dataclass(frozen=True)
 class _Terms:
     known: Known

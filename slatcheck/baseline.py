@@ -53,8 +53,8 @@ class Baseline:
 
     @property
     def about(self) -> dict[str, str]:
-        """What it is, in words."""
-        return {"baseline": self.name, "kernel": self.kernel}
+        """What it is, in words; nothing where it is no file's."""
+        return {"baseline": self.name, "kernel": self.kernel} if self.name else {}
 
     def finding(self, fingerprint: str, layout: str) -> bool:
         """Return whether a finding is known on a layout."""
@@ -73,6 +73,10 @@ class Baseline:
         """Return whether a run had the evidence, and judged the layout, that can show a finding."""
         evidence = set(document.tool.get("evidence", ()))
         return set(self.evidence) <= evidence and was_judged(document, layout)
+
+
+NOTHING = Baseline("", (), ())
+"""The baseline of a run without one: it knows nothing."""
 
 
 def of_document(document: Document, old: Baseline | None = None) -> Baseline:

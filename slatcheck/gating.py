@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from slatcheck.delivery import say
 from slatcheck.errors import InputError
 
 if TYPE_CHECKING:
-    from slatcheck import acceptance
+    from slatcheck.baseline import Baseline
     from slatcheck.gate import Request
     from slatcheck.progress import Progress
     from slatcheck.result import Document
@@ -36,9 +37,7 @@ class Terms:
         if self.against is not None and self.baseline is not None:
             raise InputError("--against and --baseline both say what is known: give one of them")
         if self.baseline is not None:
-            from slatcheck import baseline
-
-            baseline.read(self.baseline)
+            self.known  # noqa: B018  # read before any work is done, and never again
         if self.bisect == bisect.NEW and self.baseline is None and self.against is None:
             raise InputError("--bisect new needs --baseline or --against: new compared with what?")
         if self.bisect is not None and self.bisect != bisect.NEW:
@@ -53,21 +52,22 @@ class Terms:
         try:
             if self.against is not None:
                 return against.check(request, self.against, fail_on, report)
-            known = self._known()
-            request = replace(request, known=None if self.baseline is None else known)
-            document = gate.check(request, report)
+            told = self.known if self.baseline is not None else None
+            document = gate.check(replace(request, known=told), report)
         except TreeError as problem:
             if self.bisect is None:
                 raise
             raise bisect.Skipped(str(problem)) from None
         if self.baseline is not None or self.fail_on is not None:
-            acceptance.accept(document, known, fail_on)
+            acceptance.accept(document, self.known, fail_on)
         return document
 
-    def _known(self) -> acceptance.Known:
-        from slatcheck import acceptance, baseline
+    @cached_property
+    def known(self) -> Baseline:
+        """What the baseline says, nothing without one. Raises InputError where it is damaged."""
+        from slatcheck import baseline
 
-        return baseline.read(self.baseline) if self.baseline is not None else acceptance.Nothing()
+        return baseline.NOTHING if self.baseline is None else baseline.read(self.baseline)
 
     def status(self, document: Document, usual: int) -> int:
         """Return the exit status: the usual one, or with --bisect the answer to git."""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from model.mips import layout as layout_named
 from model.operations import Kind, Op, from_json
 from model.rules import rule
 from slatcheck.errors import InputError
+from slatcheck.reports.reading import read_json
 from slatcheck.result import SCHEMA
 from slatcheck.work import Unit
 
@@ -59,7 +59,7 @@ def load(path: Path, fingerprint: str | None = None) -> Trace:
     ``fingerprint`` picks the finding; where a report has a single one it may be left out. Raises
     InputError, with the fingerprints there are, where it is not clear which is meant.
     """
-    data = _read(path)
+    data = read_json(path, _AGAIN)
     schema = data.get("schema") if isinstance(data, dict) else None
     if schema == REPLAY_SCHEMA:
         trace = _trace(path, data)
@@ -89,15 +89,6 @@ def tree_for(trace: Trace, kernel: Path | None, path: Path) -> Path | None:
 def unit_of(trace: Trace, tree: Path | None, cc: str | None) -> Unit:
     """Return the unit of work that runs ``trace``."""
     return Unit(trace.layout.name, True, tree, cc, trace.quirks, trace.seed, None)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise InputError(f"cannot read {path}: {problem.strerror}") from None
-    except (ValueError, RecursionError):
-        raise InputError(f"{path} is damaged: it is no JSON; {_AGAIN}") from None
 
 
 def _finding(path: Path, report: dict[str, Any], fingerprint: str | None) -> dict[str, Any]:

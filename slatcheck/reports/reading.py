@@ -17,7 +17,7 @@ _AGAIN = "write it again with check --format json"
 
 def read(path: Path) -> Document:
     """Return the document that ``path`` holds. Raises InputError for anything else."""
-    data = _data(path)
+    data = read_json(path, _AGAIN)
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise InputError(f"{path} is no JSON report of this version ({SCHEMA}); {_AGAIN}")
     # jsonschema: the reference implementation of JSON Schema in Python.
@@ -37,13 +37,14 @@ def read(path: Path) -> Document:
     return document
 
 
-def _data(path: Path) -> Any:
+def read_json(path: Path, remedy: str) -> Any:
+    """Return what a JSON file holds. Raises InputError, with the ``remedy``, where it is none."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise InputError(f"cannot read {path}: {problem.strerror}") from None
     except (ValueError, RecursionError):
-        raise InputError(f"{path} is damaged: it is no JSON; {_AGAIN}") from None
+        raise InputError(f"{path} is damaged: it is no JSON; {remedy}") from None
 
 
 def _document(path: Path, data: dict[str, Any]) -> Document:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.mips import layout
-from slatcheck.acceptance import Nothing, accept, was_judged
-from slatcheck.baseline import Baseline, Entry
+from slatcheck.acceptance import accept, was_judged
+from slatcheck.baseline import NOTHING, Baseline, Entry
 from slatcheck.result import Check, Document, Finding, Location, Verdict
 
 ONE, OTHER = "mips32-4k", "mips64-4k"
@@ -103,7 +103,7 @@ def test_what_rests_on_a_known_finding_is_accepted_also_at_second_hand() -> None
     found = document([BROKEN, second, third], finding(MARK, ONE))
     accept(found, baseline(stale=(ONE,)))
     assert decided(found) is Verdict.HOLDS
-    accept(found, Nothing())
+    accept(found, NOTHING)
     assert decided(found) is Verdict.VIOLATED
     assert not any(one.accepted for one in found.checks)
 
@@ -141,19 +141,19 @@ def test_a_layout_without_checks_is_never_a_pass() -> None:
 def test_only_the_severity_that_was_asked_for_fails() -> None:
     mild = replace(BROKEN, finding=MILD)
     found = document([HELD, mild], finding(MILD, ONE))
-    accept(found, Nothing(), "unsafe")
+    accept(found, NOTHING, "unsafe")
     assert decided(found) is Verdict.HOLDS
     assert found.checks[1].accepted == "severity"
-    accept(found, Nothing(), "imprecise")
+    accept(found, NOTHING, "imprecise")
     assert decided(found) is Verdict.VIOLATED
     found = document([HELD, BROKEN, mild], finding(MARK, ONE), finding(MILD, ONE))
-    accept(found, Nothing(), "unsafe")
+    accept(found, NOTHING, "unsafe")
     assert decided(found) is Verdict.VIOLATED
 
 
 def test_what_is_out_of_contract_fails_nothing() -> None:
     found = document([HELD], finding(MARK, ONE, contract=False))
-    accept(found, Nothing())
+    accept(found, NOTHING)
     assert decided(found) is Verdict.HOLDS
 
 
