@@ -11,7 +11,6 @@ from slatcheck.result import Check, Document, Finding, Gate, Verdict, worst
 
 IMPRECISE = "imprecise"
 UNSAFE = "unsafe"
-SEVERITIES = (UNSAFE, IMPRECISE)
 """What may fail a run: unsafe findings only, or every finding."""
 
 

@@ -24,8 +24,6 @@ GFP_ZERO = 0x2
 """``__GFP_ZERO`` of our shim."""
 GFP_COMP = 0x4
 """``__GFP_COMP`` of our shim."""
-NO_PAGE = 0xFFF << 52
-"""``KVM_PFN_ERR_NOSLOT_MASK``: no PFN has one of these bits, every error one."""
 
 Act = Callable[["KvmMachine", Interpreter, list[Value]], Value]
 
@@ -188,6 +186,7 @@ def _lookup_page(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Va
     page = rt.gfn_to_pfn_prot(gfn, lift_truth(is_true(args[2])))
     if page.error:
         error = rt.path.fresh("error", 64)
+        # KVM_PFN_ERR_NOSLOT_MASK: no PFN has one of these bits, every error one.
         bits = terms.extract(error, 63, 52)
         rt.path.assume(negate(same(bits, 0)))
         return Int(error, kind)
