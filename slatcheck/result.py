@@ -70,6 +70,8 @@ class Finding:
     ``expected`` and ``actual`` are lines of text about coalesced ranges. ``fingerprint`` stays
     the same across line numbers, seeds and layouts. ``shown_on`` is the layout of the trace.
     ``known_on`` are the layouts on which a baseline knows it, ``known`` says that it does on all.
+    ``byte_orders`` are those in which it showed, ``big`` before ``little``; the trace shows it in
+    the first of them.
     """
 
     fingerprint: str
@@ -93,6 +95,23 @@ class Finding:
     known: bool = False
     known_on: list[str] = field(default_factory=list)
     quirks: list[str] = field(default_factory=list)
+    byte_orders: list[str] = field(default_factory=lambda: ["big"])
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Findings that one place in the code explains and one repair would end.
+
+    ``id`` is stable across runs as fingerprints are, ``findings`` are fingerprints, the one that
+    shows the cause best first. ``layouts`` and ``byte_orders`` are those of its findings.
+    """
+
+    id: str
+    title: str
+    severity: str
+    layouts: tuple[str, ...]
+    byte_orders: tuple[str, ...]
+    findings: tuple[str, ...]
 
 
 def fingerprint(rule_name: str, entry: str, trigger: str, contract: bool = True) -> str:
