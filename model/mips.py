@@ -238,7 +238,7 @@ def _phys_bits(choice: Choice) -> int:
 
 def kconfig(choice: Choice) -> dict[str, str]:
     """Return the Kconfig symbols that the headers and ``mmu.c`` look at, as ``y`` or a number."""
-    on = [f"{choice.bits}BIT", f"PAGE_SIZE_{choice.page_kb}KB", "MMU", "KVM"]
+    on = [f"{choice.bits}BIT", f"PAGE_SIZE_{choice.page_kb}KB", "MMU", "KVM", "KVM_MIPS_VZ"]
     on += ["KVM_GENERIC_MMU_NOTIFIER", "MMU_NOTIFIER"]
     if choice.bits == 64:
         core = "CPU_CAVIUM_OCTEON" if choice.octeon else "CPU_MIPS64_R6"
@@ -256,7 +256,8 @@ def kconfig(choice: Choice) -> dict[str, str]:
     if choice.va48:
         on.append("MIPS_VA_BITS_48")
     if choice.rixi:
-        on.append("CPU_HAS_RIXI")
+        # Trees before CPU_HAS_RIXI ask for the release that selects it now.
+        on += ["CPU_HAS_RIXI", "CPU_MIPSR2"]
     if not (choice.bits == 32 and choice.rixi):
         on.append("ARCH_HAS_PTE_SPECIAL")
     symbols = dict.fromkeys(on, "y")

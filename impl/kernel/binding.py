@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from impl.kernel.errors import TreeError, UnsupportedError
-from impl.kernel.slices import Definition, cut, damage, functions, structure
+from impl.kernel.features import defines as feature_defines
+from impl.kernel.features import features
+from impl.kernel.lines import cut_off
+from impl.kernel.slices import Definition, cut, functions
 from impl.kernel.tree import MIPS, MMU, Tree
 from model.operations import FUNCTIONS, Kind
 
@@ -40,17 +43,27 @@ MAIN_SLICE = (
     "kvm_mmu_free_memory_cache",
     "kvm_mmu_memory_cache_alloc",
 )
-HOST_SLICE = ("is_error_pfn", "is_error_noslot_pfn", "is_noslot_pfn", "mmu_invalidate_retry")
+HOST_SLICE = ("is_error_pfn", "is_error_noslot_pfn", "is_noslot_pfn", "mmu_invalidate_retry", "mmu_notifier_retry",
+    "kvm_release_faultin_page", "hva_to_gfn_memslot")
 MM_SLICE = (
     "pagetable_alloc_noprof",
     "pagetable_alloc",
+    "__pagetable_free",
+    "pagetable_free_kernel",
     "pagetable_free",
+    "__pagetable_ctor",
+    "pagetable_dtor",
+    "pagetable_dtor_free",
     "pagetable_pte_ctor",
     "pagetable_pte_dtor",
     "pagetable_pmd_ctor",
     "pagetable_pmd_dtor",
     "pagetable_pud_ctor",
     "pagetable_pud_dtor",
+    "pagetable_p4d_ctor",
+    "pagetable_pgd_ctor",
+    "pgtable_page_ctor",
+    "pgtable_page_dtor",
     "pgtable_pte_page_ctor",
     "pgtable_pte_page_dtor",
     "pgtable_pmd_page_ctor",
@@ -94,9 +107,9 @@ def _static_entry(name: str, available: dict[str, Definition], taken: set[str]) 
 
 def _check_whole(tree: Tree, name: str) -> bytes:
     source = tree.read(name)
-    line = damage(source)
+    line = cut_off(source.decode(errors="replace"))
     if line is not None:
-        raise TreeError(f"{name} cannot be parsed as C near line {line}: is the file cut off?")
+        raise TreeError(f"{name} ends in the middle of something (line {line}): is it cut off?")
     return source
 
 
@@ -139,7 +152,6 @@ def _bound(tree: Tree, digest: str) -> Binding:
     destroy = _renamed(mips_source, "kvm_mips_free_gpa_pt", mips)
     defines["SLAT_FREE_GPA_PT"] = entries["kvm_mips_free_gpa_pt"] = destroy
     names = (destroy, *MIPS_SLICE[1:])
-    cache_type = structure(tree.read("include/linux/kvm_types.h"), "kvm_mmu_memory_cache")
     slices = {
         "mips_slice.h": cut(mips_source, MIPS, names, required=True),
         "kvm_main_slice.h": cut(
@@ -149,9 +161,10 @@ def _bound(tree: Tree, digest: str) -> Binding:
             tree.read("include/linux/kvm_host.h"), "include/linux/kvm_host.h", HOST_SLICE, False
         ),
         "mm_slice.h": _mm_slice(tree),
-        "kvm_types_slice.h": cache_type.text + "\n" if cache_type else "",
     }
     defines |= _table_init(tree)
+    present = features(tree)
+    defines |= feature_defines(present)
     places = _places(entries, {MMU: mmu, MIPS: mips})
     return Binding(defines, slices, entries, missing, places)
 

@@ -170,7 +170,7 @@ def prepare(job: Job) -> None:
     """Write the files that the job's commands read beside the tree and the shim."""
     generated = job.folder / "generated"
     generated.mkdir()
-    (generated / "autoconf.h").write_text(autoconf(job.layout, job.big_endian))
+    (generated / "autoconf.h").write_text(autoconf(job.tree, job.layout, job.big_endian))
     for name, text in job.binding.slices.items():
         (job.folder / name).write_text(text)
     # KVM_MMU_CACHE_MIN_PAGES is defined inside mmu.c, so the unit that includes it exports it.

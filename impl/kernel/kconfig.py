@@ -1,17 +1,72 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The configuration of one layout as the ``autoconf.h`` that a kernel build would generate."""
+"""The configuration of one layout as a kernel build would generate it, and what a tree refuses."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+from impl.kernel.features import features, text_of
+from impl.kernel.tree import Tree
 from model.layout import Layout
 
+KCONFIG = "arch/mips/Kconfig"
+_DEFAULT = re.compile(r"^\s+default (\d+)(?: if ([A-Z0-9_ ()&|!]+))?\s*$")
+_SYMBOL = re.compile(r"\w+")
 
-def autoconf(layout: Layout, big_endian: bool) -> str:
+
+def symbols(tree: Tree, layout: Layout) -> dict[str, str]:
+    """Return the symbols that are on, as ``y`` or a number, for a layout of ``tree``."""
+    needed = (symbol for row in features(tree) for symbol in row.kconfig)
+    return {**layout.kconfig, **dict.fromkeys(needed, "y")}
+
+
+def autoconf(tree: Tree, layout: Layout, big_endian: bool) -> str:
     """Return the text of ``generated/autoconf.h`` for ``layout`` in the given byte order."""
-    symbols = dict(layout.kconfig)
-    symbols["CPU_BIG_ENDIAN" if big_endian else "CPU_LITTLE_ENDIAN"] = "y"
-    symbols["FLATMEM"] = "y"
+    on = symbols(tree, layout)
+    on["CPU_BIG_ENDIAN" if big_endian else "CPU_LITTLE_ENDIAN"] = "y"
+    on["FLATMEM"] = "y"
     lines = ["/* SPDX-License-Identifier: GPL-2.0-only */"]
-    for name, value in sorted(symbols.items()):
+    for name, value in sorted(on.items()):
         lines.append(f"#define CONFIG_{name} {1 if value == 'y' else value}")
     return "\n".join(lines) + "\n"
+
+
+def refusal(tree: Tree, layout: Layout) -> str:
+    """Return why ``tree`` has no such layout, though others have; '' where it has.
+
+    A tree for some cores only has their layouts only, and one whose Kconfig gives a layout another
+    number of levels than the layout's name stands for has the table of another layout.
+    """
+    for row in features(tree):
+        if not any(fnmatchcase(layout.name, pattern) for pattern in row.layouts):
+            return f"this tree is for {row.name}: {row.shim}"
+    levels = pgtable_levels(text_of(tree, KCONFIG), symbols(tree, layout))
+    if levels not in (None, layout.geometry.levels):
+        return (
+            f"this tree's Kconfig gives it {levels} levels and not {layout.geometry.levels}: "
+            "the table is that of the layout of this page size without VA48"
+        )
+    return ""
+
+
+def pgtable_levels(kconfig: str, on: Mapping[str, str]) -> int | None:
+    """Return CONFIG_PGTABLE_LEVELS as a Kconfig file's defaults give it; None if it has none."""
+    block = re.search(r"^config PGTABLE_LEVELS\n((?:[ \t].*\n|\n)*)", kconfig, re.MULTILINE)
+    for line in block[1].splitlines() if block else ():
+        default = _DEFAULT.match(line)
+        if default and _holds(default[2] or "y", on):
+            return int(default[1])
+    return None
+
+
+def _holds(condition: str, on: Mapping[str, str]) -> bool:
+    """Evaluate a Kconfig condition of symbols, !, &&, || and parentheses."""
+    value = _SYMBOL.sub(lambda symbol: str(on.get(symbol[0]) == "y" or symbol[0] == "y"), condition)
+    value = value.replace("&&", " and ").replace("||", " or ").replace("!", " not ")
+    # Only True, False, the three words and parentheses are left: the pattern lets nothing else in.
+    try:
+        return bool(eval(value, {"__builtins__": {}}))
+    except (SyntaxError, TypeError):
+        return False

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from impl.kernel.errors import UnsupportedError
+from impl.kernel.lines import Outline, bodies, outline
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -28,7 +29,8 @@ class Definition:
     """One definition: its text as it stands, its first line (1-based) and its shape.
 
     ``shape`` is the return type and the parameter types without names and spaces, the same for
-    two functions that can stand in for one another.
+    two functions that can stand in for one another. ``conditions`` are the preprocessor's around
+    it, outermost first.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Definition:
     static: bool
     shape: str
     calls: frozenset[str]
+    conditions: tuple[str, ...] = ()
 
 
 def _walk(node: Node) -> Iterator[Node]:
@@ -82,75 +85,85 @@ def _calls(node: Node) -> frozenset[str]:
     )
 
 
-def functions(source: bytes) -> dict[str, Definition]:
-    """Return the functions that ``source`` defines, by name, in the order of the file."""
-    found: dict[str, Definition] = {}
+def _defined(node: Node, line: int, outlined: Outline) -> Definition | None:
+    """Return the function that a node defines, ``line`` lines into its file; None if it is none."""
+    declarator = _declarator(node)
+    name = _text(declarator.child_by_field_name("declarator")) if declarator else ""
+    if declarator is None or not name.isidentifier():
+        return None
+    storage = {_text(c) for c in node.children if c.type == "storage_class_specifier"}
+    first = node.start_point[0] + line
+    return Definition(
+        name,
+        _text(node),
+        first + 1,
+        "static" in storage,
+        _shape(node, declarator),
+        _calls(node),
+        outlined.conditions[first],
+    )
+
+
+def _parsed(source: bytes, line: int, outlined: Outline) -> Iterator[Definition]:
+    """Yield the functions of a piece of source that the parser reads without an error."""
     for node in _walk(_parser().parse(source).root_node):
-        if node.type != "function_definition":
-            continue
-        declarator = _declarator(node)
-        name = _text(declarator.child_by_field_name("declarator")) if declarator else ""
-        if declarator is None or not name.isidentifier():
-            continue
-        storage = {_text(c) for c in node.children if c.type == "storage_class_specifier"}
-        found.setdefault(
-            name,
-            Definition(
-                name,
-                _text(node),
-                node.start_point[0] + 1,
-                "static" in storage,
-                _shape(node, declarator),
-                _calls(node),
-            ),
-        )
-    return found
+        if node.type == "function_definition" and not node.has_error:
+            definition = _defined(node, line, outlined)
+            if definition is not None:
+                yield definition
 
 
-def structure(source: bytes, name: str) -> Definition | None:
-    """Return the definition of ``struct name`` in ``source``, or None."""
-    for node in _walk(_parser().parse(source).root_node):
-        if (
-            node.type == "struct_specifier"
-            and _text(node.child_by_field_name("name")) == name
-            and node.child_by_field_name("body") is not None
-        ):
-            line = node.start_point[0] + 1
-            return Definition(name, _text(node) + ";", line, False, "", frozenset())
-    return None
+@lru_cache(maxsize=64)
+def definitions(source: bytes) -> tuple[Definition, ...]:
+    """Return every function that ``source`` defines, in the order of the file.
 
-
-def damage(source: bytes) -> int | None:
-    """Return the line where ``source`` ends in the middle of something, None if it is whole.
-
-    Only what a cut-off file shows is looked for: a node the parser had to invent or an error
-    that reaches the end of the file. Macros that a parser without headers cannot know are no
-    damage.
+    A name that several arms of a conditional define comes several times. Each function is parsed
+    by itself, so that what surrounds it does not matter; those whose closing brace is not in the
+    first column are found in the file as a whole.
     """
-    root = _parser().parse(source).root_node
-    if not source.strip():
-        return 1
-    last = len(source.rstrip())
-    for node in _walk(root):
-        if node.is_missing and _text(node) == "" and node.end_byte >= last:
-            return node.start_point[0] + 1
-        if node.type == "ERROR" and node.end_byte >= last:
-            return node.start_point[0] + 1
-    return None
+    text = source.decode(errors="replace")
+    outlined = outline(text)
+    lines = text.split("\n")
+    found: dict[int, Definition] = {}
+    for start, end in bodies(outlined):
+        piece = "\n".join(lines[start:end]).encode()
+        for definition in _parsed(piece, start, outlined):
+            found.setdefault(definition.line, definition)
+    inside = {
+        line
+        for one in found.values()
+        for line in range(one.line, one.line + one.text.count("\n") + 1)
+    }
+    for definition in _parsed(source, 0, outlined):
+        if definition.line not in inside:
+            found[definition.line] = definition
+    return tuple(found[line] for line in sorted(found))
+
+
+def functions(source: bytes) -> dict[str, Definition]:
+    """Return the functions that ``source`` defines by name, the first of each."""
+    found: dict[str, Definition] = {}
+    for definition in definitions(source):
+        found.setdefault(definition.name, definition)
+    return found
 
 
 def cut(source: bytes, path: str, names: Iterable[str], required: bool) -> str:
     """Return the named functions of ``source`` as they stand, each under its own ``#line``.
 
-    ``path`` is what diagnostics and debug information call the file. With ``required``, raises
-    UnsupportedError for a name that is absent; otherwise it is left out.
+    Each keeps the conditionals that enclose it, so that of several definitions of a name the one
+    of this configuration counts. ``path`` is what diagnostics and debug information call the
+    file. With ``required``, raises UnsupportedError for a name that is absent; otherwise it is
+    left out.
     """
-    available = functions(source)
-    pieces = []
-    for name in names:
-        piece = available.get(name)
-        if piece is not None:
-            pieces.append((piece.line, piece.text))
-        elif required:
-            raise UnsupportedError(f"not bound: {path} defines no function {name}")
-    return "".join(f'#line {line} "{path}"\n{text}\n' for line, text in sorted(pieces))
+    wanted = set(names)
+    pieces = [one for one in definitions(source) if one.name in wanted]
+    for name in sorted(wanted - {one.name for one in pieces}) if required else ():
+        raise UnsupportedError(f"not bound: {path} defines no function {name}")
+    return "".join(_standing(one, path) for one in pieces)
+
+
+def _standing(definition: Definition, path: str) -> str:
+    before = "".join(f"#if {condition}\n" for condition in definition.conditions)
+    after = "#endif\n" * len(definition.conditions)
+    return f'{before}#line {definition.line} "{path}"\n{definition.text}\n{after}'

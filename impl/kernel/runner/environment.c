@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The rest of KVM and of the kernel: answers to faults, invalidations, locks, reports. */
+#include <linux/sched.h>
 #include "slat.h"
 
 enum { ANSWER_PAGE, ANSWER_NO_SLOT, ANSWER_READ_ONLY, ANSWER_ERROR };
@@ -26,6 +27,7 @@ void slat_environment_begin(const struct slat_op *op)
 	slat.log_full = slat.unlocked_seen = 0;
 	slat.creating = op->kind == OP_CREATE;
 	slat.leaving = op->kind == OP_DESTROY;
+	slat.flushed = 0;
 	slat_hot.log = slat_log;
 	slat_hot.log_end = slat_log + MAX_LOG;
 	slat_hot.fuel = slat_control.budget;
@@ -79,11 +81,10 @@ void srcu_read_unlock(struct srcu_struct *srcu, int index)
  * by turns one that has ended (the sequence count moved) and one that is still in progress.
  * What they answer is stale, so a table that keeps it has lost the invalidation.
  */
-kvm_pfn_t gfn_to_pfn_prot(struct kvm *kvm, gfn_t gfn, bool write_fault, bool *writable)
+static kvm_pfn_t answer(struct kvm *kvm, gfn_t gfn, bool write_fault, bool *writable, u64 pc)
 {
 	const struct slat_op *op = slat.op;
 	u32 answer = op->flags >> 8 & 0xff;
-	u64 pc = here(__builtin_return_address(0));
 
 	if (kvm->mmu_lock.held)
 		slat_report(EV_ACCOUNTING, SU_LOCK, 0, pc, 1);
@@ -107,6 +108,76 @@ kvm_pfn_t gfn_to_pfn_prot(struct kvm *kvm, gfn_t gfn, bool write_fault, bool *wr
 		return op->pfn ^ 1;
 	}
 	return op->pfn;
+}
+
+kvm_pfn_t gfn_to_pfn_prot(struct kvm *kvm, gfn_t gfn, bool write_fault, bool *writable)
+{
+	return answer(kvm, gfn, write_fault, writable, here(__builtin_return_address(0)));
+}
+
+/* The same since 6.13: the reference is to the page behind the PFN, and given back as such. */
+kvm_pfn_t kvm_faultin_pfn(struct kvm_vcpu *vcpu, gfn_t gfn, bool write, bool *writable,
+			  struct page **refcounted_page)
+{
+	kvm_pfn_t pfn = answer(vcpu->kvm, gfn, write, writable, here(__builtin_return_address(0)));
+
+	*refcounted_page = is_error_noslot_pfn(pfn) ? NULL : &slat.host_page;
+	return pfn;
+}
+
+void kvm_release_page_clean(struct page *page)
+{
+	if (page == &slat.host_page)
+		slat.references--;
+	else if (page)
+		slat_fatal(EV_WILD_FREE, SU_PFN, (unsigned long)page, here(__builtin_return_address(0)), 0);
+}
+
+void kvm_release_page_unused(struct page *page) { kvm_release_page_clean(page); }
+void kvm_release_page_dirty(struct page *page) { kvm_release_page_clean(page); }
+
+/* A slot over the whole of the guest, in user space at the addresses of the guest. */
+struct kvm_memory_slot *gfn_to_memslot(struct kvm *kvm, gfn_t gfn)
+{
+	static struct kvm_memory_slot slot;
+
+	(void)kvm;
+	(void)gfn;
+	slot.npages = ~0UL >> PAGE_SHIFT;
+	return (slat.op->flags >> 8 & 0xff) == ANSWER_NO_SLOT ? NULL : &slot;
+}
+
+int kvm_is_visible_gfn(struct kvm *kvm, gfn_t gfn)
+{
+	return gfn_to_memslot(kvm, gfn) != NULL;
+}
+
+unsigned long gfn_to_hva_memslot_prot(struct kvm_memory_slot *slot, gfn_t gfn, bool *writable)
+{
+	u32 answer = slat.op->flags >> 8 & 0xff;
+
+	if (!slot || (answer == ANSWER_READ_ONLY && !writable))
+		return KVM_HVA_ERR_BAD;
+	if (writable)
+		*writable = answer != ANSWER_READ_ONLY;
+	return slot->userspace_addr + (unsigned long)((gfn - slot->base_gfn) << PAGE_SHIFT);
+}
+
+struct vm_area_struct *find_vma_intersection(struct mm_struct *mm, unsigned long start,
+					     unsigned long end)
+{
+	static struct vm_area_struct vma;
+
+	(void)start;
+	(void)end;
+	vma.vm_mm = mm;
+	return &vma;
+}
+
+void kvm_get_pfn(kvm_pfn_t pfn)
+{
+	if (!is_error_noslot_pfn(pfn))
+		slat.references++;
 }
 
 void kvm_release_pfn_clean(kvm_pfn_t pfn)
@@ -146,6 +217,30 @@ int kvm_vz_host_tlb_inv(struct kvm_vcpu *vcpu, unsigned long va)
 }
 int hrtimer_cancel(struct hrtimer *timer) { return timer->armed; }
 void hrtimer_restart(struct hrtimer *timer) { timer->armed = 1; }
-struct kvm_mips_callbacks *kvm_mips_callbacks;
+
+/* How the tree flushes derived mappings: a callback of the virtualisation in use. */
+#ifdef SLAT_FLUSH_CALLBACKS
+static void flush_all(struct kvm *kvm)
+{
+	(void)kvm;
+	slat.flushed = 1;
+}
+
+static void flush_slot(struct kvm *kvm, const struct kvm_memory_slot *slot)
+{
+	(void)slot;
+	flush_all(kvm);
+}
+#endif
+static struct kvm_mips_callbacks callbacks = {
+#ifdef SLAT_FLUSH_CALLBACKS
+	.flush_shadow_all = flush_all,
+	.flush_shadow_memslot = flush_slot,
+#endif
+};
+__typeof__(kvm_mips_callbacks) kvm_mips_callbacks = &callbacks;
+static struct mm_struct host_mm;
+static struct task_struct host_task = { .mm = &host_mm };
+struct task_struct *current = &host_task;
 unsigned long _page_cachable_default = _CACHE_CACHABLE_NONCOHERENT;
 pgd_t swapper_pg_dir[PTRS_PER_PGD];

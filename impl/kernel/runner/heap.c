@@ -145,7 +145,7 @@ static unsigned long take(unsigned int order, int zero, int compound, int kind)
 		page->order = order;
 		page->compound = compound;
 		page->head = i == first;
-		page->table = page->level = 0;
+		page->table = page->level = page->kernel = 0;
 		page->kind = kind;
 		page->block = first;
 		page->live = 0;

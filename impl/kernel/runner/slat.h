@@ -67,10 +67,11 @@ struct slat_machine {
 	u32 first_event;
 	u32 log_full, unlocked_seen;
 	s32 references, constructors, destructors, counter;
-	int creating, leaving;
+	int creating, leaving, flushed;
 	u64 unpaired;			/* where a destructor first ran without a constructor */
 	const struct slat_op *op;
 	u32 asked;
+	struct page host_page;		/* stands for the page behind every PFN of the host */
 };
 extern struct slat_machine slat;
 

@@ -39,13 +39,38 @@ static s64 fault(const struct slat_op *op, struct kvm *kvm, struct kvm_vcpu *vcp
 	return ret;
 }
 
-static struct kvm_gfn_range half_open(const struct slat_op *op)
+#ifdef SLAT_HVA_NOTIFIERS
+/* The notifiers find the slot: one whose memory is the range, at the end of user space. */
+static s64 notified(const struct slat_op *op, struct kvm *kvm)
 {
-	static struct kvm_memory_slot slot;
+	struct kvm_memory_slot slot = { .base_gfn = op->first, .npages = op->last - op->first };
+	unsigned long end = 1UL << (BITS_PER_LONG == 32 ? 31 : 48), start;
+	s64 result = 0;
+
+	start = slot.userspace_addr = end - (slot.npages << PAGE_SHIFT);
+	kvm->memslots.first = &slot;
+	kvm->memslots.used = 1;
+	if (op->kind == OP_UNMAP)
+		/* the caller flushes where it is told to, unless the callee has done so */
+		result = SLAT_UNMAP_HVA(kvm, start, end) || slat.flushed;
+	else if (op->kind == OP_AGE)
+		result = !!kvm_age_hva(kvm, start, end);
+	else
+		result = !!kvm_test_age_hva(kvm, start);
+	kvm->memslots.used = 0;
+	return result;
+}
+#else
+static s64 notified(const struct slat_op *op, struct kvm *kvm)
+{
+	struct kvm_memory_slot slot = { .base_gfn = op->first, .npages = op->last - op->first };
 	struct kvm_gfn_range range = { .slot = &slot, .start = op->first, .end = op->last };
 
-	return range;
+	if (op->kind == OP_UNMAP)
+		return kvm_unmap_gfn_range(kvm, &range);
+	return op->kind == OP_AGE ? kvm_age_gfn(kvm, &range) : kvm_test_age_gfn(kvm, &range);
 }
+#endif
 
 static s64 masked(const struct slat_op *op, struct kvm *kvm)
 {
@@ -63,15 +88,13 @@ static s64 slot_op(const struct slat_op *op, struct kvm *kvm)
 		kvm_arch_flush_shadow_memslot(kvm, &old);
 	} else {
 		new.flags = KVM_MEM_LOG_DIRTY_PAGES;
-		kvm_arch_commit_memory_region(kvm, &old, &new, KVM_MR_FLAGS_ONLY);
+		SLAT_COMMIT(kvm, &old, &new, KVM_MR_FLAGS_ONLY);
 	}
 	return 0;
 }
 
 static s64 locked(const struct slat_op *op, struct kvm *kvm)
 {
-	struct kvm_gfn_range range;
-
 	switch (op->kind) {
 	case OP_LOOKUP:
 		return lookup(kvm, op->first);
@@ -86,14 +109,9 @@ static s64 locked(const struct slat_op *op, struct kvm *kvm)
 	case OP_LOG_DIRTY_MASKED:
 		return masked(op, kvm);
 	case OP_UNMAP:
-		range = half_open(op);
-		return kvm_unmap_gfn_range(kvm, &range);
 	case OP_AGE:
-		range = half_open(op);
-		return kvm_age_gfn(kvm, &range);
 	case OP_TEST_AGE:
-		range = half_open(op);
-		return kvm_test_age_gfn(kvm, &range);
+		return notified(op, kvm);
 	}
 	return 0;
 }

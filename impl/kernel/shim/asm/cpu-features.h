@@ -2,6 +2,7 @@
 /* The core: what the configuration selects is present, nothing else is. */
 #ifndef SLATCHECK_ASM_CPU_FEATURES_H
 #define SLATCHECK_ASM_CPU_FEATURES_H
+#include <asm/cpu.h>
 #ifdef CONFIG_CPU_HAS_RIXI
 #define cpu_has_rixi 1
 #else
@@ -9,14 +10,17 @@
 #endif
 #define cpu_has_htw 0
 #define cpu_has_vz 1
+#define cpu_has_fpu 1
+#define raw_cpu_has_fpu 1
+#define cpu_has_msa 0
 /* Named by inline functions that depend on the features above; never reached. */
-struct cpuinfo_mips { int htw_seq; unsigned int writecombine; };
+struct cpuinfo_mips { int htw_seq; unsigned int writecombine; unsigned long asid_mask; };
 extern struct cpuinfo_mips cpu_data[];
+#define boot_cpu_data cpu_data[0]
+#define current_cpu_data cpu_data[0]
+#define cpu_asid_mask(cpu) ((cpu)->asid_mask)
+#define current_cpu_type() 0
 #define raw_current_cpu_data cpu_data[0]
-#define read_c0_pwctl() 0
-#define write_c0_pwctl(value) ((void)(value))
-#define back_to_back_c0_hazard() ((void)0)
-#define MIPS_PWCTL_PWEN_SHIFT 31
 #define cpu_has_dc_aliases 0
 #ifdef CONFIG_64BIT
 #define cpu_vmbits 48

@@ -11,5 +11,7 @@ unsigned long slat_virt_to_phys(const volatile void *address);
 #else
 #define virt_to_phys(address) ((unsigned long)(address) - SLAT_ARENA)
 #endif
+/* No board of the generic machine moves peripherals above 4 GiB (mach-generic/ioremap.h). */
+#define fixup_bigphys_addr(address, size) (address)
 #define phys_to_virt(phys) ((void *)((unsigned long)(phys) + SLAT_ARENA))
 #endif

@@ -3,7 +3,11 @@
 #ifndef SLATCHECK_LINUX_MM_H
 #define SLATCHECK_LINUX_MM_H
 #include <linux/mm_types.h>
+#if __has_include(<linux/pgtable.h>)
 #include <linux/pgtable.h>
+#else
+#include <asm/pgtable.h>
+#endif
 
 extern pgd_t swapper_pg_dir[];
 
@@ -43,6 +47,9 @@ static inline void free_pages(unsigned long address, unsigned int order)
 #define free_page(address) free_pages(address, 0)
 #define compound_order(page) slat_compound_order(page)
 
+#define clear_highpage(page) clear_page(page_address(page))
+#define vma_kernel_pagesize(vma) PAGE_SIZE
+
 /* Descriptors. */
 #define page_ptdesc(p) ((struct ptdesc *)(p))
 #define ptdesc_page(p) ((struct page *)(p))
@@ -55,19 +62,31 @@ static inline void free_pages(unsigned long address, unsigned int order)
 /* Split page-table locks carry no state that the GPA table could break. */
 #define ptlock_init(x) 1
 #define ptlock_free(x) ((void)(x))
+#define pte_lock_deinit(x) ((void)(x))
 #define pmd_ptlock_init(x) 1
 #define pmd_ptlock_free(x) ((void)(x))
 #define ptdesc_pmd_pts_init(x) ((void)(x))
 
 #define NR_PAGETABLE 1
+#define ptdesc_set_kernel(p) ((void)(((struct page *)(p))->kernel = 1))
+#define ptdesc_clear_kernel(p) ((void)(((struct page *)(p))->kernel = 0))
+#define ptdesc_test_kernel(p) (((const struct page *)(p))->kernel)
 #define __folio_set_pgtable(f) slat_table_ctor((struct page *)(f))
 #define __folio_clear_pgtable(f) slat_table_dtor((struct page *)(f))
 #define __SetPageTable(p) slat_table_ctor(p)
 #define __ClearPageTable(p) slat_table_dtor(p)
 #define lruvec_stat_add_folio(f, item) slat_page_state((struct page *)(f), item, 1)
 #define lruvec_stat_sub_folio(f, item) slat_page_state((struct page *)(f), item, -1)
+#define inc_zone_page_state(p, item) slat_page_state(p, item, 1)
+#define dec_zone_page_state(p, item) slat_page_state(p, item, -1)
 #define inc_lruvec_page_state(p, item) slat_page_state(p, item, 1)
 #define dec_lruvec_page_state(p, item) slat_page_state(p, item, -1)
+/* One node, one counter; how much is counted is the tree's to say. */
+typedef int pg_data_t;
+#define memdesc_nid(flags) 0
+#define NODE_DATA(node) ((pg_data_t *)0)
+#define ptdesc_nr_pages(p) (1L << compound_order(ptdesc_page(p)))
+#define mod_node_page_state(node, item, delta) slat_page_state(0, item, delta)
 
 #include "mm_slice.h"
 #endif

@@ -5,6 +5,10 @@
 #include <slatcheck/base.h>
 #include <asm/page.h>
 
+struct rw_semaphore { int readers; };
+#define down_read(semaphore) ((void)(semaphore)->readers++)
+#define up_read(semaphore) ((void)(semaphore)->readers--)
+
 /* One for each page frame of the arena. A ptdesc and a folio are views of the same thing. */
 struct page {
 	u8 state;		/* enum slat_page_state */
@@ -14,7 +18,8 @@ struct page {
 	u8 table;		/* a page-table constructor ran and no destructor since */
 	u8 kind;		/* enum slat_page_kind */
 	u8 level;		/* 1 PTE .. 4 PGD once linked, else 0 */
-	u8 pad;
+	u8 kernel;		/* marked as a table of the kernel's own mappings */
+	atomic_t _mapcount;	/* named by code for huge pages, which the host has not */
 	u32 block;		/* index of the first page of the block */
 	u32 live;		/* entries of a linked table that are not empty */
 	unsigned long slot;	/* address of the directory slot that links a table, 0 for the root */
@@ -27,8 +32,10 @@ struct folio { struct page page; };
 struct mm_struct {
 	pgd_t *pgd;
 	spinlock_t page_table_lock;
+	struct rw_semaphore mmap_sem;
 };
 extern struct mm_struct init_mm;
+#define mm_tlb_flush_pending(mm) 0
 
 /* User mappings: generic inline functions of linux/pgtable.h name them, the GPA table has none. */
 struct vm_area_struct {
@@ -36,6 +43,8 @@ struct vm_area_struct {
 	unsigned long vm_start, vm_end, vm_flags;
 	pgprot_t vm_page_prot;
 };
+#define VM_IO 0x4000UL
+#define VM_PFNMAP 0x400UL
 typedef struct { unsigned long val; } swp_entry_t;
 typedef unsigned int cydp_t;
 #define CYDP_CLEAR_YOUNG 1u

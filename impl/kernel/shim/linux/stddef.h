@@ -1,2 +1,3 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <slatcheck/base.h>
+#include <uapi/linux/stddef.h>

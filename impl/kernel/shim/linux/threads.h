@@ -1,2 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include <slatcheck/base.h>
+/* One CPU. */
+#ifndef SLATCHECK_LINUX_THREADS_H
+#define SLATCHECK_LINUX_THREADS_H
+#define NR_CPUS 1
+#endif

@@ -27,6 +27,8 @@ typedef __UINTPTR_TYPE__ uintptr_t;
 typedef long long loff_t;
 typedef unsigned long pgoff_t;
 typedef unsigned int gfp_t;
+typedef unsigned long ulong;
+typedef unsigned int uint;
 #ifdef CONFIG_PHYS_ADDR_T_64BIT
 typedef u64 phys_addr_t;
 #else
@@ -76,16 +78,20 @@ typedef u32 phys_addr_t;
 #define rmb() barrier()
 #define wmb() barrier()
 #define offsetof(type, member) __builtin_offsetof(type, member)
+#define atomic_read(a) ((a)->counter)
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define IS_ERR_VALUE(x) ((unsigned long)(void *)(x) >= (unsigned long)-4095)
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define BIT(n) (1UL << (n))
 #define BIT_ULL(n) (1ULL << (n))
+#define GENMASK(high, low) ((~0UL << (low)) & (~0UL >> (BITS_PER_LONG - 1 - (high))))
 #define PAGE_ALIGN(a) (((a) + PAGE_SIZE - 1) & PAGE_MASK)
 #define min(a, b) ({ __typeof__(a) _a = (a); __typeof__(b) _b = (b); _a < _b ? _a : _b; })
 #define max(a, b) ({ __typeof__(a) _a = (a); __typeof__(b) _b = (b); _a > _b ? _a : _b; })
 #define min_t(t, a, b) min((t)(a), (t)(b))
 #define max_t(t, a, b) max((t)(a), (t)(b))
 #define BUILD_BUG() __builtin_unreachable()
+#define BUILD_BUG_ON_ZERO(c) ((int)sizeof(struct { int : -!!(c); }))
 #define BUILD_BUG_ON(c) _Static_assert(!(c), #c)
 
 #define EIO 5
@@ -110,7 +116,9 @@ __noreturn void slat_bug(void);
 #define printk(...) ((void)0)
 #define pr_debug(...) ((void)0)
 #define pr_err(...) ((void)0)
-#define lockdep_assert_held(lock) WARN_ON(!(lock)->held)
+#define lockdep_is_held(lock) ((lock)->held)
+#define lockdep_assert_held(lock) WARN_ON(!lockdep_is_held(lock))
+#define lockdep_assert_once(c) WARN_ON_ONCE(!(c))
 
 /* Locks: one CPU, so a lock that is held when it is taken would never be given. */
 typedef struct { int held; } spinlock_t;
@@ -158,8 +166,17 @@ void kmem_cache_free(struct kmem_cache *cache, void *object);
 void *kvmalloc_array(size_t n, size_t size, gfp_t gfp);
 void kvfree(const void *address);
 
+/* Named by structures of asm/kvm_host.h and linux/kvm_types.h that nothing here runs on. */
+struct list_head { struct list_head *next, *prev; };
+struct mutex { int held; };
+typedef s64 ktime_t;
+typedef struct { unsigned long bits[1]; } cpumask_t;
+typedef struct { int counter; } atomic_t;
+
 struct hrtimer { int armed; };
+enum hrtimer_restart { HRTIMER_NORESTART, HRTIMER_RESTART };
 int hrtimer_cancel(struct hrtimer *timer);
 void hrtimer_restart(struct hrtimer *timer);
 #define smp_processor_id() 0
+#include <asm/compiler.h>
 #endif
