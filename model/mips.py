@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from model.entry import EntryFormat, PfnField
@@ -56,6 +56,17 @@ class Choice:
     def rixi(self) -> bool:
         """Whether ``CPU_HAS_RIXI`` is selected: by every release from 2 up, so by all with VZ."""
         return self.phys != "p64"
+
+
+@dataclass(frozen=True)
+class SoftwareBits:
+    """Bits of an entry that software alone uses and that not every tree has.
+
+    ``special`` is there since 5.1, ``protnone`` in vendor trees only (``asm/pgtable-bits.h``).
+    """
+
+    special: bool = True
+    protnone: bool = False
 
 
 def all_choices() -> list[Choice]:
@@ -150,7 +161,7 @@ def _geometry_64(choice: Choice) -> tuple[Geometry, tuple[Level, ...]]:
     return geometry, tuple(tables)
 
 
-def _format_r4k(choice: Choice) -> EntryFormat:
+def _format_r4k(choice: Choice, software: SoftwareBits) -> EntryFormat:
     """Return the one-word format (``enum pgtable_bits``, the r4k branch)."""
     order = ["present"]
     if not choice.rixi:
@@ -158,7 +169,9 @@ def _format_r4k(choice: Choice) -> EntryFormat:
     order += ["write", "accessed", "modified"]
     if choice.huge:
         order.append("huge")
-    if not (choice.bits == 32 and choice.rixi):
+    if software.protnone:
+        order.append("protnone")
+    if software.special and not (choice.bits == 32 and choice.rixi):
         order.append("special")
     if choice.rixi:
         order += ["no-exec", "no-read"]
@@ -181,7 +194,7 @@ def _format_r4k(choice: Choice) -> EntryFormat:
     )
 
 
-def _format_p64(choice: Choice) -> EntryFormat:
+def _format_p64(_choice: Choice, _software: SoftwareBits) -> EntryFormat:
     """Return the 36-bit two-word format: hardware bits in both words, the PFN in the high one."""
     names = ["global", "valid", "dirty"]
     both = {name: 1 << n | 1 << (n + 32) for n, name in enumerate(names)}
@@ -201,7 +214,7 @@ def _format_p64(choice: Choice) -> EntryFormat:
     )
 
 
-def _format_xpa(choice: Choice) -> EntryFormat:
+def _format_xpa(choice: Choice, _software: SoftwareBits) -> EntryFormat:
     """Return the XPA format: hardware bits and low PFN bits in the high word.
 
     The low word holds the software bits from bit 24 up and ``pfn >> 24`` below them
@@ -266,16 +279,31 @@ def kconfig(choice: Choice) -> dict[str, str]:
     return symbols
 
 
-def layout_of(choice: Choice) -> Layout:
-    """Compute the layout of one choice from the header formulas."""
-    geometry, tables = _geometry_32(choice) if choice.bits == 32 else _geometry_64(choice)
+def choice_of(layout: Layout) -> Choice:
+    """Return the Kconfig choices that a layout stands for."""
+    return next(choice for choice in all_choices() if choice.name == layout.name)
+
+
+def entry_format(choice: Choice, software: SoftwareBits) -> EntryFormat:
+    """Return the format of a leaf entry in a tree that has these software bits."""
     formats = {"": _format_r4k, "p64": _format_p64, "xpa": _format_xpa}
+    return formats[choice.phys](choice, software)
+
+
+def with_bits(layout: Layout, software: SoftwareBits) -> Layout:
+    """Return the layout of the same name in a tree that has these software bits."""
+    return replace(layout, entry=entry_format(choice_of(layout), software))
+
+
+def layout_of(choice: Choice) -> Layout:
+    """Compute the layout of one choice from the header formulas of the newest trees."""
+    geometry, tables = _geometry_32(choice) if choice.bits == 32 else _geometry_64(choice)
     why = refusal(choice)
     return Layout(
         name=choice.name,
         geometry=geometry,
         tables=tables,
-        entry=formats[choice.phys](choice),
+        entry=entry_format(choice, SoftwareBits()),
         phys_bits=_phys_bits(choice),
         permitted=not why,
         refusal=why,

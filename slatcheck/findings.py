@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from model.machines import ORDERS
 from model.mips import layout as layout_named
 from model.operations import to_json
 from slatcheck import describe
@@ -12,20 +13,25 @@ from slatcheck.work import Report
 
 
 def merge(reports: list[Report], seed: int) -> list[Finding]:
-    """Return one finding for each fingerprint, shown on the layout with the shortest trace."""
+    """Return one finding for each fingerprint, shown on the layout with the shortest trace.
+
+    The byte order of the trace is the first in which the finding showed.
+    """
     best: dict[str, tuple[Report, Hit]] = {}
-    where: dict[str, list[str]] = {}
+    where: dict[str, list[Report]] = {}
     for report in reports:
         for mark, hit in report.campaign.hits.items():
-            names = where.setdefault(mark, [])
-            if report.unit.layout not in names:
-                names.append(report.unit.layout)
-            if mark not in best or len(hit.ops) < len(best[mark][1].ops):
+            where.setdefault(mark, []).append(report)
+            if mark not in best or _cost(report, hit) < _cost(*best[mark]):
                 best[mark] = (report, hit)
     findings = [_finding(*best[mark], where[mark], seed) for mark in best]
     for one in findings:
         one.related = sorted(x.fingerprint for x in findings if _related(one, x))
     return sorted(findings, key=lambda x: (x.severity == "imprecise", x.fingerprint))
+
+
+def _cost(report: Report, hit: Hit) -> tuple[int, int]:
+    return ORDERS.index(report.unit.byte_order), len(hit.ops)
 
 
 def _related(one: Finding, other: Finding) -> bool:
@@ -39,8 +45,8 @@ def _related(one: Finding, other: Finding) -> bool:
     return {one.trigger, other.trigger} <= edges
 
 
-def _finding(report: Report, hit: Hit, layouts: list[str], seed: int) -> Finding:
-    symptom, layout = hit.symptom, layout_named(report.unit.layout)
+def _finding(report: Report, hit: Hit, where: list[Report], seed: int) -> Finding:
+    symptom, layout = hit.symptom, report.layout or layout_named(report.unit.layout)
     op = hit.ops[symptom.step]
     expected = describe.entries(layout, symptom.expected)
     actual = describe.entries(layout, symptom.actual)
@@ -49,7 +55,8 @@ def _finding(report: Report, hit: Hit, layouts: list[str], seed: int) -> Finding
         fingerprint=symptom.fingerprint,
         rule=symptom.rule,
         severity=severity_of(symptom.rule, symptom.imprecise),
-        layouts=layouts,
+        layouts=list(dict.fromkeys(other.unit.layout for other in where)),
+        byte_orders=[one for one in ORDERS if one in {r.unit.byte_order for r in where}],
         shown_on=layout.name,
         entry=symptom.entry,
         trigger=symptom.trigger,

@@ -12,6 +12,7 @@ from impl import keeping
 from impl.interface import Implementation
 from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
 from model.layout import Geometry, Layout
+from model.machines import BIG, LITTLE
 from model.mips import layout as layout_named
 from model.operations import Kind, Op
 from slatcheck.campaign import DEFAULT_OPS, Campaign, Hit, Search
@@ -43,6 +44,11 @@ class Unit:
         return keeping.folder() if self.cache else None
 
     @property
+    def byte_order(self) -> str:
+        """The byte order, as findings and checks name it."""
+        return BIG if self.big_endian else LITTLE
+
+    @property
     def title(self) -> str:
         """The layout's name, with the byte order where it is not the ordinary one."""
         return self.layout if self.big_endian else f"{self.layout} (little-endian)"
@@ -60,6 +66,8 @@ class Report:
     unchecked: dict[str, str] = field(default_factory=dict)
     places: dict[str, tuple[str, int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    layout: Layout | None = None
+    """The layout as the tree has it, None until it was read."""
 
 
 Maker = Callable[[], Implementation]
@@ -101,6 +109,7 @@ def kernel_implementation(unit: Unit, report: Report) -> EmulatedKernel:
     from impl.kernel.binding import bind
     from impl.kernel.emulated import EmulatedKernel
     from impl.kernel.images import image
+    from impl.kernel.layouts import layout_in
     from impl.kernel.toolchain import find
     from impl.kernel.tree import open_tree
 
@@ -108,7 +117,8 @@ def kernel_implementation(unit: Unit, report: Report) -> EmulatedKernel:
     tree = open_tree(unit.kernel)
     binding = bind(tree)
     report.missing, report.places = dict(binding.missing), binding.places
-    layout = layout_named(unit.layout)
+    layout = layout_in(tree, layout_named(unit.layout))
+    report.layout = layout
     made = image(tree, binding, layout, unit.big_endian, find(unit.cc), unit.folder)
     if not made.instrumented:
         report.unchecked = dict.fromkeys(

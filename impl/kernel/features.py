@@ -16,6 +16,7 @@ from impl.kernel.tree import MIPS, MMU, Tree
 HOST = "include/linux/kvm_host.h"
 ARCH = "arch/mips/include/asm/kvm_host.h"
 TABLES = "arch/mips/include/asm/pgtable-64.h"
+BITS = "arch/mips/include/asm/pgtable-bits.h"
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Feature:
 
     A tree has it if and only if ``file`` contains ``pattern``, a regular expression. ``shim``
     says what stands for it, ``known`` how we know that this is what the tree's text means.
+    ``software`` names the bits of model.mips.SoftwareBits that are not as in the newest trees,
     ``defines`` are macros for the compiler, ``kconfig`` symbols that such a tree needs to be on,
     and ``layouts`` shell patterns of the layouts that it can be built for ('*': all).
     """
@@ -37,6 +39,7 @@ class Feature:
     defines: tuple[tuple[str, str], ...] = ()
     kconfig: tuple[str, ...] = ()
     layouts: tuple[str, ...] = ("*",)
+    software: tuple[tuple[str, bool], ...] = ()
 
 
 FEATURES = (
@@ -183,6 +186,33 @@ FEATURES = (
         "asm/kvm_host.h has what mmu.c counts under CONFIG_CPU_LOONGSON3 alone",
         kconfig=("CPU_LOONGSON3",),
         layouts=("mips64-16k*", "mips64-64k*"),
+    ),
+    Feature(
+        "no special bit",
+        "until 5.0",
+        BITS,
+        r"\A(?![\s\S]*_PAGE_SPECIAL_SHIFT)",
+        "the model's entry format leaves it out",
+        "the compiler evaluates the format from the tree's headers, a difference is a finding",
+        software=(("special", False),),
+    ),
+    Feature(
+        "PROT_NONE bit",
+        "vendor trees",
+        BITS,
+        r"\b_PAGE_PROTNONE_SHIFT\b",
+        "the model's entry format has it below the special bit",
+        "the compiler evaluates the format from the tree's headers, a difference is a finding",
+        software=(("protnone", True),),
+    ),
+    Feature(
+        "huge pages on 64-bit kernels only",
+        "until 5.0",
+        BITS,
+        r"CONFIG_64BIT\)\s*&&\s*defined\(CONFIG_MIPS_HUGE_TLB_SUPPORT",
+        "32-bit layouts with huge pages do not exist",
+        "SYS_SUPPORTS_HUGETLBFS depends on 64BIT in the tree's Kconfig",
+        layouts=("mips64-*", "mips32-*[!e]"),
     ),
     Feature(
         "page-table constructors that can mark kernel tables",
