@@ -78,11 +78,11 @@ def accept(document: Document, known: Known, fail_on: str = IMPRECISE) -> None:
 
 def _judged(checks: Iterable[Check], terms: _Terms) -> list[Check]:
     found = list(checks)
-    by_id = {(one.layout, one.id): one for one in found}
+    by_id = {(one.layout, one.byte_order, one.id): one for one in found}
     return [replace(one, accepted=_excuse(one, by_id, terms)) for one in found]
 
 
-def _excuse(check: Check, by_id: dict[tuple[str, str], Check], terms: _Terms) -> str:
+def _excuse(check: Check, by_id: dict[tuple[str, str, str], Check], terms: _Terms) -> str:
     """Return why a check that is no pass does not count, '' where it does."""
     seen: set[str] = set()
     one: Check | None = check
@@ -94,7 +94,7 @@ def _excuse(check: Check, by_id: dict[tuple[str, str], Check], terms: _Terms) ->
         if terms.known.undecided(one):
             return "baseline"
         seen.add(one.id)
-        one = by_id.get((one.layout, one.rests_on))
+        one = by_id.get((one.layout, one.byte_order, one.rests_on))
     return ""
 
 

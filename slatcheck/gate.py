@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from model.layout import Layout
+from model.machines import BIG, ORDERS, byte_orders
 from model.operations import FUNCTIONS, Kind
 from model.rules import rules_of
 from proofs.pool import spread
@@ -26,7 +27,8 @@ from slatcheck.work import Report, Unit, search
 class Request:
     """What a check is asked to do.
 
-    ``max_ops`` are operations on each layout (None: the default), ``jobs`` processes (0: one a
+    ``byte_orders`` are those to judge a layout of a tree in, by its name; all that Kconfig permits
+    for a layout that is not named. ``max_ops`` are operations on each layout (None: the default), ``jobs`` processes (0: one a
     core), ``cc`` the compiler the user names, ``quirks`` those of the built-in table, ``known``
     what need not be told as soon as it is found.
     """
@@ -41,6 +43,13 @@ class Request:
     quirks: tuple[str, ...] = ()
     cache: bool = True
     known: Known | None = None
+    byte_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def orders(self, layout: Layout) -> tuple[str, ...]:
+        """Return the byte orders to judge ``layout`` in; the built-in table has but one."""
+        if self.kernel is None:
+            return (BIG,)
+        return self.byte_orders.get(layout.name) or byte_orders(layout)
 
 
 def check(request: Request, report: Callable[[Progress], None]) -> Document:
@@ -105,20 +114,14 @@ def _add_kernel_proof(
     """Add the proof of the tree's own C; what runs have shown need not be shown again."""
     if request.kernel is None:
         return
-    known = {
-        layout.name: tuple(
-            one.fingerprint
-            for one in document.findings
-            if one.contract and one.implementation == "kernel" and layout.name in one.layouts
-        )
-        for layout in request.layouts
-    }
+    known = _shown(document, request)
     wanted = prove.Request(
         request.layouts,
         kernel=request.kernel,
         cc=request.cc,
         jobs=request.jobs,
         cache=request.cache,
+        byte_orders={layout.name: request.orders(layout) for layout in request.layouts},
     )
     already = {mark for marks in known.values() for mark in marks}
     try:
@@ -127,6 +130,22 @@ def _add_kernel_proof(
         _join(document, cut.outcome)
         raise
     _join(document, outcome)
+
+
+def _shown(document: Document, request: Request) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the fingerprints that runs of the tree have shown, by layout and byte order."""
+    return {
+        (layout.name, order): tuple(
+            one.fingerprint
+            for one in document.findings
+            if one.contract
+            and one.implementation == "kernel"
+            and layout.name in one.layouts
+            and order in one.byte_orders
+        )
+        for layout in request.layouts
+        for order in request.orders(layout)
+    }
 
 
 def _counting_from(more: int, report: Callable[[Progress], None]) -> Callable[[Progress], None]:
@@ -142,6 +161,9 @@ def _join(document: Document, outcome: prove.Outcome) -> None:
     for finding in outcome.findings:
         first = by_mark.setdefault(finding.fingerprint, finding)
         first.layouts = list(dict.fromkeys([*first.layouts, *finding.layouts]))
+        first.byte_orders = [
+            one for one in ORDERS if one in first.byte_orders + finding.byte_orders
+        ]
     document.findings = list(by_mark.values())
     document.notes += prove.kernel_notes()
 
@@ -222,7 +244,7 @@ def kernel_facts(path: Path | None, cc: str | None) -> dict[str, Any] | None:
 
 
 def _units(request: Request) -> Iterator[Unit]:
-    """Yield the work: every layout in big-endian, the first of each width in both orders."""
+    """Yield the work: every layout in each of its byte orders."""
     base = Unit(
         "",
         True,
@@ -233,12 +255,9 @@ def _units(request: Request) -> Iterator[Unit]:
         request.max_ops,
         request.cache,
     )
-    both: set[int] = set()
     for layout in request.layouts:
-        yield replace(base, layout=layout.name)
-        if request.kernel is not None and layout.bits not in both:
-            both.add(layout.bits)
-            yield replace(base, layout=layout.name, big_endian=False)
+        for order in request.orders(layout):
+            yield replace(base, layout=layout.name, big_endian=order == BIG)
 
 
 def _document(request: Request, kernel: dict[str, Any] | None) -> Document:
@@ -249,8 +268,9 @@ def _document(request: Request, kernel: dict[str, Any] | None) -> Document:
 
 def checks_of(report: Report) -> list[Check]:
     """Return the checks of one unit of work: one for each function and rule it can break."""
-    base = Check("", "differential", report.unit.layout, "", Verdict.HOLDS)
     subject = report.implementation
+    order = report.unit.byte_order if subject == "kernel" else ""
+    base = Check("", "differential", report.unit.layout, "", Verdict.HOLDS, byte_order=order)
     if report.failure:
         verdict, reason = report.failure
         return [replace(base, id=f"{subject}/build/geometry", verdict=verdict, reason=reason)]

@@ -18,6 +18,7 @@ from impl import keeping
 from impl.kernel import reading
 from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
 from model.layout import Layout
+from model.machines import BIG
 from model.mips import layout as layout_named
 from model.operations import FUNCTIONS, Kind, Op
 from proofs import engine, runner
@@ -61,8 +62,9 @@ EXTRA = {
 class Task:
     """One layout of one tree that is to be proved.
 
-    ``known`` are fingerprints that runs of the same tree in the same layout have shown already,
-    ``ignored`` those that must not be taken for a refutation's, as their cause is another one.
+    ``orders`` are the byte orders, ``known`` fingerprints that runs of the same tree in the same
+    layout have shown already, by byte order, ``ignored`` those that must not be taken for a
+    refutation's, as their cause is another one.
     """
 
     root: Path
@@ -70,8 +72,9 @@ class Task:
     cc: str | None
     options: Options
     folder: Path | None
-    known: tuple[str, ...] = ()
+    known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset()
+    orders: tuple[str, ...] = (BIG,)
 
 
 @dataclass
@@ -83,27 +86,50 @@ class Outcome:
     findings: list[Finding] = field(default_factory=list)
     reproved: list[str] = field(default_factory=list)
 
+    def add(self, other: Outcome) -> None:
+        """Add what came of the same layout in another byte order."""
+        self.checks += other.checks
+        self.reproved = list(dict.fromkeys([*self.reproved, *other.reproved]))
+        here = {finding.fingerprint: finding for finding in self.findings}
+        for finding in other.findings:
+            if finding.fingerprint in here:
+                here[finding.fingerprint].byte_orders += finding.byte_orders
+            else:
+                self.findings.append(finding)
+
+
+Known = Mapping[tuple[str, str], tuple[str, ...]]
+"""Fingerprints that runs have shown, by layout and byte order."""
+
 
 def prove_tree(
     root: Path,
-    layouts: Iterable[Layout],
+    layouts: Mapping[Layout, tuple[str, ...]],
     cc: str | None,
     options: Options,
     jobs: int,
     cached: bool,
     report: Callable[[Progress], None],
     found: dict[str, Outcome],
-    known: Mapping[str, tuple[str, ...]] | None = None,
+    known: Known | None = None,
 ) -> None:
     """Prove a tree in every layout; raises nothing for what the tree contains.
 
-    Outcomes go to ``found`` by layout as they come. ``known`` are the fingerprints that were shown
-    already, by layout.
+    ``layouts`` gives the byte orders of each. Outcomes go to ``found`` by layout as they come.
+    ``known`` are the fingerprints that were shown already.
     """
     folder = keeping.folder() if cached else None
     tasks = [
-        Task(root.resolve(), one.name, cc, options, folder, (known or {}).get(one.name, ()))
-        for one in layouts
+        Task(
+            root.resolve(),
+            layout.name,
+            cc,
+            options,
+            folder,
+            {order: (known or {}).get((layout.name, order), ()) for order in orders},
+            orders=orders,
+        )
+        for layout, orders in layouts.items()
     ]
     # The first layout is a small one, so that there is something to show soon.
     tasks.sort(key=_cost, reverse=True)
@@ -139,31 +165,41 @@ def prove_layout(task: Task) -> Outcome:
 
 def _prove(task: Task) -> tuple[Outcome, list[Path]]:
     from impl.kernel.binding import bind
+    from impl.kernel.layouts import layout_in
     from impl.kernel.toolchain import find
     from impl.kernel.tree import open_tree
+    from impl.kernel.typed import preprocessed
 
-    layout = layout_named(task.layout)
     tree = open_tree(task.root)
     binding = bind(tree)
-    unit, files = read_unit(tree, binding, layout, find(task.cc))
-    session = Session(unit, layout, binding.entries, task.options, Store(task.folder))
-    proof = session.run()
-    judged = _Judged(task, layout, proof)
-    return judged.outcome(), files
+    layout = layout_in(tree, layout_named(task.layout))
+    total, files = Outcome(task.layout), []
+    proved: dict[str, LayoutProof] = {}
+    for order in task.orders:
+        # What the preprocessor makes of the sources is all that the proof looks at.
+        text = preprocessed(tree, binding, layout, find(task.cc), order == BIG)
+        if text not in proved:
+            unit, read = read_unit(tree, binding, layout, find(task.cc), order == BIG)
+            store = Store(task.folder)
+            proved[text] = Session(unit, layout, binding.entries, task.options, store).run()
+            files += read
+        total.add(_Judged(task, layout, proved[text], order).outcome())
+    return total, files
 
 
 # Verdicts
 
 
 class _Judged:
-    """The verdicts on one layout."""
+    """The verdicts on one layout in one byte order."""
 
-    def __init__(self, task: Task, layout: Layout, proof: LayoutProof) -> None:
+    def __init__(self, task: Task, layout: Layout, proof: LayoutProof, order: str) -> None:
         self.task = task
         self.layout = layout
+        self.order = order
         self.proof = proof
         self.by_title = {one.title: one for one in proof.proved}
-        self.replays = Replays(task, layout)
+        self.replays = Replays(task, layout, order)
 
     def outcome(self) -> Outcome:
         """Return checks and findings; refutations are replayed."""
@@ -180,7 +216,8 @@ class _Judged:
 
     def _unbound(self, title: str, reason: str) -> Check:
         name = f"c/{title}/memory"
-        return Check(name, KIND, self.layout.name, title, Verdict.UNSUPPORTED, reason)
+        base = Check(name, KIND, self.layout.name, title, Verdict.UNSUPPORTED, reason)
+        return replace(base, byte_order=self.order)
 
     def _check(self, one: Proved, clause: Clause, marks: dict[str, Finding]) -> Check:
         base = Check(
@@ -192,6 +229,7 @@ class _Judged:
             seconds=round(clause.seconds, 3),
             cases=clause.goals,
             solver=runner.identity(self.task.options.solvers),
+            byte_order=self.order,
         )
         if clause.verdict == engine.REFUTED:
             return self._refuted(base, one, clause, marks)
@@ -293,10 +331,11 @@ _OPEN = {
 class Replays:
     """Runs of the compiled tree that show what refutations claim; the tree is built once."""
 
-    def __init__(self, task: Task, layout: Layout) -> None:
+    def __init__(self, task: Task, layout: Layout, order: str) -> None:
         self.task = task
         self.layout = layout
-        self.unit = Unit(layout.name, True, task.root, task.cc, (), 0, None)
+        self.known = task.known.get(order, ())
+        self.unit = Unit(layout.name, order == BIG, task.root, task.cc, (), 0, None)
         self.report = Report(self.unit, "kernel")
         self.findings: dict[str, Finding] = {}
         self._kernel: Any = None
@@ -313,7 +352,7 @@ class Replays:
         if _asked(one, clause) in self._in_vain:
             return None
         for rules, entry in told:
-            for mark in (*self.task.known, *self.findings):
+            for mark in (*self.known, *self.findings):
                 if _names(mark, rules, entry):
                     return mark
         kernel = self._built()
@@ -428,7 +467,8 @@ class Kept:
                 task.layout,
                 find(task.cc).version,
                 task.options.solvers,
-                task.known,
+                sorted(task.known.items()),
+                task.orders,
             )
             name = hashlib.sha256(repr(parts).encode()).hexdigest()
             self.file = task.folder / f"tree-{name}.json"

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from model import mips
 from model.layout import Layout
+from model.machines import BIG, LITTLE, ORDERS, byte_orders
 from model.rules import RULES, Rule
 from slatcheck.errors import InputError
 
@@ -66,6 +69,65 @@ def layouts_to_check(patterns: Sequence[str]) -> tuple[Layout, ...]:
             found = allowed
         chosen += found
     return _in_order(chosen)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is to be judged: layouts, and of those named with a byte order, by name, which."""
+
+    layouts: tuple[Layout, ...]
+    byte_orders: dict[str, tuple[str, ...]]
+
+
+_ORDERS = {"be": BIG, "big": BIG, "le": LITTLE, "little": LITTLE}
+
+
+def selected(
+    patterns: Sequence[str], kernel: Path | None = None, refused_too: bool = False
+) -> Selection:
+    """Return what the patterns select; each may end with ``:be`` or ``:le``.
+
+    Of a tree at ``kernel``, what it has not is left out unless it is named in full. Raises
+    InputError where nothing is selected, TreeError where the tree is none.
+    """
+    parts = [_split(pattern) for pattern in patterns]
+    names = [name for name, _ in parts]
+    layouts = layouts_to_prove(names, refused_too)
+    orders: dict[str, set[str]] = {}
+    for name, order in parts:
+        for layout in mips.matching(name):
+            orders.setdefault(layout.name, set()).update([order] if order else ORDERS)
+    chosen = {}
+    for layout in layouts:
+        if wanted := orders.get(layout.name):
+            chosen[layout.name] = tuple(one for one in byte_orders(layout) if one in wanted)
+            if not chosen[layout.name]:
+                raise InputError(f"Kconfig permits {layout.name} in the other byte order only")
+    return Selection(_had(layouts, kernel, names), chosen)
+
+
+def _split(pattern: str) -> tuple[str, str]:
+    """Return a pattern without its byte order, and the order, '' for none."""
+    name, colon, order = pattern.rpartition(":")
+    if not colon:
+        return pattern, ""
+    if order not in _ORDERS:
+        raise InputError(f"unknown byte order '{order}' of '{name}'; write :be or :le")
+    return name, _ORDERS[order]
+
+
+def _had(layouts: tuple[Layout, ...], kernel: Path | None, names: list[str]) -> tuple[Layout, ...]:
+    """Return the layouts that a tree has, and those that are named in full."""
+    if kernel is None:
+        return layouts
+    from impl.kernel.kconfig import refusal
+    from impl.kernel.tree import open_tree
+
+    tree = open_tree(kernel)
+    had = tuple(one for one in layouts if one.name in names or not refusal(tree, one))
+    if not had:
+        raise InputError(f"the tree has no such layout: {refusal(tree, layouts[0])}")
+    return had
 
 
 def layouts_to_prove(patterns: Sequence[str], refused_too: bool) -> tuple[Layout, ...]:

@@ -107,7 +107,8 @@ def layout_option(function: F) -> F:
         multiple=True,
         metavar="NAME",
         shell_complete=completion.layouts,
-        help="A layout, or a shell pattern among the permitted ones; may be given more than once. "
+        help="A layout, or a shell pattern among the permitted ones; may be given more than once, "
+        "with :be or :le for one byte order only. "
         "Default: all that Kconfig permits with KVM.",
     )(function)
 

@@ -11,6 +11,7 @@ from impl import keeping
 from impl.multilevel import MultiLevel, quirk
 from impl.multilevel.quirks import QUIRKS, Quirk
 from model.layout import Layout
+from model.machines import ORDERS, byte_orders
 from model.mips import layout as layout_named
 from proofs import engine, runner, theorems
 from proofs.engine import Clause, Options, Proof
@@ -21,8 +22,8 @@ from slatcheck import __version__
 from slatcheck.campaign import Campaign
 from slatcheck.candidates import confirm
 from slatcheck.findings import merge
+from slatcheck.kernel_proof import Known, prove_tree, trusted
 from slatcheck.kernel_proof import Outcome as TreeOutcome
-from slatcheck.kernel_proof import prove_tree, trusted
 from slatcheck.progress import Progress
 from slatcheck.quirk_theorems import refuted_by
 from slatcheck.result import Check, Document, Finding, Verdict
@@ -37,6 +38,8 @@ class Request:
 
     ``quirks`` are switched on in the table; ``each_quirk`` asks in addition, for each quirk
     alone, that it refutes just what it should. ``jobs`` are processes, 0 for one a core.
+    ``byte_orders`` are those to prove a layout of a tree in, by its name; all that Kconfig permits
+    for a layout that is not named.
     """
 
     layouts: tuple[Layout, ...]
@@ -47,6 +50,11 @@ class Request:
     cache: bool = True
     kernel: Path | None = None
     cc: str | None = None
+    byte_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def orders(self, layout: Layout) -> tuple[str, ...]:
+        """Return the byte orders to prove a layout of a tree in."""
+        return self.byte_orders.get(layout.name) or byte_orders(layout)
 
 
 @dataclass
@@ -92,15 +100,15 @@ def kernel_notes() -> list[str]:
 def of_kernel(
     request: Request,
     report: Callable[[Progress], None],
-    known: Mapping[str, tuple[str, ...]] | None = None,
+    known: Known | None = None,
 ) -> Outcome:
-    """Prove a tree's own C; ``known`` are fingerprints that runs have shown, by layout."""
+    """Prove a tree's own C; ``known`` are fingerprints that runs have shown, by layout and order."""
     assert request.kernel is not None
     found: dict[str, TreeOutcome] = {}
     try:
         prove_tree(
             request.kernel,
-            request.layouts,
+            {layout: request.orders(layout) for layout in request.layouts},
             request.cc,
             request.options,
             request.jobs,
@@ -249,6 +257,7 @@ def _merged(findings: Iterable[Finding]) -> list[Finding]:
     for one in findings:
         first = found.setdefault(one.fingerprint, one)
         first.layouts = list(dict.fromkeys([*first.layouts, *one.layouts]))
+        first.byte_orders = [name for name in ORDERS if name in first.byte_orders + one.byte_orders]
     return list(found.values())
 
 

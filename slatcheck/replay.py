@@ -26,6 +26,7 @@ def replay_file(finding: Finding, layout: str) -> dict[str, Any]:
         "fingerprint": finding.fingerprint,
         "implementation": finding.implementation,
         "layout": layout,
+        "byte_order": finding.byte_orders[0],
         "quirks": finding.quirks,
         "seed": finding.seed,
         "trace": finding.trace,

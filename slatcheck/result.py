@@ -126,7 +126,8 @@ class Check:
 
     ``id`` is ``<implementation>/<function>/<rule>``; ``cases`` counts the operations behind it.
     ``finding`` is the fingerprint of what shows a violation, ``rests_on`` the id of the check, in
-    the same layout, for which this one is open. ``accepted`` says why the gate does not mind what
+    the same layout and byte order, for which this one is open. ``byte_order`` is the kernel's, ''
+    where no kernel was looked at. ``accepted`` says why the gate does not mind what
     is no pass: ``baseline`` or ``severity``; '' where nothing excuses it.
     """
 
@@ -142,6 +143,7 @@ class Check:
     finding: str = ""
     rests_on: str = ""
     accepted: str = ""
+    byte_order: str = ""
 
 
 @dataclass

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model.layout import Layout
+from model.machines import BIG, ORDERS
 from model.mips import layout as layout_named
 from model.operations import Kind, Op, from_json
 from model.rules import rule
@@ -25,7 +26,8 @@ _AGAIN = "write it again with check --replay-dir"
 class Trace:
     """A finding's operations and what they are to be run on.
 
-    ``fingerprint`` is ``rule/entry point/trigger``; ``quirks`` are those of the built-in table.
+    ``fingerprint`` is ``rule/entry point/trigger``; ``quirks`` are those of the built-in table;
+    ``byte_order`` is the kernel's.
     ``alone`` says whether the file holds no other finding.
     """
 
@@ -36,6 +38,7 @@ class Trace:
     seed: int
     ops: tuple[Op, ...]
     alone: bool = True
+    byte_order: str = BIG
 
     @property
     def rule(self) -> str:
@@ -88,7 +91,8 @@ def tree_for(trace: Trace, kernel: Path | None, path: Path) -> Path | None:
 
 def unit_of(trace: Trace, tree: Path | None, cc: str | None) -> Unit:
     """Return the unit of work that runs ``trace``."""
-    return Unit(trace.layout.name, True, tree, cc, trace.quirks, trace.seed, None)
+    big = trace.byte_order == BIG
+    return Unit(trace.layout.name, big, tree, cc, trace.quirks, trace.seed, None)
 
 
 def _finding(path: Path, report: dict[str, Any], fingerprint: str | None) -> dict[str, Any]:
@@ -104,7 +108,10 @@ def _finding(path: Path, report: dict[str, Any], fingerprint: str | None) -> dic
     if fingerprint is not None and fingerprint not in names:
         raise InputError(f"{path} has no finding {fingerprint}; it has {', '.join(names)}")
     one: dict[str, Any] = found[0 if fingerprint is None else names.index(fingerprint)]
-    return one | ({"layout": one["shown_on"]} if "shown_on" in one else {})
+    shown: dict[str, Any] = {"layout": one["shown_on"]} if "shown_on" in one else {}
+    if isinstance(orders := one.get("byte_orders"), list) and orders:
+        shown["byte_order"] = orders[0]
+    return one | shown
 
 
 def _trace(path: Path, data: dict[str, Any]) -> Trace:
@@ -122,8 +129,12 @@ def _trace(path: Path, data: dict[str, Any]) -> Trace:
         raise InputError(f"{path} names the implementation '{subject}', which is not known here")
     if not isinstance(data["quirks"], list) or type(data["seed"]) is not int:
         raise InputError(f"{path} is damaged: its quirks or its seed are of the wrong kind")
+    order = data.get("byte_order", BIG)
+    if order not in ORDERS:
+        raise InputError(f"{path} is damaged: its byte order is neither {' nor '.join(ORDERS)}")
     quirks = tuple(str(name) for name in data["quirks"])
-    return Trace(str(data["fingerprint"]), subject, layout, quirks, data["seed"], tuple(ops))
+    mark = str(data["fingerprint"])
+    return Trace(mark, subject, layout, quirks, data["seed"], tuple(ops), byte_order=order)
 
 
 def _operations(path: Path, steps: Any) -> list[Op]:

@@ -43,8 +43,15 @@ MAIN_SLICE = (
     "kvm_mmu_free_memory_cache",
     "kvm_mmu_memory_cache_alloc",
 )
-HOST_SLICE = ("is_error_pfn", "is_error_noslot_pfn", "is_noslot_pfn", "mmu_invalidate_retry", "mmu_notifier_retry",
-    "kvm_release_faultin_page", "hva_to_gfn_memslot")
+HOST_SLICE = (
+    "is_error_pfn",
+    "is_error_noslot_pfn",
+    "is_noslot_pfn",
+    "mmu_invalidate_retry",
+    "mmu_notifier_retry",
+    "kvm_release_faultin_page",
+    "hva_to_gfn_memslot",
+)
 MM_SLICE = (
     "pagetable_alloc_noprof",
     "pagetable_alloc",

@@ -6,15 +6,22 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from impl.kernel.errors import UnsupportedError
 from impl.kernel.features import features
 from impl.kernel.kconfig import refusal
 from impl.kernel.tree import Tree, open_tree
 from model.layout import Layout
-from model.mips import SoftwareBits, permitted_layouts, with_bits
+from model.mips import SoftwareBits, with_bits
 
 
 def layout_in(tree: Tree, layout: Layout) -> Layout:
-    """Return the layout of this name as ``tree`` has it: its entries may have other bits."""
+    """Return the layout of this name as ``tree`` has it: its entries may have other bits.
+
+    Raises UnsupportedError where the tree has none of this name.
+    """
+    why = refusal(tree, layout)
+    if why:
+        raise UnsupportedError(f"no {layout.name}: {why}")
     return _layout_in(tree, tree.digest(), layout)
 
 
@@ -27,8 +34,3 @@ def _layout_in(tree: Tree, _digest: str, layout: Layout) -> Layout:
 def at(kernel: Path | None, layout: Layout) -> Layout:
     """Return the layout as the tree at ``kernel`` has it; as the model has it without a tree."""
     return layout if kernel is None else layout_in(open_tree(kernel), layout)
-
-
-def permitted_in(tree: Tree) -> tuple[Layout, ...]:
-    """Return the layouts that Kconfig permits together with KVM and that ``tree`` has."""
-    return tuple(one for one in permitted_layouts() if not refusal(tree, one))

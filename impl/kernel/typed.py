@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import tempfile
@@ -11,11 +12,13 @@ from typing import Any
 
 from impl.kernel import sandbox
 from impl.kernel.binding import Binding
-from impl.kernel.build import Job, first_error, limits, prepare, read_only_inside
+from impl.kernel.build import Job, first_error, limits, prepare, read_only_inside, run_confined
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.toolchain import Toolchain
 from impl.kernel.tree import Tree
 from model.layout import Layout
+
+READ = "reading the tree's C"
 
 
 def typed_tree(
@@ -38,6 +41,30 @@ def typed_tree(
         return _dump(job, source)
 
 
+def preprocessed(
+    tree: Tree, binding: Binding, layout: Layout, toolchain: Toolchain, big_endian: bool
+) -> str:
+    """Return a digest of what the preprocessor makes of the same files, places left out.
+
+    Where it is equal in both byte orders, so is the syntax tree: types have the same sizes in
+    both. Raises UnsupportedError with a one-line reason where the files cannot be read.
+    """
+    if not toolchain.clang:
+        raise UnsupportedError("the proof of the C needs Clang's syntax tree; --cc names gcc")
+    with tempfile.TemporaryDirectory(prefix="slatcheck-") as name:
+        job = Job(tree, binding, layout, big_endian, toolchain, Path(name))
+        prepare(job)
+        source, output = job.folder / "proof.c", job.folder / "proof.i"
+        source.write_text(_unit(tree, layout))
+        command = job.command(source, output, instrument=False)
+        flags = _without_code_generation(command[: command.index("-c")])
+        run_confined(
+            [*flags, "-DSLAT_PROOF", "-E", "-P", str(source), "-o", str(output)], job, READ
+        )
+        # The folder's own name stands in includes only, and those leave no line.
+        return hashlib.sha256(output.read_bytes()).hexdigest()
+
+
 def _unit(tree: Tree, layout: Layout) -> str:
     tables = tree.root / f"arch/mips/mm/pgtable-{layout.bits}.c"
     return (
@@ -56,11 +83,11 @@ def _dump(job: Job, source: Path) -> tuple[dict[str, Any], list[Path]]:
     try:
         done = sandbox.run([*flags, *dump], limits(job), job.folder)
     except subprocess.TimeoutExpired:
-        reason = f"reading the tree's C took longer than {sandbox.SECONDS} s"
+        reason = f"{READ} took longer than {sandbox.SECONDS} s"
         raise UnsupportedError(reason) from None
     if done.returncode:
         reason = first_error(done.stderr, job)
-        raise UnsupportedError(f"reading the tree's C failed (Linux {job.tree.version}): {reason}")
+        raise UnsupportedError(f"{READ} failed (Linux {job.tree.version}): {reason}")
     files = read_only_inside(job, output.with_suffix(".d"))
     try:
         found: dict[str, Any] = json.loads(done.stdout)

@@ -74,10 +74,10 @@ class LayoutProof:
 
 
 def read_unit(
-    tree: Tree, binding: Binding, layout: Layout, toolchain: Toolchain
+    tree: Tree, binding: Binding, layout: Layout, toolchain: Toolchain, big_endian: bool = True
 ) -> tuple[Unit, list[File]]:
     """Return the tree's C for a layout, and the files read. Raises UnsupportedError."""
-    found, files = typed_tree(tree, binding, layout, toolchain)
+    found, files = typed_tree(tree, binding, layout, toolchain, big_endian)
     wanted = sorted({*SIGNATURES, *binding.entries.values()})
     unit = reduced(found, layout.bits // 8, wanted)
     texts = {name: tree.read(name) for name in PLACES if (tree.root / name).is_file()}

@@ -60,8 +60,10 @@ def command(
     if report is not None:
         document = reading.read(report)
     else:
+        chosen = names.selected(patterns, kernel)
         request = gate.Request(
-            layouts=names.layouts_to_check(patterns),
+            layouts=chosen.layouts,
+            byte_orders=chosen.byte_orders,
             kernel=kernel,
             seed=seed,
             max_ops=max_ops,

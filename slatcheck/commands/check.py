@@ -70,10 +70,10 @@ def command(
     With --baseline or --against, only what is new fails the run: the exit status is that of all
     that is not accepted, and 0 where nothing else is open.
     """
-    chosen = names.layouts_to_check(patterns)
     if quirks and kernel is not None:
         raise InputError("--quirk changes the built-in page table; leave --kernel out")
     names.check_quirks(quirks)
+    chosen = names.selected(patterns, kernel)
     terms = gating.Terms(kernel, baseline, against, fail_on, bisect)
     terms.check()
     delivery = Delivery(format_, output, replay_dir)
@@ -82,7 +82,8 @@ def command(
     from slatcheck import gate, progress
 
     request = gate.Request(
-        layouts=chosen,
+        layouts=chosen.layouts,
+        byte_orders=chosen.byte_orders,
         kernel=kernel,
         seed=seed,
         max_ops=max_ops,

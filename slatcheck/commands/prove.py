@@ -78,7 +78,7 @@ def command(
     """
     if kernel is not None and (quirks or everything):
         raise InputError("--quirk and --all are about the built-in page table; leave --kernel out")
-    chosen = names.layouts_to_prove(patterns, everything)
+    chosen = names.selected(patterns, kernel, everything)
     names.check_quirks(quirks)
     solvers = names.check_solvers(solver)
     delivery = Delivery(format_, output, replay_dir)
@@ -90,7 +90,8 @@ def command(
     from slatcheck import progress, prove
 
     request = prove.Request(
-        layouts=chosen,
+        layouts=chosen.layouts,
+        byte_orders=chosen.byte_orders,
         kernel=kernel,
         cc=cc,
         quirks=tuple(dict.fromkeys(quirks)),

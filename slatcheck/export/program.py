@@ -27,6 +27,7 @@ from impl.kernel.build import (
 )
 from impl.kernel.emulated import BUDGET
 from impl.kernel.errors import UnsupportedError
+from impl.kernel.layouts import layout_in
 from impl.kernel.machine import ENDLESS, Machine
 from impl.kernel.symbols import Symbols
 from impl.kernel.toolchain import find
@@ -74,6 +75,7 @@ def build(text: str, form: Form, tree: Path, layout: Layout, cc: str | None) -> 
     Raises TreeError for a tree that is none, UnsupportedError with a one-line reason.
     """
     opened = open_tree(tree)
+    layout = layout_in(opened, layout)
     binding = bind(opened)
     toolchain = find(cc)
     for word in ("incbin", "#embed"):
