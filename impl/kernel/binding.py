@@ -172,6 +172,7 @@ def _bound(tree: Tree, digest: str) -> Binding:
     defines |= _table_init(tree)
     present = features(tree)
     defines |= feature_defines(present)
+    entries |= {ours: theirs for row in present for ours, theirs in row.renames}
     places = _places(entries, {MMU: mmu, MIPS: mips})
     return Binding(defines, slices, entries, missing, places)
 

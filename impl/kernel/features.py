@@ -26,7 +26,7 @@ class Feature:
     A tree has it if and only if ``file`` contains ``pattern``, a regular expression. ``shim``
     says what stands for it, ``known`` how we know that this is what the tree's text means.
     ``software`` names the bits of model.mips.SoftwareBits that are not as in the newest trees,
-    ``defines`` are macros for the compiler, ``kconfig`` symbols that such a tree needs to be on,
+    ``renames`` gives the tree's own names of functions, ``defines`` macros for the compiler, ``kconfig`` symbols that such a tree needs to be on,
     and ``layouts`` shell patterns of the layouts that it can be built for ('*': all).
     """
 
@@ -40,6 +40,7 @@ class Feature:
     kconfig: tuple[str, ...] = ()
     layouts: tuple[str, ...] = ("*",)
     software: tuple[tuple[str, bool], ...] = ()
+    renames: tuple[tuple[str, str], ...] = ()
 
 
 FEATURES = (
@@ -51,6 +52,11 @@ FEATURES = (
         "one slot whose memory is the range, at the end of user space; the notifier finds it",
         "handle_hva_to_gpa is the tree's own; kvm_for_each_memslot visits every slot",
         (("SLAT_HVA_NOTIFIERS", "1"),),
+        renames=(
+            ("kvm_unmap_gfn_range", "kvm_unmap_hva_range"),
+            ("kvm_age_gfn", "kvm_age_hva"),
+            ("kvm_test_age_gfn", "kvm_test_age_hva"),
+        ),
     ),
     Feature(
         "hva notifier of three arguments",
@@ -151,6 +157,7 @@ FEATURES = (
         r"\bmmu_topup_memory_cache\(struct",
         "nothing: its functions are in mmu.c, its structure in asm/kvm_host.h",
         "all of it is the tree's own text",
+        renames=(("kvm_mmu_topup_memory_cache", "mmu_topup_memory_cache"),),
     ),
     Feature(
         "generic page cache",

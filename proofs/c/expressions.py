@@ -16,6 +16,7 @@ from proofs.c.types import CType
 from proofs.c.values import (
     Address,
     Aggregate,
+    Callee,
     Cell,
     Int,
     Missing,
@@ -262,12 +263,20 @@ def _cast(run: Interpreter, node: Node) -> Value:
         return load(run, place(run, inner))
     if kind == "ArrayToPointerDecay":
         return _decayed(run, inner, run.type(node.type))
+    if kind == "FunctionToPointerDecay" and _names_function(inner):
+        assert inner is not None
+        return Callee(inner.name)
     if kind in ("FunctionToPointerDecay", "BuiltinFnToFnPtr"):
         raise Unsupported("a function as a value")
     value = evaluate(run, inner)
     if kind == "ToVoid":
         return None
     return cast(run, value, kind, run.type(node.type))
+
+
+def _names_function(node: Node | None) -> bool:
+    named = node is not None and node.kind == "DeclRefExpr"
+    return named and node is not None and node.facts.get("declares") == "FunctionDecl"
 
 
 def _decayed(run: Interpreter, inner: Node | None, kind: CType) -> Ptr:
@@ -327,6 +336,9 @@ def cast(run: Interpreter, value: Value, kind: str, to: CType) -> Value:
 def _unary(run: Interpreter, node: Node) -> Value:
     opcode = str(node.facts["opcode"])
     inner = node.inner[0]
+    if opcode == "&" and _names_function(inner):
+        assert inner is not None
+        return Callee(inner.name)
     if opcode == "&":
         return _address(run, inner)
     if opcode == "*":
@@ -423,13 +435,23 @@ def _conditional(run: Interpreter, node: Node) -> Value:
 
 
 def _call(run: Interpreter, node: Node) -> Value:
-    name = called(node)
-    if not name:
-        raise Unsupported("a call through a pointer")
+    name = called(node) or _pointed(run, node.inner[0])
     args = [evaluate(run, one) for one in node.inner[1:]]
     if name == "__builtin_expect":
         return args[0]
     return run.call(name, args)
+
+
+def _pointed(run: Interpreter, node: Node | None) -> str:
+    """Return the function that a pointer is to. Raises Unsupported where that is not known."""
+    while node is not None and node.facts.get("castKind") == "FunctionToPointerDecay":
+        node = node.inner[0]  # what *pointer is, is the pointer again
+    if node is not None and node.kind == "UnaryOperator" and node.facts.get("opcode") == "*":
+        node = node.inner[0]
+    value = evaluate(run, node)
+    if not isinstance(value, Callee):
+        raise Unsupported("a call through a pointer")
+    return value.name
 
 
 def _statements(run: Interpreter, node: Node) -> Value:

@@ -28,7 +28,8 @@ LOOPS = frozenset({"ForStmt", "WhileStmt", "DoStmt"})
 _PASSED = frozenset({"ParenExpr", "ConstantExpr", "ExprWithCleanups"})
 _LEFT_OUT = frozenset({"FullComment", "AlwaysInlineAttr", "UnusedAttr", "UsedAttr", "ConstAttr"})
 _PLACING = frozenset({"PackedAttr", "AlignedAttr", "MaxFieldAlignmentAttr", "ModeAttr"})
-_UNNAMED = re.compile(r"(?:(?:struct|union|enum) )?(?:\S+::)?\((?:unnamed|anonymous)\b[^()]*\)")
+_NO_NAME = r"\((?:unnamed|anonymous)\b[^()]*\)"
+_UNNAMED = re.compile(rf"(?:(?:struct|union|enum) )?(?:(?:\w+|{_NO_NAME})::)*{_NO_NAME}")
 
 
 @dataclass

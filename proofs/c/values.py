@@ -75,6 +75,13 @@ class Address:
     type: types.Integer
 
 
+@dataclass(frozen=True)
+class Callee:
+    """The address of a function; all that can be done with it is to call it."""
+
+    name: str
+
+
 class Opaque:
     """An integer of which a few operations only are known; ``binary`` says which."""
 
@@ -99,7 +106,7 @@ class Missing:
 
 
 Value = Any
-"""An Int, Ptr, Address, Opaque, Aggregate, Missing, or None for no value."""
+"""An Int, Ptr, Address, Callee, Opaque, Aggregate, Missing, or None for no value."""
 
 UNWRITTEN = Missing(False)
 LOST = Missing(True)
@@ -215,6 +222,8 @@ def retyped(value: Value, kind: CType, name: str) -> Value:
         case Missing(), _:
             return value
         case Opaque(), types.Integer():
+            return value
+        case Callee(), types.Pointer():
             return value
         case Ptr(), types.Integer():
             if kind.width == value.index.width:

@@ -15,6 +15,8 @@ from model.layout import Layout
 from proofs.c.syntax import FunctionNode, Unit
 
 WORD = "unsigned long"
+_REGION = "const struct kvm_userspace_memory_region *"
+_SLOT = "const struct kvm_memory_slot *"
 SIGNATURES: dict[str, tuple[tuple[str, ...], ...]] = {
     "kvm_pgd_alloc": ((),),
     "pmd_init": (("void *",), (WORD, WORD)),
@@ -26,12 +28,20 @@ SIGNATURES: dict[str, tuple[tuple[str, ...], ...]] = {
     "kvm_arch_mmu_enable_log_dirty_pt_masked": (
         ("struct kvm *", "struct kvm_memory_slot *", "gfn_t", WORD),
     ),
-    "kvm_unmap_gfn_range": (("struct kvm *", "struct kvm_gfn_range *"),),
-    "kvm_age_gfn": (("struct kvm *", "struct kvm_gfn_range *"),),
-    "kvm_test_age_gfn": (("struct kvm *", "struct kvm_gfn_range *"),),
+    "kvm_unmap_gfn_range": (
+        ("struct kvm *", "struct kvm_gfn_range *"),
+        ("struct kvm *", WORD, WORD),
+        ("struct kvm *", WORD, WORD, "unsigned int"),
+        ("struct kvm *", WORD, WORD, "bool"),
+    ),
+    "kvm_age_gfn": (("struct kvm *", "struct kvm_gfn_range *"), ("struct kvm *", WORD, WORD)),
+    "kvm_test_age_gfn": (("struct kvm *", "struct kvm_gfn_range *"), ("struct kvm *", WORD)),
     "_kvm_mips_map_page_fast": (("struct kvm_vcpu *", WORD, "bool", "pte_t *", "pte_t *"),),
     "kvm_mips_map_page": (("struct kvm_vcpu *", WORD, "bool", "pte_t *", "pte_t *"),),
-    "kvm_mmu_topup_memory_cache": (("struct kvm_mmu_memory_cache *", "int"),),
+    "kvm_mmu_topup_memory_cache": (
+        ("struct kvm_mmu_memory_cache *", "int"),
+        ("struct kvm_mmu_memory_cache *", "int", "int"),
+    ),
     "kvm_mmu_free_memory_caches": (("struct kvm_vcpu *",),),
     "kvm_arch_flush_shadow_all": (("struct kvm *",),),
     "kvm_arch_flush_shadow_memslot": (("struct kvm *", "struct kvm_memory_slot *"),),
@@ -42,6 +52,8 @@ SIGNATURES: dict[str, tuple[tuple[str, ...], ...]] = {
             "const struct kvm_memory_slot *",
             "enum kvm_mr_change",
         ),
+        ("struct kvm *", _REGION, "struct kvm_memory_slot *", _SLOT, "enum kvm_mr_change"),
+        ("struct kvm *", _REGION, _SLOT, _SLOT, "enum kvm_mr_change"),
     ),
     "kvm_mips_free_gpa_pt": (("struct kvm *",),),
 }

@@ -10,7 +10,7 @@ from proofs.c import types
 from proofs.c.interpreter import Interpreter, Loop, Signal
 from proofs.c.syntax import Unit
 from proofs.c.types import CType
-from proofs.c.values import Address, Block, Int, Ptr, Value, int_of, truth_int
+from proofs.c.values import Address, Block, Callee, Int, Ptr, Value, int_of, truth_int
 from proofs.heap import FREE, PAGE_BITS, empty_marker
 from proofs.kvm.memory import PageMap, Structure, TablePage
 from proofs.kvm.primitives import PRIMITIVES
@@ -144,7 +144,10 @@ class KvmMachine:
             return self.pointer(PageMap(none), size, kind)
         if name == "_page_cachable_default":
             return self.pointer(Constant(self._cachable()), self.word.size, kind)
-        if name == "kvm_mips_callbacks" or name not in self.unit.globals:
+        if name == "kvm_mips_callbacks":
+            where = self.structure("kvm_mips_callbacks").pointer()
+            return self.pointer(Constant(where), self.word.size, kind)
+        if name not in self.unit.globals:
             raise Unsupported(f"nothing is known of the variable {name}")
         raise Unsupported(f"the global variable {name}")
 
@@ -202,6 +205,8 @@ class KvmMachine:
         """Return a member of a structure."""
         if path in self.operands:
             return self.operands[path]
+        if path in PRIMITIVES:
+            return Callee(path)
         getter = _MEMBERS.get(path)
         if getter is None:
             raise Unsupported(f"nothing is known of {path}")

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from proofs import terms
 from proofs.c import types
 from proofs.c.interpreter import Interpreter
-from proofs.c.values import Address, Int, Ptr, Value, is_true
+from proofs.c.values import Address, Block, Int, Ptr, Value, is_true
 from proofs.heap import PAGE_BITS
 from proofs.kvm.memory import PhysicalAddress, Structure, TablePage, descriptor_pointer
 from proofs.lifting import Name, as_bits, lift_truth, lifted, truth_of, unsigned
 from proofs.paths import Unsupported
-from proofs.terms import negate, same
+from proofs.terms import Term, Truth, negate, same
 
 if TYPE_CHECKING:
     from proofs.kvm.machine import KvmMachine
@@ -180,6 +180,70 @@ def _warn(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
     return None
 
 
+class HostPage:
+    """The ``struct page`` of a page of the host, which KVM hands out and takes back."""
+
+    alignment = 1
+
+    def __init__(self, pfn: Term) -> None:
+        self.pfn = pfn
+
+    def load(self, at: Ptr, kind: types.CType) -> Value:
+        """Refuse to look into it."""
+        raise Unsupported("a member of a page of the host is read")
+
+    def store(self, at: Ptr, kind: types.CType, value: Value) -> None:
+        """Refuse to change it."""
+        raise Unsupported("a member of a page of the host is written")
+
+    def is_null(self) -> Truth:
+        """There is such a page."""
+        return False
+
+    def is_same(self, other: Block) -> Truth:
+        """Return whether both stand for one reference."""
+        return self is other
+
+
+def _fault_in(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    """``kvm_faultin_pfn``: as ``gfn_to_pfn_prot``, and the page to give back goes to args[4]."""
+    found = _lookup_page(machine, run, args[:4])
+    at = args[4]
+    if not isinstance(at, Ptr) or at.block is None:
+        raise Unsupported("a page is faulted in and nobody wants it")
+    zero = terms.number(0, machine.word.width)
+    none = Ptr(None, zero, 1, 0, types.Void())
+    small = terms.extract(found.term, machine.entry.pfn_bits - 1, 0)
+    known = any(small is held for held in machine.rt.around.references)
+    page = machine.pointer(HostPage(small), 1) if known else none
+    at.block.store(at, at.to, page)
+    return found
+
+
+def _give_back(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    at = args[0]
+    if isinstance(at, Ptr) and at.block is None:
+        return None  # kvm_release_page_clean and ..._unused accept no page
+    if not isinstance(at, Ptr) or not isinstance(at.block, HostPage):
+        raise Unsupported("what is released is no page of the host")
+    machine.rt.release_pfn(unsigned(at.block.pfn))
+    return None
+
+
+def _never_marked(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    descriptor_pointer(args[0], machine)
+    return machine.number(0, 4, signed=True)
+
+
+def _marked(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    raise Unsupported("a page is marked as a table of the kernel, of which no account is kept")
+
+
+def _flushed(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    machine.rt.flushed = True
+    return None
+
+
 def _lookup_page(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
     rt, kind = machine.rt, types.Integer(8, False)
     gfn = unsigned(args[1].term)
@@ -275,6 +339,7 @@ _ALLOCATOR = "the page allocator: honest in the emulator, where every error is a
 _ASSEMBLY = "assembly in arch/mips/mm: fills a page with zeros"
 _LOCK = "a spinlock: taken and released; what others do meanwhile is assumed, see 'mmu_lock'"
 _HOST = "virt/kvm, generic code beside the subject; compared by test"
+_OWN_CACHE = "the page cache of mmu.c until 5.8, beside the subject; compared by test"
 _TLB = "derived mappings, beyond the table"
 
 PRIMITIVES: dict[str, Primitive] = {
@@ -294,6 +359,12 @@ PRIMITIVES: dict[str, Primitive] = {
     "srcu_read_unlock": Primitive(_srcu_unlock, "sleepable RCU: entered and left"),
     "slat_bug": Primitive(_bug, "BUG(): must never be reached"),
     "slat_warn": Primitive(_warn, "WARN(): must never fire"),
+    "slat_marked_kernel": Primitive(_never_marked, "no page of the table is marked: see the next"),
+    "slat_mark_kernel": Primitive(_marked, "a mark on a page descriptor: refused"),
+    "kvm_faultin_pfn": Primitive(_fault_in, _HOST + ": any page, or an error"),
+    "kvm_release_page_clean": Primitive(_give_back, _HOST + ": gives a reference back"),
+    "kvm_release_page_dirty": Primitive(_give_back, _HOST + ": gives a reference back"),
+    "kvm_release_page_unused": Primitive(_give_back, _HOST + ": gives a reference back"),
     "gfn_to_pfn_prot": Primitive(_lookup_page, _HOST + ": any page, or an error"),
     "kvm_release_pfn_clean": Primitive(_release, _HOST + ": gives a reference back"),
     "kvm_release_pfn_dirty": Primitive(_release, _HOST + ": gives a reference back"),
@@ -301,9 +372,13 @@ PRIMITIVES: dict[str, Primitive] = {
     "kvm_set_pfn_accessed": Primitive(_nothing, _HOST + ": tells the host's page"),
     "mark_page_dirty": Primitive(_mark_dirty, _HOST + ": the dirty log"),
     "kvm_flush_remote_tlbs": Primitive(_nothing, _TLB),
+    "kvm_mips_callbacks.flush_shadow_all": Primitive(_flushed, _TLB),
+    "kvm_mips_callbacks.flush_shadow_memslot": Primitive(_flushed, _TLB),
     "kvm_flush_remote_tlbs_memslot": Primitive(_nothing, _TLB),
     "kvm_mmu_memory_cache_alloc": Primitive(_cache_alloc, _HOST + ": takes the last page"),
     "kvm_mmu_free_memory_cache": Primitive(_free_cache, _HOST + ": gives all pages back"),
+    "mmu_memory_cache_alloc": Primitive(_cache_alloc, _OWN_CACHE + ": takes the last page"),
+    "mmu_free_memory_cache": Primitive(_free_cache, _OWN_CACHE + ": gives all pages back"),
     "__builtin_ctzl": Primitive(_count_zeros(True), "the compiler's"),
     "__builtin_clzl": Primitive(_count_zeros(False), "the compiler's"),
     "__builtin_ctzll": Primitive(_count_zeros(True), "the compiler's"),

@@ -17,7 +17,7 @@ from proofs.c.purity import Purity
 from proofs.c.syntax import Unit
 from proofs.c.values import Int, Ptr, Value, int_of, is_true, truth_int
 from proofs.heap import PAGE_BITS, SLOT_BITS, fresh_heap, shape_of
-from proofs.kvm.binding import Bound, TableFunction
+from proofs.kvm.binding import WORD, Bound, TableFunction
 from proofs.kvm.machine import Contract, Endless, KvmMachine, Rule
 from proofs.kvm.memory import TablePage
 from proofs.kvm.primitives import GFP_COMP
@@ -305,19 +305,63 @@ class CProgram:
 
     def _half_open(self, name: str) -> Callable[..., Any]:
         def run(rt: CRuntime, first: Any, last: Any, contracts: Mapping[str, Contract]) -> Any:
+            if self._by_address(name):
+                return self._notified(rt, name, first, last, contracts)
             machine = self._machine(rt, contracts)
             machine.operands |= {
                 "kvm_gfn_range.start": self._long(first),
                 "kvm_gfn_range.end": self._long(last),
             }
-            frame = terms.low_bits(lifted(first).sized(64), self.shape.frame_bits)
-            rt.path.point("frame", frame)  # type: ignore[arg-type]
-            rt.state.witness = frame
+            self._witness(rt, first)
             kvm = machine.structure("kvm").pointer()
             range_ = machine.structure("kvm_gfn_range").pointer()
             return lift_truth(is_true(self._run(machine, name, [kvm, range_])))
 
         return run
+
+    def _by_address(self, name: str) -> bool:
+        """Return whether a notifier is told addresses of user space and looks up the slots."""
+        function = self.unit.functions.get(self.bound.names.get(name, ""))
+        return function is not None and function.parameters[1].type == WORD
+
+    def _notified(
+        self, rt: CRuntime, name: str, first: Any, last: Any, contracts: Mapping[str, Contract]
+    ) -> Any:
+        """Run a notifier for a range within one slot, whose memory is anywhere in user space."""
+        path, shift = rt.path, self.layout.page_shift
+        base = unsigned(path.fresh("slot", 64))
+        pages = unsigned(path.fresh("slot pages", self.word.width - shift))
+        memory = unsigned(path.fresh("slot memory", self.word.width - shift))
+        path.assume(
+            truth_of(base <= first),
+            truth_of(lifted(last) <= base + pages),
+            # User space ends half-way: nothing wraps (access_ok).
+            truth_of(memory + pages <= 1 << (self.word.width - shift - 1)),
+        )
+        machine = self._machine(rt, contracts)
+        machine.operands |= {
+            "kvm.memslots.first": machine.structure("kvm_memory_slot").pointer(),
+            "kvm_memory_slot.base_gfn": self._long(base),
+            "kvm_memory_slot.npages": self._word(pages),
+            "kvm_memory_slot.userspace_addr": self._word(memory << shift),
+        }
+        self._witness(rt, first)
+        start, end = (self._word((memory + (lifted(one) - base)) << shift) for one in (first, last))
+        kvm = machine.structure("kvm").pointer()
+        wanted = self.unit.functions[self._actual(name)].parameters[1:]
+        args: list[Value] = [start, end][: len(wanted)]
+        for extra in wanted[2:]:
+            kind = self.unit.types.parse(extra.type)
+            assert isinstance(kind, types.Integer)
+            args.append(int_of(0, kind))
+        answer = is_true(self._run(machine, name, [kvm, *args]))
+        return lift_truth(terms.either(answer, rt.flushed))
+
+    def _witness(self, rt: CRuntime, first: Any) -> None:
+        """Let the first frame be looked at."""
+        frame = terms.low_bits(lifted(first).sized(64), self.shape.frame_bits)
+        rt.path.point("frame", frame)  # type: ignore[arg-type]
+        rt.state.witness = frame
 
     def _masked(
         self,
@@ -359,7 +403,12 @@ class CProgram:
         kvm = machine.structure("kvm").pointer()
         old, new = machine.slots(self._long(base), self._word(pages))
         change = int_of(self.unit.enumerators.get("KVM_MR_FLAGS_ONLY", 3), types.Integer(4, False))
-        self._run(machine, "kvm_arch_commit_memory_region", [kvm, old, new, change])
+        args: list[Value] = [kvm, old, new, change]
+        name = "kvm_arch_commit_memory_region"
+        if len(self.unit.functions[self._actual(name)].parameters) > len(args):
+            # The user's region: only messages look at it.
+            args.insert(1, Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void()))
+        self._run(machine, name, args)
 
     def _of_kvm(self, name: str) -> Callable[..., None]:
         def run(rt: CRuntime, contracts: Mapping[str, Contract]) -> None:

@@ -14,6 +14,9 @@ from proofs.terms import Term, same
 class CRuntime(SymbolicRuntime):
     """Memory and environment of one path of a C program."""
 
+    flushed = False
+    """Whether a callback flushed what is derived from the table."""
+
     caches_freed = False
     """Whether the vCPU's memory cache was given back."""
 

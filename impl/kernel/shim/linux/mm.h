@@ -68,9 +68,17 @@ static inline void free_pages(unsigned long address, unsigned int order)
 #define ptdesc_pmd_pts_init(x) ((void)(x))
 
 #define NR_PAGETABLE 1
+#ifdef SLAT_PROOF
+int slat_marked_kernel(const struct page *page);
+void slat_mark_kernel(struct page *page, int on);
+#define ptdesc_set_kernel(p) slat_mark_kernel((struct page *)(p), 1)
+#define ptdesc_clear_kernel(p) slat_mark_kernel((struct page *)(p), 0)
+#define ptdesc_test_kernel(p) slat_marked_kernel((const struct page *)(p))
+#else
 #define ptdesc_set_kernel(p) ((void)(((struct page *)(p))->kernel = 1))
 #define ptdesc_clear_kernel(p) ((void)(((struct page *)(p))->kernel = 0))
 #define ptdesc_test_kernel(p) (((const struct page *)(p))->kernel)
+#endif
 #define __folio_set_pgtable(f) slat_table_ctor((struct page *)(f))
 #define __folio_clear_pgtable(f) slat_table_dtor((struct page *)(f))
 #define __SetPageTable(p) slat_table_ctor(p)
