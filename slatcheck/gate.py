@@ -28,9 +28,9 @@ class Request:
     """What a check is asked to do.
 
     ``byte_orders`` are those to judge a layout of a tree in, by its name; all that Kconfig permits
-    for a layout that is not named. ``max_ops`` are operations on each layout (None: the default), ``jobs`` processes (0: one a
-    core), ``cc`` the compiler the user names, ``quirks`` those of the built-in table, ``known``
-    what need not be told as soon as it is found.
+    for a layout that is not named. ``max_ops`` are operations on each layout (None: the default),
+    ``jobs`` processes (0: one a core), ``cc`` the compiler the user names, ``quirks`` those of the
+    built-in table, ``known`` what need not be told as soon as it is found.
     """
 
     layouts: tuple[Layout, ...]
@@ -225,8 +225,9 @@ def kernel_facts(path: Path | None, cc: str | None) -> dict[str, Any] | None:
         return None
     from impl.kernel.binding import bind
     from impl.kernel.errors import UnsupportedError
+    from impl.kernel.features import features
     from impl.kernel.toolchain import find
-    from impl.kernel.tree import open_tree
+    from impl.kernel.tree import MMU, open_tree
 
     tree = open_tree(path)
     compiler = find(cc)
@@ -240,6 +241,8 @@ def kernel_facts(path: Path | None, cc: str | None) -> dict[str, Any] | None:
         "compiler": compiler.version,
         "instrumented": compiler.instrumented,
         "not_bound": missing,
+        "mmu_blob": tree.blob(MMU),
+        "features": [row.name for row in features(tree)],
     }
 
 
@@ -275,6 +278,16 @@ def checks_of(report: Report) -> list[Check]:
         verdict, reason = report.failure
         return [replace(base, id=f"{subject}/build/geometry", verdict=verdict, reason=reason)]
     out = []
+    out += [
+        replace(
+            base,
+            id=f"{subject}/{function}/wrong-entry",
+            function=function,
+            verdict=Verdict.UNSUPPORTED,
+            reason=reason,
+        )
+        for function, reason in report.beyond.items()
+    ]
     ended_by = _ends_everything(report)
     share = report.campaign.seconds / max(1, report.campaign.operations)
     for kind, function in FUNCTIONS.items():

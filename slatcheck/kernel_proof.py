@@ -281,7 +281,7 @@ class _Judged:
         for other in self.proof.proved:
             for name in sorted(other.proof.clauses):
                 counts = name in GLOBAL or (other.title, name) == BASE
-                if counts and other is not one and _fails(other, name):
+                if counts and other is not one and _fails(other, name) and _reached(other, name):
                     return f"{other.title}/{name}"
         for title in self._used(one):
             other = self.by_title[title]
@@ -316,6 +316,20 @@ def _refuted_in(one: Proved) -> str:
 
 def _fails(one: Proved, clause: str) -> bool:
     return one.proof.clauses[clause].verdict != engine.HOLDS
+
+
+def _reached(one: Proved, clause: str) -> bool:
+    """Return whether a function has anything to do with a clause on which every proof rests.
+
+    One that touches no memory leaves it alone; what ends a path early is refuted itself.
+    """
+    found = one.proof.clauses[clause]
+    if found.goals or found.reason != NOT_REACHED:
+        return True
+    return any(
+        _fails(one, name) and one.proof.clauses[name].goals
+        for name in GLOBAL & set(one.proof.clauses)
+    )
 
 
 _OPEN = {

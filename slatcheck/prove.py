@@ -102,7 +102,7 @@ def of_kernel(
     report: Callable[[Progress], None],
     known: Known | None = None,
 ) -> Outcome:
-    """Prove a tree's own C; ``known`` are fingerprints that runs have shown, by layout and order."""
+    """Prove a tree's own C; ``known`` are the fingerprints that runs have shown."""
     assert request.kernel is not None
     found: dict[str, TreeOutcome] = {}
     try:

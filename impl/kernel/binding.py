@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from impl.kernel.errors import TreeError, UnsupportedError
+from impl.kernel.features import Feature, features
 from impl.kernel.features import defines as feature_defines
-from impl.kernel.features import features
 from impl.kernel.lines import cut_off
 from impl.kernel.slices import Definition, cut, functions
 from impl.kernel.tree import MIPS, MMU, Tree
@@ -84,7 +85,8 @@ class Binding:
 
     ``defines`` are macros for the compiler, ``slices`` files to be written beside the shim,
     ``entries`` the tree's own name of each entry point, ``missing`` why an operation has none,
-    ``places`` the file and line (1-based) at which each entry point is defined.
+    ``places`` the file and line (1-based) at which each entry point is defined. ``beyond`` are
+    functions that only some trees have and that no operation reaches, each with the reason.
     """
 
     defines: dict[str, str]
@@ -92,6 +94,7 @@ class Binding:
     entries: dict[str, str]
     missing: dict[Kind, str] = field(default_factory=dict)
     places: dict[str, tuple[str, int]] = field(default_factory=dict)
+    beyond: dict[str, str] = field(default_factory=dict)
 
 
 def _static_entry(name: str, available: dict[str, Definition], taken: set[str]) -> str | None:
@@ -174,7 +177,17 @@ def _bound(tree: Tree, digest: str) -> Binding:
     defines |= feature_defines(present)
     entries |= {ours: theirs for row in present for ours, theirs in row.renames}
     places = _places(entries, {MMU: mmu, MIPS: mips})
-    return Binding(defines, slices, entries, missing, places)
+    return Binding(defines, slices, entries, missing, places, _beyond(present, mmu))
+
+
+def _beyond(present: tuple[Feature, ...], mmu: dict[str, Definition]) -> dict[str, str]:
+    return {
+        name: f"{row.name}: the model has none; {row.shim}"
+        for row in present
+        if row.beyond
+        for name in mmu
+        if re.fullmatch(row.beyond, name)
+    }
 
 
 def _places(

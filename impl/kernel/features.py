@@ -26,8 +26,10 @@ class Feature:
     A tree has it if and only if ``file`` contains ``pattern``, a regular expression. ``shim``
     says what stands for it, ``known`` how we know that this is what the tree's text means.
     ``software`` names the bits of model.mips.SoftwareBits that are not as in the newest trees,
-    ``renames`` gives the tree's own names of functions, ``defines`` macros for the compiler, ``kconfig`` symbols that such a tree needs to be on,
-    and ``layouts`` shell patterns of the layouts that it can be built for ('*': all).
+    ``renames`` gives the tree's own names of functions, ``defines`` macros for the compiler,
+    ``kconfig`` symbols that such a tree needs to be on, and ``layouts`` shell patterns of the
+    layouts that it can be built for ('*': all). ``beyond`` matches the names of functions of mmu.c
+    that this adds and that the model has no operation for.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Feature:
     layouts: tuple[str, ...] = ("*",)
     software: tuple[tuple[str, bool], ...] = ()
     renames: tuple[tuple[str, str], ...] = ()
+    beyond: str = ""
 
 
 FEATURES = (
@@ -183,6 +186,7 @@ FEATURES = (
         "a host that has base pages only, so that faults install nothing larger",
         "PageTransCompound and vma_kernel_pagesize say so; what only huge pages reach is "
         "reported as unsupported, by name",
+        beyond=r".*_set_pmd_huge|transparent_hugepage_adjust|kvm_pmd_mk.*",
     ),
     Feature(
         "Loongson-3 alone",

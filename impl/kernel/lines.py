@@ -130,9 +130,7 @@ def cut_off(text: str) -> int | None:
     last = max(number for number, line in enumerate(text.split("\n"), 1) if line.strip())
     if outlined.open_conditionals or text.rstrip().endswith("\\"):
         return last
-    begin = 0
-    for _, begin in bodies(outlined):
-        pass
+    begin = max((end for _, end in bodies(outlined)), default=0)
     tail = [
         line
         for line, wanted in zip(outlined.lines[begin:], outlined.first_arm[begin:], strict=True)

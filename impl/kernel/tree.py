@@ -26,6 +26,8 @@ SOURCES = (
     "include/asm-generic/pgtable-nop4d.h",
     "include/asm-generic/pgtable-nopud.h",
     "include/asm-generic/pgtable-nopmd.h",
+    "arch/mips/Kconfig",
+    "arch/mips/include/asm/kvm_host.h",
     "arch/mips/include/asm/page.h",
     "arch/mips/include/asm/pgalloc.h",
     "arch/mips/include/asm/pgtable.h",
@@ -54,6 +56,11 @@ class Tree:
             raise TreeError(
                 f"cannot read {relative} in the kernel tree: {problem.strerror}"
             ) from None
+
+    def blob(self, relative: str) -> str:
+        """Return the name that git gives to a file's content. Raises TreeError if it is absent."""
+        content = self.read(relative)
+        return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
     def digest(self) -> str:
         """Return a hash of the files that are judged, in hex; absent files count as empty."""

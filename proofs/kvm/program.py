@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -327,26 +327,22 @@ class CProgram:
     def _notified(
         self, rt: CRuntime, name: str, first: Any, last: Any, contracts: Mapping[str, Contract]
     ) -> Any:
-        """Run a notifier for a range within one slot, whose memory is anywhere in user space."""
+        """Run a notifier for a range that is a slot, whose memory is anywhere in user space."""
         path, shift = rt.path, self.layout.page_shift
-        base = unsigned(path.fresh("slot", 64))
-        pages = unsigned(path.fresh("slot pages", self.word.width - shift))
         memory = unsigned(path.fresh("slot memory", self.word.width - shift))
-        path.assume(
-            truth_of(base <= first),
-            truth_of(lifted(last) <= base + pages),
-            # User space ends half-way: nothing wraps (access_ok).
-            truth_of(memory + pages <= 1 << (self.word.width - shift - 1)),
-        )
-        machine = self._machine(rt, contracts)
+        pages = lifted(last) - first
+        # User space ends half-way: nothing wraps (access_ok).
+        path.assume(truth_of(memory + pages <= 1 << (self.word.width - shift - 1)))
+        ends = [self._long(first), self._long(last)]
+        machine = self._machine(rt, {**contracts, "hva_to_gfn_memslot": partial(_frame_of, ends)})
         machine.operands |= {
             "kvm.memslots.first": machine.structure("kvm_memory_slot").pointer(),
-            "kvm_memory_slot.base_gfn": self._long(base),
+            "kvm_memory_slot.base_gfn": self._long(first),
             "kvm_memory_slot.npages": self._word(pages),
             "kvm_memory_slot.userspace_addr": self._word(memory << shift),
         }
         self._witness(rt, first)
-        start, end = (self._word((memory + (lifted(one) - base)) << shift) for one in (first, last))
+        start, end = (self._word(one << shift) for one in (memory, memory + pages))
         kvm = machine.structure("kvm").pointer()
         wanted = self.unit.functions[self._actual(name)].parameters[1:]
         args: list[Value] = [start, end][: len(wanted)]
@@ -499,6 +495,22 @@ def _any_answer(one: TableFunction, levels: Mapping[str, int]) -> Contract:
         return _answer(machine, run, one.name, rt.path.fresh("any", terms.BOOL))
 
     return contract
+
+
+def _frame_of(
+    known: Sequence[Int], machine: KvmMachine, run: Interpreter, args: list[Value]
+) -> Value:
+    """Enter ``hva_to_gfn_memslot`` and name its answer: where it is an end of the range, as that.
+
+    What follows need not work out again by what arithmetic the frame was found.
+    """
+    found = run.enter(run.unit.functions["hva_to_gfn_memslot"], args)
+    if not isinstance(found, Int):
+        raise Unsupported("hva_to_gfn_memslot returns no number")
+    for end in known:
+        if end.term.width == found.term.width and run.branch(same(found.term, end.term)):
+            return Int(end.term, found.type)
+    return found
 
 
 def _initialised(level: int, machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:

@@ -17,6 +17,7 @@ from impl.kernel import toolchain
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.toolchain import Toolchain
 from impl.kernel.tree import MMU, open_tree
+from model.machines import BIG
 from model.mips import layout
 from model.operations import Kind
 from proofs import engine
@@ -96,7 +97,7 @@ def judge(
     missing: dict[str, str] | None = None,
 ) -> tuple[dict[str, Check], Outcome, Shown]:
     """Return the checks by 'function/clause', with the outcome and what runs were asked for."""
-    judged = _Judged(task(), layout(SMALL), LayoutProof(SMALL, list(found), missing or {}))
+    judged = _Judged(task(), layout(SMALL), LayoutProof(SMALL, list(found), missing or {}), BIG)
     shown = Shown(marks or {})
     judged.replays = shown  # type: ignore[assignment]
     outcome = judged.outcome()
@@ -230,7 +231,7 @@ def test_what_is_not_decided_is_told_and_never_run(verdict: str, expected: Verdi
 def test_what_is_known_already_is_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Replays, "_built", lambda self: pytest.fail("it is compiled"))
     one = proved(UNMAP, kind=Kind.UNMAP, exact=REFUTED, reach=REFUTED)
-    replays = Replays(task(known=(MARK,)), layout(SMALL))
+    replays = Replays(task(known={BIG: (MARK,)}), layout(SMALL), BIG)
     assert replays.show(one, one.proof.clauses["exact"], True) == MARK
 
 
@@ -242,7 +243,7 @@ def test_another_rule_or_entry_point_shows_nothing(
 ) -> None:
     monkeypatch.setattr(Replays, "_built", lambda self: None)
     one = proved(UNMAP, kind=Kind.UNMAP, exact=REFUTED)
-    replays = Replays(task(known=(mark,)), layout(SMALL))
+    replays = Replays(task(known={BIG: (mark,)}), layout(SMALL), BIG)
     assert replays.show(one, one.proof.clauses["exact"], True) is None
 
 
@@ -330,7 +331,7 @@ def test_the_same_files_have_the_same_outcome(
     assert Kept(mine).load() == replace(found, reproved=[])
     for other in (
         replace(mine, layout="mips64-4k"), replace(mine, cc="cc"), replace(mine, folder=None),
-        replace(mine, known=(MARK,)), replace(mine, options=Options(("cvc5",))),
+        replace(mine, known={BIG: (MARK,)}), replace(mine, options=Options(("cvc5",))),
         replace(mine, options=Options(emit="queries")),
     ):  # fmt: skip
         assert Kept(other).load() is None

@@ -18,6 +18,7 @@ from impl.kernel.binding import bind
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.toolchain import find
 from impl.kernel.tree import open_tree
+from model.machines import BIG
 from model.mips import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
 from proofs.kvm.runner import LayoutProof, Session, Store, read_unit
@@ -96,8 +97,8 @@ def fate(on: Base, tree: Path, edits: Sequence[Edit], name: str, folder: Path) -
     if not worse:
         return Fate(name, on.layout, "survives", [])
     told = [f"{title}/{clause}: {verdict}" for (title, clause), verdict in sorted(worse.items())]
-    task = Task(changed, on.layout, None, Options(), None, (), on.marks)
-    replays = Replays(task, layout_named(on.layout))
+    task = Task(changed, on.layout, None, Options(), None, {}, on.marks)
+    replays = Replays(task, layout_named(on.layout), BIG)
     for one in proof.proved:
         for clause in one.proof.clauses.values():
             asked = clause.verdict == REFUTED or clause.reason.startswith(MISMATCH)
