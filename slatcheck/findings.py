@@ -64,6 +64,8 @@ def _finding(report: Report, hit: Hit, layouts: list[str], seed: int) -> Finding
         contract=symptom.contract,
         step=symptom.step,
         quirks=list(report.unit.quirks),
+        handed_on=hit.evidence.handed_on,
+        as_if=hit.evidence.as_if,
     )
 
 
