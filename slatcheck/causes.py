@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from model.layout import Layout
 from model.operations import FUNCTIONS, HALF_OPEN, Kind
-from model.rules import RULES
+from model.rules import REMOVING, RULES
 from slatcheck import titles
 from slatcheck.evidence import BELOW, BROKEN, LONGER, WRAPPED
 from slatcheck.finding import Cause, Finding
@@ -22,6 +22,8 @@ BUILT_IN = ".built-in"
 _ORDER = {known.name: number for number, known in enumerate(RULES)}
 _SAFETY = {known.name for known in RULES if known.memory_safety}
 _KINDS = {function: kind for kind, function in FUNCTIONS.items()}
+_WALKING = {Kind.FAULT_FAST, Kind.LOOKUP, Kind.TEST_AGE}
+"""Operations that only walk to one entry; a fault begins as a fast one."""
 _CREATE = FUNCTIONS[Kind.CREATE]
 
 
@@ -45,7 +47,7 @@ def causes_of(findings: Sequence[Finding], layouts: Iterable[Layout]) -> tuple[C
 
 def cause_id(fingerprint: str) -> str:
     """Return the id of the cause that a finding leads: its fingerprint, fit for a shell."""
-    return ".".join(re.sub(r"[^A-Za-z0-9_-]+", "_", part) for part in fingerprint.split("/"))
+    return ".".join(re.sub(r"[^A-Za-z0-9_-]+", "_", part) or "_" for part in fingerprint.split("/"))
 
 
 class _Ties:
@@ -123,13 +125,15 @@ def _place(finding: Finding) -> tuple[object, ...] | None:
     if spot.function in ("", *_KINDS):
         return None
     below = Kind.FLUSH if kind is Kind.DESTROY else BELOW.get(kind, kind)
+    below = Kind.LOOKUP if below in _WALKING else below
     said = finding.summary.removeprefix(finding.entry)
     return finding.implementation, below, finding.rule, spot, said
 
 
 def _shortest(finding: Finding) -> tuple[bool, int, str]:
     """Order findings of one place: at the function below first, then the shorter to show."""
-    return _KINDS[finding.entry] in (*BELOW, Kind.DESTROY), len(finding.trace), finding.fingerprint
+    above = _KINDS[finding.entry] in (*BELOW, Kind.DESTROY, Kind.FAULT_FAST, Kind.TEST_AGE)
+    return above, len(finding.trace), finding.fingerprint
 
 
 def _breaks_creation(finding: Finding) -> bool:
@@ -149,17 +153,21 @@ def _cause(root: str, group: Sequence[Finding], names: Sequence[str]) -> Cause:
         severity="unsafe" if any(x.severity == "unsafe" for x in group) else "imprecise",
         layouts=(*known, *sorted(shown - set(known))),
         byte_orders=tuple(sorted(orders)),
-        findings=tuple(finding.fingerprint for finding in ordered),
+        findings=tuple(dict.fromkeys(finding.fingerprint for finding in ordered)),
     )
 
 
-def _leads(root: str, finding: Finding) -> tuple[bool, bool, bool, int, int, str]:
-    """The finding that names the cause first, then the graver and the shorter to show."""
+def _leads(root: str, finding: Finding) -> tuple[bool, bool, bool, int, bool, int, str]:
+    """The finding that names the cause first, then the graver and the shorter to show.
+
+    Of those alike, what fails to remove comes first: the guest keeps what it must not have.
+    """
     return (
         cause_id(finding.fingerprint) != root,
         not finding.contract,
         finding.severity != "unsafe",
         len(finding.trace),
+        _KINDS.get(finding.entry) not in REMOVING,
         _ORDER.get(finding.rule, len(_ORDER)),
         finding.fingerprint,
     )
@@ -175,7 +183,7 @@ def _rank(
         not any(finding.contract for finding in group),
         all(finding.known for finding in group),
         -len(usable & set(cause.layouts)),
-        -len(permitted & set(cause.layouts)),
         leading,
+        -len(permitted & set(cause.layouts)),
         cause.id,
     )

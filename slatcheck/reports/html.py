@@ -11,7 +11,7 @@ from typing import Any
 from model.rules import RULES
 from model.triggers import TRIGGERS
 from slatcheck.explain import web
-from slatcheck.reports import gated, lines, text
+from slatcheck.reports import gated, lines, standings
 from slatcheck.reports.forms import Replay
 from slatcheck.reports.matrix import Cell, matrix
 from slatcheck.reports.words import clean, layout_names
@@ -46,7 +46,7 @@ class _Shown:
 
 def render(document: Document, replay: Replay | None = None) -> str:
     """Return the page. ``replay`` gives the command that runs a finding again."""
-    findings = sorted(document.findings, key=text.rank)
+    findings = sorted(document.findings, key=standings.rank)
     return web.render(
         "slatcheck.reports",
         "html.html.j2",
@@ -58,7 +58,7 @@ def render(document: Document, replay: Replay | None = None) -> str:
         headline=lines.headline(document),
         gate=list(gated.lines(document)),
         decides=gated.verdict(document),
-        totals=text.totals(document),
+        totals=standings.totals(document),
         matrix=matrix(document),
         statements={one.name: one.statement for one in RULES},
         findings=[_shown(n, one, document, replay) for n, one in enumerate(findings, 1)],
@@ -116,7 +116,7 @@ def _functions(document: Document) -> list[tuple[str, list[int]]]:
 
 
 def _standings(layouts: Sequence[Sequence[Check]]) -> list[int]:
-    states = [text.standing(checks) for checks in layouts]
+    states = [standings.standing(checks) for checks in layouts]
     return [states.count(one) for one in STANDINGS]
 
 

@@ -94,6 +94,18 @@ def layout_names(names: Sequence[str], among: Sequence[str]) -> str:
     return ", ".join(parts)
 
 
+def spared_names(names: Sequence[str], among: Sequence[str]) -> str:
+    """Return ``layout_names``, or ``all but ..`` where that is shorter, with how many they are."""
+    told, rest = layout_names(names, among), sorted(set(among) - set(names))
+    if not rest or len(among) < 2 or (told.startswith("all ") and "," not in told):
+        return told
+    spared = f"all but {layout_names(rest, among)}".replace("all mips", "the mips")
+    many = f" ({len(set(names))} of {len(among)})"
+    if set(names) <= set(among) and len(spared) < len(told):
+        return spared + many
+    return told + many if len(names) > 1 else told
+
+
 # Operations
 
 _ANSWERS = {
