@@ -16,7 +16,7 @@ from slatcheck.options import output_option, report_option, verbose_option
 @report_option
 @verbose_option
 @output_option
-def command(file: Path, format_: str, verbose: bool, output: Path | None) -> int:
+def command(file: Path, format_: str, output: Path | None, verbose: bool = False) -> int:
     """Give the report in FILE, which 'check --format json' wrote, another form.
 
     One run can so be shown in several places. The exit status is that of the run.

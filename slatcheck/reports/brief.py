@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
-from slatcheck.reports import gated, lines, standings
+from slatcheck.reports import gated, lines, standings, tied
 from slatcheck.reports.forms import Replay
-from slatcheck.reports.undecided import Open, undecided
-from slatcheck.reports.words import clean, count, layout_names, spared_names
+from slatcheck.reports.undecided import undecided
+from slatcheck.reports.words import clean, count, item, spared_names, wrapped
 from slatcheck.result import Cause, Document, Finding, Verdict, worst
 
-WIDTH = 100
+HOW = "use --replay-dir DIR to have a file for 'slatcheck replay'"
 MOST_REASONS = 8
 """Reasons for what is open that are told in full; of more, only how many there are."""
 _LABEL = 10
@@ -26,23 +25,14 @@ def render(document: Document, replay: Replay | None = None) -> str:
     for number, cause in enumerate(document.causes, 1):
         members = [by_mark[mark] for mark in cause.findings]
         text += [*_cause(number, cause, members, names, replay), ""]
+    if by_mark and not replay:
+        text += [f"to run one again: {HOW}", ""]
     text += _rest(document, names)
     return "\n".join(text) + "\n"
 
 
-def _wrapped(lead: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        clean(text),
-        WIDTH,
-        initial_indent=lead,
-        subsequent_indent=" " * len(lead),
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [lead.rstrip()]
-
-
 def _labelled(label: str, text: str) -> list[str]:
-    return _wrapped("   " + label.ljust(_LABEL), text)
+    return wrapped("   " + label.ljust(_LABEL), text)
 
 
 def _cause(
@@ -55,7 +45,7 @@ def _cause(
     new = [finding for finding in members if not finding.known]
     marks = cause.severity + ", known" * (not new)
     marks += ", out of contract" * (not any(finding.contract for finding in members))
-    yield from _wrapped(f"{number}. ", f"({marks}) {cause.title}")
+    yield from wrapped(f"{number}. ", f"({marks}) {cause.title}")
     if not new:
         return
     shown = new[0]
@@ -69,7 +59,7 @@ def _cause(
     yield from (f"   {line}" for line in lines.trace(shown))
     yield from (f"     {line}" for line in lines.difference(shown) if line[0] in "+-")
     if replay:
-        yield from _labelled("replay", replay(shown))
+        yield f"   {'replay'.ljust(_LABEL)}{clean(replay(shown))}"
 
 
 def _folded(members: Sequence[Finding]) -> str:
@@ -108,13 +98,13 @@ def _layouts(document: Document, names: Sequence[str]) -> Iterator[str]:
         mine = (check.verdict for check in document.checks if check.layout == name)
         verdicts.setdefault(worst(mine), []).append(name)
     for verdict, group in verdicts.items():
-        yield from _wrapped(f"{verdict.value}: ", spared_names(group, every))
+        yield from wrapped(f"{verdict.value}: ", spared_names(group, every))
     common = [check for check in document.checks if not check.layout]
     if common:
         yield f"{worst(check.verdict for check in common).value}: what is about no single layout"
     refused = [layout.name for layout in document.layouts if not layout.permitted]
     if refused:
-        yield from _wrapped("Kconfig refuses with KVM: ", spared_names(refused, every))
+        yield from wrapped("Kconfig refuses with KVM: ", spared_names(refused, every))
 
 
 def _kinds(document: Document) -> Iterator[str]:
@@ -125,10 +115,8 @@ def _kinds(document: Document) -> Iterator[str]:
         yield f"{kind}: {holding:,} of {count(len(mine), 'check')} hold"
     if not kinds:
         yield "nothing was checked"
-    quirks = {quirk for tie in (document.kernel or {}).get("tie") or () for quirk in tie["quirks"]}
-    if quirks:
-        told = f"the tree differs from the proved table by {', '.join(sorted(quirks))}"
-        yield from _wrapped("", told)
+    if document.kernel is not None and "tie" in document.kernel:
+        yield from tied.lines(document.kernel["tie"], tables=False)
 
 
 def _open(document: Document, names: Sequence[str]) -> Iterator[str]:
@@ -139,7 +127,7 @@ def _open(document: Document, names: Sequence[str]) -> Iterator[str]:
     if groups:
         yield "not decided"
     for group in own[:MOST_REASONS]:
-        yield from _wrapped("  - ", _reason(group, names))
+        yield from item(group.told(names))
     if own[MOST_REASONS:]:
         more = own[MOST_REASONS:]
         checks = sum(len(group.checks) for group in more)
@@ -147,13 +135,7 @@ def _open(document: Document, names: Sequence[str]) -> Iterator[str]:
     if because:
         checks = sum(len(group.checks) for group in because)
         told = f"{count(checks, 'check')}, as what they rest on does not hold; see --verbose"
-        yield from _wrapped("  - ", told)
-
-
-def _reason(group: Open, names: Sequence[str]) -> str:
-    where = layout_names(list(dict.fromkeys(c.layout for c in group.checks if c.layout)), names)
-    told = f"{group.verdict.value}: {group.reason or 'no reason given'}"
-    return f"{told} ({count(len(group.checks), 'check')}" + (f"; {where})" if where else ")")
+        yield from item(told)
 
 
 def _notes(document: Document) -> Iterator[str]:
@@ -161,6 +143,6 @@ def _notes(document: Document) -> Iterator[str]:
     usual = [note for note in document.notes if note.startswith(("assumed, ", "trusted, "))]
     for note in document.notes:
         if note not in usual:
-            yield from _wrapped("note: ", note)
+            yield from wrapped("note: ", note)
     if usual:
         yield f"note: {count(len(usual), 'thing')} assumed or trusted; see --verbose"

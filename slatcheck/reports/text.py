@@ -5,22 +5,19 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from model.rules import RULES
 from model.triggers import TRIGGERS
-from slatcheck.reports import brief, gated, lines
+from slatcheck.reports import brief, gated, lines, tied
 from slatcheck.reports.forms import Replay
 from slatcheck.reports.standings import operations, rank, standing, totals
 from slatcheck.reports.undecided import undecided
-from slatcheck.reports.words import clean, columns, count, layout_names
+from slatcheck.reports.words import WIDTH, clean, columns, count, item, layout_names, wrapped
 from slatcheck.result import Check, Document, Finding, Verdict, worst
 
-WIDTH = 100
 _LABEL = 11
 _STATEMENTS = {one.name: one.statement for one in RULES}
 _NOWHERE = "not known; begin at the entry point"
-_HOW = "use --replay-dir DIR to have a file for 'slatcheck replay'"
 
 
 def render(document: Document, replay: Replay | None = None, verbose: bool = False) -> str:
@@ -53,21 +50,13 @@ def _causes(document: Document, findings: Sequence[Finding]) -> Iterator[str]:
     for cause in document.causes:
         mine = sorted(numbers[mark] for mark in cause.findings)
         told = ", ".join(map(str, mine))
-        yield from _item(f"({cause.severity}) {cause.title}: {cause.id}, findings {told}")
+        yield from item(f"({cause.severity}) {cause.title}: {cause.id}, findings {told}")
     yield ""
 
 
 def _labelled(label: str, text: str) -> list[str]:
     """Return one labelled paragraph of a finding, wrapped and indented."""
-    lead = "    " + label.ljust(_LABEL)
-    return textwrap.wrap(
-        clean(text),
-        WIDTH,
-        initial_indent=lead,
-        subsequent_indent=" " * len(lead),
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [lead.rstrip()]
+    return wrapped("    " + label.ljust(_LABEL), text)
 
 
 def _finding(
@@ -119,7 +108,7 @@ def _ending(finding: Finding, replay: Replay | None) -> Iterator[str]:
     for number, other in enumerate(sorted(finding.related)):
         yield from _labelled("" if number else "related", other)
     yield f"    {'name'.ljust(_LABEL)}{clean(finding.fingerprint)}"
-    command = replay(finding) if replay else _HOW
+    command = replay(finding) if replay else brief.HOW
     yield f"    {'replay'.ljust(_LABEL)}{clean(command)}"
 
 
@@ -153,7 +142,7 @@ def _summary(document: Document) -> Iterator[str]:
         yield from _functions(document)
         yield ""
     if document.kernel is not None and "tie" in document.kernel:
-        yield from _tie(document.kernel["tie"])
+        yield from tied.lines(document.kernel["tie"])
         yield ""
     yield from _open_checks(document)
     if document.notes:
@@ -224,48 +213,6 @@ def _functions(document: Document) -> Iterator[str]:
     yield from (f"  {line}" for line in columns(rows, right=range(1, len(rows[0]))))
 
 
-def _tie(ties: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Yield what ties the theorems, which are about the built-in table, to the tree's C."""
-    yield "how the proof and this tree are tied"
-    if not ties:
-        yield "  not at all: the tree could not be built for any layout that was to be compared"
-        return
-    names = ", ".join(one["layout"] for one in ties)
-    yield from _item(f"the tree's C was run beside the proved table, the same operations ({names})")
-    yield from _item("points are the blocks of the C that the compiler marks, most are branches")
-    operations: dict[str, int] = {}
-    points: dict[str, tuple[int, int]] = {}
-    for one in ties:
-        for name, several in one["operations"].items():
-            operations[name] = operations.get(name, 0) + several
-        for name, (reached, every) in one["coverage"].items():
-            known = points.get(name, (0, 0))
-            points[name] = known[0] + reached, known[1] + every
-    rows = [["function", "operations that agreed", "points of the C reached"]]
-    for name in [*operations, *sorted(points.keys() - operations)]:
-        agreed = f"{operations[name]:,}" if name in operations else ""
-        reached, every = points.get(name, (0, 0))
-        rows.append([clean(name), agreed, f"{reached:,}/{every:,}" if every else ""])
-    yield from (f"  {line}" for line in columns(rows, right=(1, 2)))
-    quirks = list(dict.fromkeys(quirk for one in ties for quirk in one["quirks"]))
-    by = f"by {', '.join(quirks)}" if quirks else "by nothing that was seen"
-    yield from _item(f"the tree differs from the proved table {by}")
-    for one in ties:
-        if one["parting"]:
-            yield from _item(f"the tie ends on {one['layout']}: {one['parting']}")
-
-
-def _item(text: str) -> list[str]:
-    return textwrap.wrap(
-        clean(text),
-        WIDTH,
-        initial_indent="  - ",
-        subsequent_indent="    ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
 def _open_checks(document: Document) -> Iterator[str]:
     """Yield what no finding above stands for, grouped by verdict and reason."""
     groups = undecided(document)
@@ -274,12 +221,5 @@ def _open_checks(document: Document) -> Iterator[str]:
     names = [one.name for one in document.layouts]
     yield "not decided"
     for group in groups:
-        checks = group.checks
-        where = layout_names(list(dict.fromkeys(c.layout for c in checks if c.layout)), names)
-        functions = list(dict.fromkeys(c.function for c in checks if c.function))
-        what = ", ".join(functions[:4]) + (f" and {len(functions) - 4} more" * (len(functions) > 4))
-        text = f"{group.verdict.value}: {group.reason or 'no reason given'}"
-        text += f" ({count(len(checks), 'check')}{': ' if what else ''}{what}"
-        text += f"; {where})" if where else ")"
-        yield from _item(text)
+        yield from item(group.told(names))
     yield ""

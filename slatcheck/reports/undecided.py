@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slatcheck.reports import cases
-from slatcheck.reports.words import clean
+from slatcheck.reports.words import clean, count, layout_names
 from slatcheck.result import Check, Document, Verdict
 
 
@@ -22,6 +23,16 @@ class Open:
     def rests(self) -> bool:
         """Whether each of them is open because of a check that fails, and says which."""
         return all(check.rests_on for check in self.checks)
+
+    def told(self, names: Sequence[str]) -> str:
+        """Return verdict, reason, and what they are about; ``names`` are all layouts there are."""
+        layouts = list(dict.fromkeys(check.layout for check in self.checks if check.layout))
+        where = layout_names(layouts, names)
+        functions = list(dict.fromkeys(check.function for check in self.checks if check.function))
+        what = ", ".join(functions[:4]) + (f" and {len(functions) - 4} more" * (len(functions) > 4))
+        text = f"{self.verdict.value}: {self.reason or 'no reason given'}"
+        text += f" ({count(len(self.checks), 'check')}{': ' if what else ''}{what}"
+        return text + (f"; {where})" if where else ")")
 
 
 def undecided(document: Document) -> list[Open]:

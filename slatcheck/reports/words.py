@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -23,6 +24,8 @@ from model.operations import (
     from_json,
 )
 
+WIDTH = 100
+"""The columns that lines of text have at most."""
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
 
 
@@ -58,6 +61,23 @@ def columns(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[st
         ]
         lines.append("  ".join(cells).rstrip())
     return lines
+
+
+def wrapped(lead: str, text: str) -> list[str]:
+    """Return ``text`` clean, in lines of at most WIDTH that are indented to the end of ``lead``."""
+    return textwrap.wrap(
+        clean(text),
+        WIDTH,
+        initial_indent=lead,
+        subsequent_indent=" " * len(lead),
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [lead.rstrip()]
+
+
+def item(text: str) -> list[str]:
+    """Return ``text`` as one of a list."""
+    return wrapped("  - ", text)
 
 
 def find_layout(name: str) -> Layout | None:

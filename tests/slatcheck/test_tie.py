@@ -142,7 +142,7 @@ def document(*ties: Tie) -> Document:
 
 
 def test_the_report_says_how_far_the_tie_goes() -> None:
-    lines = text.render(document(*TIES)).splitlines()
+    lines = text.render(document(*TIES), verbose=True).splitlines()
     start = lines.index("how the proof and this tree are tied")
     assert [" ".join(line.split()) for line in lines[start + 3 : start + 6]] == [
         "function operations that agreed points of the C reached",
@@ -157,9 +157,18 @@ def test_the_report_says_how_far_the_tie_goes() -> None:
 
 
 def test_the_report_does_not_pretend_a_tie() -> None:
-    assert "not at all: the tree could not be built" in text.render(document())
     without = Document({}, {"version": "6"}, [], [], [])
-    assert "tied" not in text.render(without)
+    for verbose in (False, True):
+        told = text.render(document(), verbose=verbose)
+        assert "not at all: the tree could not be built" in told
+        assert "tied" not in text.render(without, verbose=verbose)
+
+
+def test_the_short_report_says_in_what_the_tree_differs() -> None:
+    said = " ".join(text.render(document(*TIES)).split())
+    assert "differs from the proved table by no-reach-check, dirty-mask-hull" in said
+    assert "- the tie ends on mips64-4k: sequence 2, step 7, kvm_age_gfn (age): the result" in said
+    assert "1,234" not in said
 
 
 def test_the_schema_knows_ties_and_nothing_more() -> None:
