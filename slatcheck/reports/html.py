@@ -14,8 +14,8 @@ from slatcheck.explain import web
 from slatcheck.reports import gated, lines, standings
 from slatcheck.reports.forms import Replay
 from slatcheck.reports.matrix import Cell, matrix
-from slatcheck.reports.words import clean, layout_names
-from slatcheck.result import Check, Document, Finding, Verdict
+from slatcheck.reports.words import clean, layout_names, spared_names
+from slatcheck.result import Cause, Check, Document, Finding, Verdict
 
 GLYPHS = {
     Verdict.HOLDS: "✓",
@@ -44,6 +44,16 @@ class _Shown:
     replay: str
 
 
+@dataclass(frozen=True)
+class _Caused:
+    """A cause with what the page says of it; ``shown`` is the finding that shows it best."""
+
+    cause: Cause
+    title: str
+    layouts: str
+    shown: _Shown
+
+
 def render(document: Document, replay: Replay | None = None) -> str:
     """Return the page. ``replay`` gives the command that runs a finding again."""
     findings = sorted(document.findings, key=standings.rank)
@@ -62,6 +72,7 @@ def render(document: Document, replay: Replay | None = None) -> str:
         matrix=matrix(document),
         statements={one.name: one.statement for one in RULES},
         findings=[_shown(n, one, document, replay) for n, one in enumerate(findings, 1)],
+        causes=[_caused(cause, document) for cause in document.causes],
         numbers={one.fingerprint: number for number, one in enumerate(findings, 1)},
         standings=STANDINGS,
         functions=_functions(document),
@@ -99,6 +110,13 @@ def _shown(number: int, finding: Finding, document: Document, replay: Replay | N
         difference=tuple(lines.difference(finding)),
         replay=clean(replay(finding)) if replay else "",
     )
+
+
+def _caused(cause: Cause, document: Document) -> _Caused:
+    by_mark = {finding.fingerprint: finding for finding in document.findings}
+    names = [layout.name for layout in document.layouts]
+    shown = _shown(0, by_mark[cause.findings[0]], document, None)
+    return _Caused(cause, clean(cause.title), clean(spared_names(cause.layouts, names)), shown)
 
 
 def _functions(document: Document) -> list[tuple[str, list[int]]]:
