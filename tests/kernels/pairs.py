@@ -3,8 +3,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+from impl.interface import Implementation
 from impl.kernel.tree import MIPS
+from model.mips import layout
+from model.operations import ADDRESSED, Answer, Kind, Op
+from slatcheck.campaign import Campaign, Search
+from slatcheck.causes import causes_of
+from slatcheck.findings import merge
+from slatcheck.probes import request
+from slatcheck.result import Cause, Finding
+from slatcheck.work import Report, Unit, kernel_implementation
 from tests.kernels.test_planted import BUGS, Bug
+from tests.proofs.c.edits import Edit, edited
 
 _UNMAP, _AGE = "kvm_unmap_gfn_range", "kvm_age_gfn"
 _SLOT, _COMMIT = "kvm_arch_flush_shadow_memslot", "kvm_arch_commit_memory_region"
@@ -68,3 +82,101 @@ PAIRS = tuple(
     (_BY_NAME[first], _BY_NAME[second])
     for first, second in (*_OF_ONE_RULE, *_IN_ONE_FUNCTION, *_ON_A_BROKEN_TABLE)
 )
+FEW = PAIRS
+MORE: tuple[tuple[Bug, Bug], ...] = ()
+
+LAYOUT = "mips64-4k"
+BUDGET = 400
+"""Operations drawn at random after the scenes: few, as the scenes have every kind of operands."""
+
+
+class Staged(Search):
+    """A search that begins with every operation on a table with pages at its edges."""
+
+    def __init__(self, implementation: Implementation) -> None:
+        super().__init__(implementation, 0, LAYOUT, shrinking=False)
+        self._scene = Stage(implementation)
+
+    def _directed(self, campaign: Campaign) -> None:
+        super()._directed(campaign)
+        for ops in self._scene.sequences():
+            self._try(campaign, ops)
+
+
+class Stage:
+    """Short sequences in which most that can be wrong with one operation shows."""
+
+    def __init__(self, implementation: Implementation) -> None:
+        self._layout = implementation.layout
+        self._kinds = implementation.capabilities.kinds
+        leaf, top = self._layout.leaf.entries, self._layout.top
+        self._frames = [0, 1, 2, leaf - 1, leaf, leaf + 1, top - 1, top]
+
+    def sequences(self) -> Iterator[list[Op]]:
+        """Yield them, those with a single operation on the table first."""
+        leaf, top = self._layout.leaf.entries, self._layout.top
+        for frame in (1, leaf, top):
+            yield from self._each([self._page(frame, True)])
+        for write in (True, False):
+            yield from self._each([self._page(frame, write) for frame in self._frames])
+        yield from self._faults()
+
+    def _each(self, pages: Sequence[Op]) -> Iterator[list[Op]]:
+        for op in self._operations():
+            if op.kind in self._kinds:
+                yield [Op(Kind.CREATE), *pages, op, Op(Kind.DESTROY)]
+
+    def _page(self, frame: int, write: bool) -> Op:
+        return Op(
+            Kind.FAULT,
+            frame << self._layout.page_shift,
+            pfn=5 + frame % 7,
+            write=write,
+            writable=True,
+        )
+
+    def _operations(self) -> Iterator[Op]:
+        leaf, top = self._layout.leaf.entries, self._layout.top
+        ranges = [(0, 1), (0, 2), (1, 1), (1, leaf), (0, leaf), (leaf, 1), (leaf - 1, 3), (top, 1)]
+        for kind in Kind:
+            if kind in (Kind.FLUSH_ALL, Kind.DESTROY):
+                yield Op(kind)
+            elif kind in ADDRESSED:
+                yield Op(kind, 0, pfn=5)
+            elif kind is not Kind.CREATE:
+                mask = kind is Kind.LOG_DIRTY_MASKED
+                pages = 1 if kind is Kind.TEST_AGE else self._layout.bits if mask else top
+                yield from (request(kind, first, min(size, pages)) for first, size in ranges)
+        yield from (Op(kind, 0, top) for kind in (Kind.FLUSH, Kind.MKCLEAN, Kind.MKOLD))
+
+    def _faults(self) -> Iterator[list[Op]]:
+        page = Op(Kind.FAULT, 0, pfn=5, writable=True)
+        faults = [page._replace(write=True), page, page._replace(retries=1)]
+        faults += [page._replace(answer=answer) for answer in Answer]
+        faults += [page._replace(oom=number) for number in (1, 2)]
+        fast = Op(Kind.FAULT_FAST, 0)
+        changes = [Op(kind, 0, 1) for kind in (Kind.MKOLD, Kind.MKCLEAN, Kind.FLUSH)]
+        yield from ([Op(Kind.CREATE), first, Op(Kind.DESTROY)] for first in faults)
+        for first in faults[:2]:
+            for change in changes:
+                for then in (*faults, fast, fast._replace(write=True)):
+                    yield [Op(Kind.CREATE), first, change, then, Op(Kind.DESTROY)]
+
+
+@cache
+def searched(tree: Path) -> tuple[Finding, ...]:
+    """Return what a tree shows on the layout."""
+    report = Report(Unit(LAYOUT, True, tree, None, (), 0, BUDGET), "kernel")
+    report.campaign = Staged(kernel_implementation(report.unit, report)).run(BUDGET)
+    return tuple(merge([report], 0))
+
+
+def plant(tree: Path, bugs: Sequence[Bug], folder: Path) -> Path:
+    """Return a copy of a tree with several bugs in it."""
+    edits = [Edit(bug.name, bug.where, bug.old, bug.new, bug.nth, bug.file) for bug in bugs]
+    return edited(tree, edits, folder)
+
+
+def causes(found: Sequence[Finding]) -> tuple[Cause, ...]:
+    """Return the causes of what a tree shows."""
+    return causes_of(found, (layout(LAYOUT),))

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One answer for each cause: the pages on real kernels, and pairs of bugs that stay two."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from model.mips import layout
+from slatcheck.gate import Request, check
+from slatcheck.reports import text
+from slatcheck.result import Document, Finding
+from tests.kernels.pairs import FEW, MORE, causes, plant, searched
+from tests.kernels.test_findings import known_trees
+from tests.kernels.test_planted import Bug
+from tools.record_findings import LAYOUTS
+
+PAGES = Path(__file__).resolve().parents[2] / "docs/findings"
+BACKGROUND = {"README.md", "xpa-on-32-bit-hosts.md"}
+SCREENS = 3 * 50
+BUDGET = 6_000
+
+
+# The real kernels
+
+
+def pages() -> dict[str, frozenset[str]]:
+    """Return the fingerprints that the table of each page on a cause names."""
+    return {
+        page.name: frozenset(re.findall(r"^\| `([^`]+/[^`]+)`", page.read_text(), re.MULTILINE))
+        for page in sorted(PAGES.glob("*.md"))
+        if page.name not in BACKGROUND
+    }
+
+
+@cache
+def judged(tree: Path) -> Document:
+    request = Request(tuple(map(layout, LAYOUTS)), tree, 0, BUDGET)
+    return check(request, lambda _: None)
+
+
+@pytest.mark.slow
+def test_the_causes_of_a_real_kernel_are_the_pages_on_it(kernel_tree: Path) -> None:
+    told = pages()
+    assert len(told) == 10 and all(told.values())
+    document = judged(kernel_tree)
+    # A cause for each page of which something shows in this kernel, and a page for each cause.
+    shown = {finding.fingerprint for finding in document.findings}
+    wanted = {name: marks & shown for name, marks in told.items() if marks & shown}
+    assert sorted(map(set, wanted.values()), key=sorted) == sorted(
+        (set(cause.findings) for cause in document.causes), key=sorted
+    )
+    assert len(document.causes) == expected_causes(told, kernel_tree)
+
+
+def expected_causes(told: dict[str, frozenset[str]], tree: Path) -> int:
+    """Return how many pages are about a recorded tree, by what is recorded of it."""
+    from impl.kernel.tree import open_tree
+
+    recorded = known_trees()[open_tree(tree).digest()]["findings"]
+    return sum(bool(marks & set(recorded)) for marks in told.values())
+
+
+@pytest.mark.slow
+def test_the_causes_fit_on_three_screens(kernel_tree: Path) -> None:
+    lines = text.render(judged(kernel_tree)).splitlines()
+    assert len(lines) <= SCREENS
+    assert max(map(len, lines)) <= text.WIDTH
+
+
+# Planted pairs
+
+
+def marks(found: tuple[Finding, ...]) -> set[str]:
+    return {finding.fingerprint for finding in found}
+
+
+def evidence(finding: Finding) -> tuple[object, ...]:
+    return (
+        finding.fingerprint, finding.handed_on, finding.as_if, finding.location.function,
+        finding.trace,
+    )  # fmt: skip
+
+
+def apart(root: Path, first: Bug, second: Bug, folder: Path) -> set[str]:
+    """Check that two planted bugs stay apart; return what of them shows where both are planted."""
+    before = searched(root)
+    one, two = (searched(alone(root, bug, folder)) for bug in (first, second))
+    both = searched(plant(root, (first, second), folder / "both"))
+    known = marks(before)
+    of_first = marks(one) - marks(two) - known
+    of_second = marks(two) - marks(one) - known
+    # Of what the tree shows by itself, only what a bug has left alone can be told from the bug's.
+    untouched = {evidence(finding) for finding in before} & {evidence(x) for x in both}
+    alone_known = {str(told[0]) for told in untouched}
+    for cause in causes(both):
+        mine, yours = of_first & set(cause.findings), of_second & set(cause.findings)
+        assert not (mine and yours), f"{cause.id} is two bugs: {mine} and {yours}"
+        assert not (mine | yours and alone_known & set(cause.findings)), cause
+    return (of_first | of_second) & marks(both)
+
+
+_PLANTED: dict[tuple[Path, str], Path] = {}
+
+
+def alone(root: Path, bug: Bug, folder: Path) -> Path:
+    """Return the tree with one bug in it, planted once for all pairs."""
+    key = root, bug.name
+    if key not in _PLANTED:
+        _PLANTED[key] = plant(root, (bug,), folder / bug.name.replace(" ", "-"))
+    return _PLANTED[key]
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("planted")
+
+
+def _named(pair: tuple[Bug, Bug]) -> str:
+    return " and ".join(bug.name for bug in pair)
+
+
+@pytest.mark.parametrize("pair", FEW, ids=_named)
+def test_two_bugs_are_two_causes(
+    pair: tuple[Bug, Bug], kernel_trees: dict[str, Path], planted: Path
+) -> None:
+    folder = planted / _named(pair).replace(" ", "-")
+    assert apart(kernel_trees["6.12"], *pair, folder), "neither shows: the pair proves nothing"
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("pair", MORE, ids=_named)
+def test_more_pairs_are_two_causes(
+    pair: tuple[Bug, Bug], kernel_trees: dict[str, Path], planted: Path
+) -> None:
+    folder = planted / _named(pair).replace(" ", "-")
+    assert apart(kernel_trees["6.12"], *pair, folder), "neither shows: the pair proves nothing"
+
+
+def test_there_are_pairs_enough() -> None:
+    assert len(FEW) >= 20
+    assert sum(first.rule == second.rule for first, second in FEW) >= 5
+    assert sum(first.where == second.where for first, second in FEW) >= 3
