@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from impl.interface import Implementation, Outcome
+from impl.kernel.errors import ToolLimitError
 from model.operations import ADDRESSED, HALF_OPEN, SLOT, U64, Kind, Op, frame_range
 from model.rules import rule
 from slatcheck.differential import Judge, Symptom
@@ -26,7 +27,16 @@ class Prober:
         self._handing: dict[Kind, frozenset[int]] = {}
 
     def evidence(self, ops: Sequence[Op], symptom: Symptom) -> Evidence:
-        """Return what is to be said of a symptom that ``ops`` show at their last operation."""
+        """Return what is to be said of a symptom that ``ops`` show at their last operation.
+
+        Nothing where the implementation reaches a limit: experiments never cost a verdict.
+        """
+        try:
+            return self._evidence(ops, symptom)
+        except ToolLimitError:
+            return NOTHING
+
+    def _evidence(self, ops: Sequence[Op], symptom: Symptom) -> Evidence:
         if not symptom.contract or not ops or symptom.step != len(ops) - 1:
             return NOTHING
         if symptom.rule == "aliasing":

@@ -11,7 +11,7 @@ import pytest
 
 from model.mips import layout
 from slatcheck.gate import Request, check
-from slatcheck.reports import text
+from slatcheck.reports import text, words
 from slatcheck.result import Document, Finding
 from tests.kernels.pairs import FEW, MORE, causes, plant, searched
 from tests.kernels.test_findings import known_trees
@@ -68,7 +68,7 @@ def expected_causes(told: dict[str, frozenset[str]], tree: Path) -> int:
 def test_the_causes_fit_on_three_screens(kernel_tree: Path) -> None:
     lines = text.render(judged(kernel_tree)).splitlines()
     assert len(lines) <= SCREENS
-    assert max(map(len, lines)) <= text.WIDTH
+    assert max(map(len, lines)) <= words.WIDTH
 
 
 # Planted pairs

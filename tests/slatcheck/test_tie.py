@@ -17,7 +17,7 @@ from impl.multilevel import QUIRKS, MultiLevel, quirk
 from impl.multilevel.quirks import Quirk
 from model.mips import layout, permitted_layouts
 from model.operations import Kind
-from slatcheck.reports import text
+from slatcheck.reports import text, words
 from slatcheck.result import Document
 from slatcheck.tie import Tie, chosen, tie
 
@@ -153,7 +153,7 @@ def test_the_report_says_how_far_the_tie_goes() -> None:
     assert "differs from the proved table by no-reach-check, dirty-mask-hull" in said
     assert "- the tie ends on mips64-4k: sequence 2, step 7, kvm_age_gfn (age): the result" in said
     assert "ends on mips32-4k" not in said
-    assert max(map(len, lines)) <= text.WIDTH
+    assert max(map(len, lines)) <= words.WIDTH
 
 
 def test_the_report_does_not_pretend_a_tie() -> None:
