@@ -17,6 +17,8 @@ REACH = "aliasing.unchecked-reach"
 """The cause of all that only comes from an address that nobody compared with the reach."""
 NOTIFIER_END = "range-end.notifier"
 """The cause of what comes from taking the end of a notifier's range for its last page."""
+NEW_TABLE = "new-table"
+"""Begins the cause of what fails on a new table in which nothing by itself was seen to be wrong."""
 BUILT_IN = ".built-in"
 
 _ORDER = {known.name: number for number, known in enumerate(RULES)}
@@ -73,10 +75,12 @@ class _Ties:
         if finding.as_if == LONGER:
             notifier = _KINDS.get(finding.entry) in HALF_OPEN
             return NOTIFIER_END if notifier else f"range-end.{cause_id(finding.entry)}"
-        if finding.as_if == BROKEN:
+        if finding.as_if == BROKEN and finding.step == 1:
             creator = self._creator(finding)
             if creator is not None:
                 return cause_id(creator.fingerprint)
+            if not self.creators:
+                return f"{NEW_TABLE}.{cause_id(finding.rule)}"
         other = self._below(finding)
         if isinstance(other, Finding):
             return self._root(other, passed | {mark})
@@ -106,7 +110,7 @@ class _Ties:
             and creator.implementation == finding.implementation
             and set(finding.layouts) <= set(creator.layouts)
         ]
-        return able[0] if len(able) == 1 and finding.step == 1 else None
+        return able[0] if len(able) == 1 else None
 
     def _below(self, finding: Finding) -> Finding | str:
         """Return what the function below shows for the same request, '' where it does not."""
@@ -118,9 +122,13 @@ class _Ties:
 
 
 def _place(finding: Finding) -> tuple[object, ...] | None:
-    """Return where and how a finding broke memory safety, None where that tells nothing."""
+    """Return where and how memory was misused or lost, None where that tells nothing.
+
+    Where a lock is missing, say, the line of the access belongs to a function that is right.
+    """
     kind, spot = _KINDS.get(finding.entry), finding.location
-    if kind is None or not finding.contract or finding.rule not in _SAFETY or not spot.line:
+    telling = finding.rule in _SAFETY or finding.rule == "leak"
+    if kind is None or not finding.contract or not telling or not spot.line:
         return None
     if spot.function in ("", *_KINDS):
         return None

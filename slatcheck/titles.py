@@ -25,13 +25,15 @@ def title(findings: Sequence[Finding]) -> str:
         )
     if leading.as_if == LONGER:
         return f"the end of a range is taken as its last page, in {_functions(entries)}"
+    broken = {finding.entry for finding in findings if finding.as_if == BROKEN}
+    if leading.as_if == BROKEN and leading.step == 1:
+        return f"whatever uses a new table fails: {_what(leading)}, in {_functions(entries)}"
     told = f"{_what(leading)}, in {_place(leading)}()"
     meaning = TRIGGERS.get(leading.trigger, "")
     if meaning and leading.trigger not in _PLAIN:
         told += f", for {meaning}"
-    broken = {finding.entry for finding in findings if finding.as_if == BROKEN}
     if broken:
-        told += f"; whatever uses that table then fails ({len(broken)} entry points)"
+        told += f"; whatever uses that table then fails, in {_functions(sorted(broken))}"
     return told
 
 
@@ -48,7 +50,8 @@ def _place(finding: Finding) -> str:
 
 
 def _functions(names: Sequence[str]) -> str:
-    """Return ``f()``, ``f() and g()``, or how many there are."""
+    """Return ``f()``, ``f() and g()``, ``f(), g() and h()``, or how many there are."""
     if len(names) > 3:
         return f"{len(names)} entry points"
-    return " and ".join(f"{name}()" for name in sorted(names))
+    *others, last = (f"{name}()" for name in sorted(names))
+    return f"{', '.join(others)} and {last}" if others else last

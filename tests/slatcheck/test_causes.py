@@ -106,7 +106,18 @@ def test_what_uses_a_table_that_was_broken_at_creation_belongs_to_the_creation()
     ]
     (cause,) = derived(*used, created)
     assert cause.findings[0] == created.fingerprint
-    assert "3 entry points" in cause.title
+    assert f"{MAP}()" in cause.title and f"{UNMAP}()" in cause.title
+
+
+def test_what_fails_on_every_new_table_is_one_even_if_the_table_looks_right() -> None:
+    used = [
+        shown("bad-access", entry, as_if=BROKEN, step=1) for entry in (MAP, FLUSH, AGE, DESTROY)
+    ]
+    (cause,) = derived(*used)
+    assert cause.id == "new-table.bad-access"
+    assert "4 entry points" in cause.title
+    assert len(derived(*used, shown("runaway", MAP, as_if=BROKEN, step=1))) == 2
+    assert len(derived(*(replace(one, step=2) for one in used))) == 4
 
 
 def test_one_line_of_a_function_below_is_one_place() -> None:
@@ -159,6 +170,13 @@ def test_a_place_in_the_entry_point_itself_ties_nothing() -> None:
     place = at(FLUSH)
     found = shown("bad-access", FLUSH, location=place), shown("bad-access", UNMAP, location=place)
     assert not together(*found)
+
+
+def test_a_line_that_somebody_reaches_without_a_lock_is_not_to_blame() -> None:
+    place = at("kvm_mips_flush_gpa_pmd")
+    found = [shown("unlocked-access", entry, "mmu_lock", location=place) for entry in (SLOT, UNMAP)]
+    assert not together(*found)
+    assert together(*(replace(one, rule="leak") for one in found))
 
 
 def test_two_ways_to_one_line_are_two_causes() -> None:
