@@ -71,7 +71,7 @@ def marks(found: tuple[Finding, ...]) -> set[str]:
 def evidence(finding: Finding) -> tuple[object, ...]:
     return (
         finding.fingerprint, finding.handed_on, finding.as_if, finding.location.function,
-        finding.trace,
+        repr(finding.trace),
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from hypothesis import given
 
 from model.mips import layouts, permitted_layouts
 from model.operations import FUNCTIONS, Kind
-from slatcheck import causes, traces
+from slatcheck import causes, cli, traces
 from slatcheck.causes import cause_id, causes_of
 from slatcheck.errors import InputError
 from slatcheck.evidence import BROKEN, LONGER, WRAPPED
@@ -301,3 +301,23 @@ def test_a_cause_stands_for_the_finding_that_shows_it_best(tmp_path: Path) -> No
     file.write_text(json.dumps(bare.to_json() | {"causes": [{"id": "x", "findings": []}]}))
     with pytest.raises(InputError, match="damaged"):
         traces.load(file, cause="x")
+
+
+def test_a_cause_is_run_shown_and_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, written = str(tmp_path / "report.json"), tmp_path / "test_it.py"
+    quirks = ["--quirk", "notifier-end-inclusive", "--quirk", "no-reach-check"]
+    quirks += ["--evidence", "differential", "--max-ops", "900"]
+    json_form = ["--format", "json", "--output", report, "--jobs", "1"]
+    assert cli.run(["check", "--layout", "mips64-4k", *quirks, *json_form]) == 1
+    assert causes.NOTIFIER_END in [cause.id for cause in read(Path(report)).causes]
+    picked = [report, "--cause", causes.NOTIFIER_END]
+    assert cli.run(["replay", *picked]) == 1
+    assert causes.NOTIFIER_END in capsys.readouterr().out, "what is run again has the same cause"
+    assert cli.run(["explain", *picked]) == 1
+    assert "step 3 of 3" in capsys.readouterr().out
+    assert cli.run(["export", *picked, "--as", "pytest", "-o", str(written)]) == 0
+    assert "ends-at-top" in written.read_text() or "next-page-mapped" in written.read_text()
+    assert cli.run(["replay", *picked, "--finding", "x"]) == 2
+    assert cli.run(["replay", report, "--cause", "x"]) == 2
