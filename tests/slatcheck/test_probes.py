@@ -73,6 +73,17 @@ def test_an_address_beyond_the_reach_is_cut(kind: Kind) -> None:
     assert [one.as_if for one in told(table("no-reach-check"), *ops)] == [WRAPPED]
 
 
+def test_an_address_that_leads_elsewhere_is_another_bug() -> None:
+    class Elsewhere(MultiLevel):
+        def run(self, ops: Sequence[Op]) -> Run:
+            beyond = [op.kind is Kind.UNMAP and op.first >= LAYOUT.frames for op in ops]
+            there = Op(Kind.FLUSH, 7, 7)
+            return super().run([there if x else op for x, op in zip(beyond, ops, strict=True)])
+
+    ops = CREATE, page(0), page(7), Op(Kind.UNMAP, LAYOUT.frames, LAYOUT.frames + 1)
+    assert told(Elsewhere(LAYOUT, frozenset()), *ops) == [NOTHING]
+
+
 @pytest.mark.parametrize("kind", [Kind.UNMAP, Kind.FLUSH_SLOT])
 def test_a_caller_hands_on_what_the_function_below_does(kind: Kind) -> None:
     mark = f"stale-mapping/{FUNCTIONS[Kind.FLUSH]}/any"
