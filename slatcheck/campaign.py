@@ -16,6 +16,8 @@ from model.operations import Kind, Op
 from model.rules import rule
 from slatcheck.differential import Judge, Symptom, plan
 from slatcheck.drawing import LENGTH, draw
+from slatcheck.evidence import NOTHING, Evidence
+from slatcheck.probes import Prober
 from slatcheck.result import fingerprint
 from slatcheck.sequences import Decoder
 from slatcheck.shrink import LIMIT, shrink
@@ -38,10 +40,14 @@ def anything(symptom: Symptom) -> bool:
 
 @dataclass
 class Hit:
-    """One finding of a campaign: its symptom and the shortest trace that shows it."""
+    """One finding of a campaign: its symptom and the shortest trace that shows it.
+
+    ``evidence`` says what else was seen to do the same.
+    """
 
     symptom: Symptom
     ops: list[Op]
+    evidence: Evidence = NOTHING
 
 
 @dataclass
@@ -149,9 +155,12 @@ class Search:
         return bool(found)
 
     def _collect(self, campaign: Campaign) -> None:
+        prober = Prober(self._implementation, self._judge)
         for mark, (symptom, ops) in sorted(self._first.items()):
             if not self._is_special_case(symptom):
-                campaign.hits[mark] = self._shrunk(mark, symptom, ops)
+                hit = self._shrunk(mark, symptom, ops)
+                hit.evidence = prober.evidence(hit.ops, hit.symptom)
+                campaign.hits[mark] = hit
 
     def _is_special_case(self, symptom: Symptom) -> bool:
         """Return whether the same memory-safety rule breaks at this entry for any operands."""

@@ -106,6 +106,15 @@ def _found(context: click.Context) -> Iterator[tuple[str, str]]:
             yield mark, ""
 
 
+def _causes(context: click.Context) -> Iterator[tuple[str, str]]:
+    """Yield the causes of the report that was named."""
+    file = context.params.get("file") or next(iter(context.args), None)
+    data = json.loads(_path(file).read_text(encoding="utf-8")) if file is not None else None
+    for cause in data.get("causes", ()) if isinstance(data, dict) else ():
+        if isinstance(cause, dict) and isinstance(cause.get("id"), str):
+            yield cause["id"], str(cause.get("title", ""))
+
+
 def _revisions(context: click.Context) -> Iterator[tuple[str, str]]:
     """Yield branches and tags of the tree's repository."""
     yield "HEAD", "the last commit"
@@ -131,4 +140,5 @@ quirks = _completer(_quirks)
 solvers = _completer(_solvers)
 known = _completer(_known)
 found = _completer(_found)
+causes = _completer(_causes)
 revisions = _completer(_revisions)

@@ -32,6 +32,7 @@ class Delivery:
     format: str
     output: Path | None
     replay_dir: Path | None = None
+    verbose: bool = False
 
     def check(self) -> None:
         """Raise InputError where something cannot be written; makes the folder for replays."""
@@ -106,7 +107,7 @@ def finish(
             return replay_command(folder / file_name(finding.fingerprint), kernel, cc)
 
     try:
-        text = forms.render(delivery.format, document, replay)
+        text = forms.render(delivery.format, document, replay, delivery.verbose)
     except Exception as problem:
         # The tool's own mistake must not cost the user what was found.
         delivery.deliver(getattr(problem, "text", None) or _raw(document))

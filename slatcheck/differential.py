@@ -15,7 +15,7 @@ from model.layout import Layout
 from model.operations import ADDRESSED, ENOMEM, FUNCTIONS, Answer, Kind, Op
 from model.rules import rule
 from model.triggers import beyond, trigger
-from slatcheck.result import fingerprint
+from slatcheck.finding import fingerprint
 
 _FAULTS = frozenset({Kind.FAULT, Kind.FAULT_FAST})
 _SPURIOUS = frozenset({Kind.MKCLEAN, Kind.MKOLD, Kind.AGE})

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from model.machines import ORDERS
 from model.mips import layout as layout_named
 from model.operations import to_json
 from slatcheck import describe
 from slatcheck.campaign import Hit
+from slatcheck.causes import causes_of
 from slatcheck.result import Finding, Location, severity_of
 from slatcheck.work import Report
 
@@ -25,8 +28,7 @@ def merge(reports: list[Report], seed: int) -> list[Finding]:
             if mark not in best or _cost(report, hit) < _cost(*best[mark]):
                 best[mark] = (report, hit)
     findings = [_finding(*best[mark], where[mark], seed) for mark in best]
-    for one in findings:
-        one.related = sorted(x.fingerprint for x in findings if _related(one, x))
+    relate(findings)
     return sorted(findings, key=lambda x: (x.severity == "imprecise", x.fingerprint))
 
 
@@ -34,15 +36,12 @@ def _cost(report: Report, hit: Hit) -> tuple[int, int]:
     return ORDERS.index(report.unit.byte_order), len(hit.ops)
 
 
-def _related(one: Finding, other: Finding) -> bool:
-    """Return whether two findings share their cause as far as can be told from outside."""
-    if one is other:
-        return False
-    edges = {"ends-at-top", "next-page-mapped"}
-    same_place = bool(one.location.line) and one.location == other.location
-    if one.rule == other.rule and (one.trigger == other.trigger or same_place):
-        return True
-    return {one.trigger, other.trigger} <= edges
+def relate(findings: Sequence[Finding]) -> None:
+    """Let each finding name the others of its cause."""
+    by_mark = {finding.fingerprint: finding for finding in findings}
+    for cause in causes_of(findings, ()):
+        for mark in cause.findings:
+            by_mark[mark].related = sorted(set(cause.findings) - {mark})
 
 
 def _finding(report: Report, hit: Hit, where: list[Report], seed: int) -> Finding:
@@ -71,6 +70,8 @@ def _finding(report: Report, hit: Hit, where: list[Report], seed: int) -> Findin
         contract=symptom.contract,
         step=symptom.step,
         quirks=list(report.unit.quirks),
+        handed_on=hit.evidence.handed_on,
+        as_if=hit.evidence.as_if,
     )
 
 

@@ -16,7 +16,7 @@ from proofs.pool import spread
 from slatcheck import __version__, prove
 from slatcheck.acceptance import Known
 from slatcheck.contract_checks import contract_checks
-from slatcheck.findings import merge
+from slatcheck.findings import merge, relate
 from slatcheck.kernel_proof import disagreements
 from slatcheck.progress import Progress
 from slatcheck.result import Check, Document, Verdict
@@ -165,6 +165,7 @@ def _join(document: Document, outcome: prove.Outcome) -> None:
             one for one in ORDERS if one in first.byte_orders + finding.byte_orders
         ]
     document.findings = list(by_mark.values())
+    relate(document.findings)
     document.notes += prove.kernel_notes()
 
 

@@ -38,6 +38,15 @@ def _format(kinds: Sequence[str]) -> Callable[[F], F]:
     )
 
 
+def verbose_option(function: F) -> F:
+    """Add the option of this name."""
+    return click.option(
+        "--verbose",
+        is_flag=True,
+        help="Let the text report show every finding, and all that the verdict rests on.",
+    )(function)
+
+
 def output_option(function: F) -> F:
     """Add the option of this name."""
     return click.option(
@@ -67,6 +76,16 @@ def finding_option(verb: str) -> Callable[[F], F]:
         metavar="FINGERPRINT",
         shell_complete=completion.found,
         help=f"Which finding of a report to {verb}; not needed where there is only one.",
+    )
+
+
+def cause_option(verb: str) -> Callable[[F], F]:
+    """Add the option --cause, which picks the finding that shows a cause of a report best."""
+    return click.option(
+        "--cause",
+        metavar="ID",
+        shell_complete=completion.causes,
+        help=f"Which cause of a report to {verb}, by the finding that shows it best.",
     )
 
 

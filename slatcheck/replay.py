@@ -14,6 +14,7 @@ from slatcheck.campaign import Campaign, Hit
 from slatcheck.differential import Judge
 from slatcheck.findings import merge
 from slatcheck.gate import checks_of, kernel_facts
+from slatcheck.probes import Prober
 from slatcheck.result import Document, Finding, Verdict
 from slatcheck.traces import REPLAY_SCHEMA
 from slatcheck.work import Report, Unit, add_geometry, kernel_implementation, table
@@ -75,6 +76,8 @@ def _judge(implementation: Implementation, ops: list[Op], report: Report) -> Non
     verdict = judge.examine(implementation, ops)
     campaign = Campaign()
     campaign.count(verdict.compared)
+    prober = Prober(implementation, judge)
     for symptom in verdict.symptoms:
-        campaign.hits[symptom.fingerprint] = Hit(symptom, ops)
+        evidence = prober.evidence(ops[: symptom.step + 1], symptom)
+        campaign.hits[symptom.fingerprint] = Hit(symptom, ops, evidence)
     report.campaign = campaign

@@ -10,6 +10,11 @@ from typing import Any
 
 from model.layout import Layout
 from model.rules import rule
+from slatcheck.causes import causes_of
+from slatcheck.finding import Cause as Cause
+from slatcheck.finding import Finding as Finding
+from slatcheck.finding import Location as Location
+from slatcheck.finding import fingerprint as fingerprint
 
 SCHEMA = "slatcheck/1"
 
@@ -50,74 +55,6 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """
     found = set(verdicts)
     return next((one for one in _ORDER if one in found), Verdict.VACUOUS)
-
-
-@dataclass(frozen=True)
-class Location:
-    """A place in the tree: the kernel function and the line of its file ('' and 0 if unknown)."""
-
-    function: str
-    file: str = ""
-    line: int = 0
-
-
-@dataclass
-class Finding:
-    """One way in which a promise is broken, with the shortest trace that was found for it.
-
-    ``trace`` is the list of operations as model.operations.to_json writes them; the last one
-    (the last but one where the trace ends with destroy and the symptom came before) shows it.
-    ``expected`` and ``actual`` are lines of text about coalesced ranges. ``fingerprint`` stays
-    the same across line numbers, seeds and layouts. ``shown_on`` is the layout of the trace.
-    ``known_on`` are the layouts on which a baseline knows it, ``known`` says that it does on all.
-    ``byte_orders`` are those in which it showed, ``big`` before ``little``; the trace shows it in
-    the first of them.
-    """
-
-    fingerprint: str
-    rule: str
-    severity: str
-    layouts: list[str]
-    shown_on: str
-    entry: str
-    trigger: str
-    operands: dict[str, Any]
-    summary: str
-    trace: list[dict[str, Any]]
-    expected: list[str]
-    actual: list[str]
-    location: Location
-    seed: int
-    implementation: str
-    contract: bool = True
-    step: int = 0
-    related: list[str] = field(default_factory=list)
-    known: bool = False
-    known_on: list[str] = field(default_factory=list)
-    quirks: list[str] = field(default_factory=list)
-    byte_orders: list[str] = field(default_factory=lambda: ["big"])
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Findings that one place in the code explains and one repair would end.
-
-    ``id`` is stable across runs as fingerprints are, ``findings`` are fingerprints, the one that
-    shows the cause best first. ``layouts`` and ``byte_orders`` are those of its findings.
-    """
-
-    id: str
-    title: str
-    severity: str
-    layouts: tuple[str, ...]
-    byte_orders: tuple[str, ...]
-    findings: tuple[str, ...]
-
-
-def fingerprint(rule_name: str, entry: str, trigger: str, contract: bool = True) -> str:
-    """Return the stable name of a finding: rule, entry point and trigger."""
-    tail = "" if contract else "/out-of-contract"
-    return f"{rule_name}/{entry}/{trigger}{tail}"
 
 
 @dataclass(frozen=True)
@@ -186,6 +123,11 @@ class Document:
         """The verdict on the whole: that of the worst check; a layout without any is vacuous."""
         return self.judged(self.checks)
 
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """What the findings come from, worst first; each finding belongs to exactly one."""
+        return causes_of(self.findings, self.layouts)
+
     def judged(self, checks: Iterable[Check]) -> Verdict:
         """Return the verdict that some of the checks give."""
         verdicts = [check.verdict for check in checks]
@@ -203,6 +145,7 @@ class Document:
             "kernel": self.kernel,
             "layouts": [layout_json(layout) for layout in self.layouts],
             "checks": [asdict(check) | {"verdict": check.verdict.value} for check in self.checks],
+            "causes": [asdict(cause) for cause in self.causes],
             "findings": [asdict(one) for one in self.findings],
             "notes": self.notes,
         }

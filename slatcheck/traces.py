@@ -56,12 +56,14 @@ class Trace:
         return "".join(self.fingerprint.split("/")[2:3])
 
 
-def load(path: Path, fingerprint: str | None = None) -> Trace:
+def load(path: Path, fingerprint: str | None = None, cause: str | None = None) -> Trace:
     """Return the trace of a replay file, or of one finding of a JSON report.
 
-    ``fingerprint`` picks the finding; where a report has a single one it may be left out. Raises
-    InputError, with the fingerprints there are, where it is not clear which is meant.
+    ``fingerprint`` picks the finding, or ``cause`` the one that shows it best; where a report has a
+    single finding both may be left out. Raises InputError, with the names there are, where it is
+    not clear which is meant.
     """
+    fingerprint = fingerprint_of(path, fingerprint, cause)
     data = read_json(path, _AGAIN)
     schema = data.get("schema") if isinstance(data, dict) else None
     if schema == REPLAY_SCHEMA:
@@ -75,6 +77,28 @@ def load(path: Path, fingerprint: str | None = None) -> Trace:
         f"{path} is neither a replay file ({REPLAY_SCHEMA}) nor a JSON report ({SCHEMA}); "
         "check --replay-dir and check --format json write them"
     )
+
+
+def fingerprint_of(path: Path, fingerprint: str | None, cause: str | None) -> str | None:
+    """Return the fingerprint that is meant: the one given, or the first of a report's cause.
+
+    Raises InputError where both are given, or the report has no such cause.
+    """
+    if cause is None:
+        return fingerprint
+    if fingerprint is not None:
+        raise InputError("--finding and --cause both pick a finding; use one of them")
+    data = read_json(path, _AGAIN)
+    causes = data.get("causes") if isinstance(data, dict) else None
+    if not isinstance(causes, list) or not all(isinstance(entry, dict) for entry in causes):
+        raise InputError(f"{path} is no JSON report with causes; check --format json writes one")
+    marks = {str(entry.get("id")): entry.get("findings") for entry in causes}
+    if cause not in marks:
+        raise InputError(f"{path} has no cause {cause}; it has {', '.join(marks) or 'none'}")
+    leading = marks[cause]
+    if not isinstance(leading, list) or not leading:
+        raise InputError(f"{path} is damaged: the cause {cause} has no findings")
+    return str(leading[0])
 
 
 def tree_for(trace: Trace, kernel: Path | None, path: Path) -> Path | None:

@@ -24,6 +24,7 @@ from slatcheck.options import (
     replay_dir_option,
     report_option,
     seed_option,
+    verbose_option,
 )
 
 
@@ -45,6 +46,7 @@ from slatcheck.options import (
 @no_cache_option
 @cc_option
 @report_option
+@verbose_option
 @output_option
 @replay_dir_option
 def command(
@@ -62,6 +64,7 @@ def command(
     no_cache: bool,
     cc: str | None,
     format_: str,
+    verbose: bool,
     output: Path | None,
     replay_dir: Path | None,
 ) -> int:
@@ -76,7 +79,7 @@ def command(
     chosen = names.selected(patterns, kernel)
     terms = gating.Terms(kernel, baseline, against, fail_on, bisect)
     terms.check()
-    delivery = Delivery(format_, output, replay_dir)
+    delivery = Delivery(format_, output, replay_dir, verbose)
     delivery.check()
 
     from slatcheck import gate, progress

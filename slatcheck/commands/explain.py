@@ -11,7 +11,7 @@ import click
 
 from slatcheck.delivery import Delivery, replay_command, say
 from slatcheck.errors import InputError
-from slatcheck.options import cc_option, finding_option, kernel_option
+from slatcheck.options import cause_option, cc_option, finding_option, kernel_option
 
 if TYPE_CHECKING:
     from slatcheck.explain.story import Story
@@ -24,6 +24,7 @@ SUFFIXES = {".html": "html", ".htm": "html", ".svg": "svg"}
 @click.command("explain", short_help="Show a finding step by step, as a page or a picture.")
 @click.argument("file", type=click.Path(path_type=Path))
 @finding_option("show")
+@cause_option("show")
 @kernel_option("The Linux source tree to run the sequence on, where FILE is about a kernel.")
 @cc_option
 @click.option(
@@ -48,6 +49,7 @@ SUFFIXES = {".html": "html", ".htm": "html", ".svg": "svg"}
 def command(
     file: Path,
     finding: str | None,
+    cause: str | None,
     kernel: Path | None,
     cc: str | None,
     format_: str | None,
@@ -61,7 +63,7 @@ def command(
 
     \b
       slatcheck explain replays/FILE --kernel ~/linux
-      slatcheck explain report.json --finding NAME --kernel ~/linux -o story.html
+      slatcheck explain report.json --cause ID --kernel ~/linux -o story.html
       slatcheck explain replays/FILE --kernel ~/linux --step 2 -o step.svg
 
     Exit status 1 if the finding shows, 0 if no promise is broken any more.
@@ -75,7 +77,7 @@ def command(
     from slatcheck import traces
     from slatcheck.explain import record, story, teller
 
-    trace = traces.load(file, finding)
+    trace = traces.load(file, finding, cause)
     recording = record.record(trace, kernel, cc, file)
     told = teller.tell(recording, _again(file, trace, kernel, cc))
     delivery.deliver(_render(told, form, step, output))

@@ -10,7 +10,7 @@ import click
 
 from slatcheck.delivery import Delivery, say
 from slatcheck.errors import InputError
-from slatcheck.options import cc_option, finding_option, kernel_option
+from slatcheck.options import cause_option, cc_option, finding_option, kernel_option
 
 if TYPE_CHECKING:
     from slatcheck.export.case import Case
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     help="A pytest file, a C program, or a KUnit suite for the tree.",
 )
 @finding_option("export")
+@cause_option("export")
 @kernel_option("The Linux source tree that shows the finding, where FILE is about a kernel.")
 @cc_option
 @click.option(
@@ -39,6 +40,7 @@ def command(
     file: Path,
     form: str,
     finding: str | None,
+    cause: str | None,
     kernel: Path | None,
     cc: str | None,
     output: Path | None,
@@ -60,7 +62,7 @@ def command(
     from slatcheck import traces
     from slatcheck.export import case
 
-    trace = traces.load(file, finding)
+    trace = traces.load(file, finding, cause)
     if form != "pytest" and trace.implementation != "kernel":
         raise InputError(
             f"{trace.fingerprint} was found in the built-in page table, which is no C: "

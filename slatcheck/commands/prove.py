@@ -20,6 +20,7 @@ from slatcheck.options import (
     quirk_option,
     replay_dir_option,
     report_option,
+    verbose_option,
 )
 
 
@@ -55,6 +56,7 @@ from slatcheck.options import (
 @quirk_option
 @cc_option
 @report_option
+@verbose_option
 @output_option
 @replay_dir_option
 def command(
@@ -68,6 +70,7 @@ def command(
     quirks: tuple[str, ...],
     cc: str | None,
     format_: str,
+    verbose: bool,
     output: Path | None,
     replay_dir: Path | None,
 ) -> int:
@@ -81,7 +84,7 @@ def command(
     chosen = names.selected(patterns, kernel, everything)
     names.check_quirks(quirks)
     solvers = names.check_solvers(solver)
-    delivery = Delivery(format_, output, replay_dir)
+    delivery = Delivery(format_, output, replay_dir, verbose)
     delivery.check()
     if emit_smt2 is not None:
         _prepare_folder(emit_smt2)

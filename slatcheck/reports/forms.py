@@ -17,7 +17,12 @@ Replay = Callable[["Finding"], str]
 """Gives the command that runs a finding again."""
 
 
-def render(name: str, document: Document, replay: Replay | None) -> str:
-    """Return the report of ``document`` in the form ``name``; ``replay`` may be left out."""
-    text: str = import_module(f"slatcheck.reports.{name}").render(document, replay)
+def render(name: str, document: Document, replay: Replay | None, verbose: bool = False) -> str:
+    """Return the report of ``document`` in the form ``name``.
+
+    Only text, which people read from top to end, leaves out what ``verbose`` asks for.
+    """
+    module = import_module(f"slatcheck.reports.{name}")
+    more = {"verbose": True} if verbose and name == "text" else {}
+    text: str = module.render(document, replay, **more)
     return text

@@ -11,11 +11,11 @@ from typing import Any
 from model.rules import RULES
 from model.triggers import TRIGGERS
 from slatcheck.explain import web
-from slatcheck.reports import gated, lines, text
+from slatcheck.reports import gated, lines, standings
 from slatcheck.reports.forms import Replay
 from slatcheck.reports.matrix import Cell, matrix
-from slatcheck.reports.words import clean, layout_names
-from slatcheck.result import Check, Document, Finding, Verdict
+from slatcheck.reports.words import clean, layout_names, spared_names
+from slatcheck.result import Cause, Check, Document, Finding, Verdict
 
 GLYPHS = {
     Verdict.HOLDS: "✓",
@@ -44,9 +44,19 @@ class _Shown:
     replay: str
 
 
+@dataclass(frozen=True)
+class _Caused:
+    """A cause with what the page says of it; ``shown`` is the finding that shows it best."""
+
+    cause: Cause
+    title: str
+    layouts: str
+    shown: _Shown
+
+
 def render(document: Document, replay: Replay | None = None) -> str:
     """Return the page. ``replay`` gives the command that runs a finding again."""
-    findings = sorted(document.findings, key=text.rank)
+    findings = sorted(document.findings, key=standings.rank)
     return web.render(
         "slatcheck.reports",
         "html.html.j2",
@@ -58,10 +68,11 @@ def render(document: Document, replay: Replay | None = None) -> str:
         headline=lines.headline(document),
         gate=list(gated.lines(document)),
         decides=gated.verdict(document),
-        totals=text.totals(document),
+        totals=standings.totals(document),
         matrix=matrix(document),
         statements={one.name: one.statement for one in RULES},
         findings=[_shown(n, one, document, replay) for n, one in enumerate(findings, 1)],
+        causes=[_caused(cause, document) for cause in document.causes],
         numbers={one.fingerprint: number for number, one in enumerate(findings, 1)},
         standings=STANDINGS,
         functions=_functions(document),
@@ -101,6 +112,13 @@ def _shown(number: int, finding: Finding, document: Document, replay: Replay | N
     )
 
 
+def _caused(cause: Cause, document: Document) -> _Caused:
+    by_mark = {finding.fingerprint: finding for finding in document.findings}
+    names = [layout.name for layout in document.layouts]
+    shown = _shown(0, by_mark[cause.findings[0]], document, None)
+    return _Caused(cause, clean(cause.title), clean(spared_names(cause.layouts, names)), shown)
+
+
 def _functions(document: Document) -> list[tuple[str, list[int]]]:
     """Return for each function of the tree in how many layouts it stands on which evidence."""
     if not any(one.kind == "proof-c" for one in document.checks):
@@ -116,7 +134,7 @@ def _functions(document: Document) -> list[tuple[str, list[int]]]:
 
 
 def _standings(layouts: Sequence[Sequence[Check]]) -> list[int]:
-    states = [text.standing(checks) for checks in layouts]
+    states = [standings.standing(checks) for checks in layouts]
     return [states.count(one) for one in STANDINGS]
 
 

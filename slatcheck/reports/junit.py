@@ -23,8 +23,10 @@ def render(document: Document, replay: Replay | None = None) -> str:
     """
     told = suites(document)
     xml = junitparser.JUnitXml("slatcheck")
-    for suite in told:
-        xml.add_testsuite(_suite(document, suite, replay))
+    for number, suite in enumerate(told):
+        # A reader meets the causes before any check: they stand at the top of the first suite.
+        opening = [] if number else [("cause", line) for line in lines.causes(document)]
+        xml.add_testsuite(_suite(document, suite, replay, opening))
     remarks = "\n".join(_remarks(document, told, replay))
     next(iter(xml)).append(junitparser.SystemOut(remarks))  # type: ignore[no-untyped-call]
     xml.update_statistics()  # type: ignore[no-untyped-call]
@@ -37,15 +39,17 @@ def render(document: Document, replay: Replay | None = None) -> str:
 def _remarks(document: Document, told: list[Suite], replay: Replay | None) -> list[str]:
     """Return what belongs to no check: it goes into the output of the first suite."""
     names = [one.name for one in document.layouts]
-    out = [lines.headline(document)]
+    out = [lines.headline(document), *lines.causes(document)]
     for finding in loose(document, told):
         out += ["", *lines.of_finding(finding, names, replay(finding) if replay else "")]
     return [*out, *lines.closing(document)]
 
 
-def _suite(document: Document, suite: Suite, replay: Replay | None) -> junitparser.TestSuite:
+def _suite(
+    document: Document, suite: Suite, replay: Replay | None, opening: list[tuple[str, str]]
+) -> junitparser.TestSuite:
     out = junitparser.TestSuite(suite.name)
-    for key, value in _properties(document, suite):
+    for key, value in [*opening, *_properties(document, suite)]:
         out.add_property(key, value)
     out.add_testcases(
         [

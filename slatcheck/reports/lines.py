@@ -9,7 +9,7 @@ from typing import Any
 
 from model.rules import RULES
 from slatcheck.reports import gated
-from slatcheck.reports.words import clean, count, find_layout, layout_names
+from slatcheck.reports.words import clean, count, find_layout, layout_names, spared_names
 from slatcheck.reports.words import written_operation as written
 from slatcheck.result import Document, Finding
 
@@ -56,6 +56,15 @@ def title(finding: Finding) -> str:
     """Return one line that says which rule is broken, how gravely, and where."""
     marks = ", out of contract" * (not finding.contract) + ", known" * finding.known
     return clean(f"{finding.rule} ({finding.severity}{marks}) in {finding.entry}")
+
+
+def causes(document: Document) -> Iterator[str]:
+    """Yield each cause in one clean line, worst first, with how many findings come from it."""
+    names = [one.name for one in document.layouts]
+    for number, cause in enumerate(document.causes, 1):
+        many = count(len(cause.findings), "finding")
+        where_to = spared_names(cause.layouts, names)
+        yield clean(f"{number}. ({cause.severity}) {cause.title}; {where_to}; {many}: {cause.id}")
 
 
 def where(finding: Finding) -> str:

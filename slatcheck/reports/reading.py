@@ -34,6 +34,8 @@ def read(path: Path) -> Document:
             f"{path} is damaged: it says {data['verdict']}, its checks say "
             f"{document.verdict.value}; {_AGAIN}"
         )
+    if json.loads(json.dumps(document.to_json()["causes"])) != data["causes"]:
+        raise InputError(f"{path} is damaged: its causes are not those of its findings; {_AGAIN}")
     return document
 
 

@@ -21,6 +21,8 @@ SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 ROOT = "SRCROOT"
+CAUSES = "slatcheck causes"
+"""The name of the taxonomy whose classes are the causes."""
 _LEVEL = {Severity.UNSAFE: "error", Severity.IMPRECISE: "warning"}
 _MEANING = {
     Verdict.VIOLATED: "A promise is broken, and no trace was found that shows it.",
@@ -73,11 +75,41 @@ def _run(document: Document, replay: Replay | None) -> dict[str, Any]:
                 "exitCodeDescription": document.decides.value,
             }
         ],
+        "taxonomies": [_taxonomy(document)],
         "originalUriBaseIds": {ROOT: {"description": {"text": _root(document)}}},
         "columnKind": "unicodeCodePoints",
         "results": [_result(one, document, index, places, replay) for one in remarks(document)],
         "properties": {key: value for key, value in facts.items() if value is not None},
     }
+
+
+def _taxonomy(document: Document) -> dict[str, Any]:
+    """Return the causes, worst first, as the classes that the results fall into."""
+    taxa = [
+        {
+            "id": cause.id,
+            "shortDescription": {"text": clean(cause.title)},
+            "defaultConfiguration": {"level": _LEVEL[Severity(cause.severity)]},
+            "properties": {
+                "severity": cause.severity,
+                "layouts": list(cause.layouts),
+                "byteOrders": list(cause.byte_orders),
+                "findings": [clean(mark) for mark in cause.findings],
+            },
+        }
+        for cause in document.causes
+    ]
+    told = "What one place in the code explains, and one repair would end; worst first."
+    return {"name": CAUSES, "shortDescription": {"text": told}, "taxa": taxa}
+
+
+def _taxa(finding: Finding, document: Document) -> list[dict[str, Any]]:
+    """Return the cause of a finding as a reference to the taxonomy."""
+    return [
+        {"id": cause.id, "index": number, "toolComponent": {"name": CAUSES, "index": 0}}
+        for number, cause in enumerate(document.causes)
+        if finding.fingerprint in cause.findings
+    ]
 
 
 def _root(document: Document) -> str:
@@ -171,6 +203,7 @@ def _of_finding(
     if document.gate is not None and document.gate.against:
         new = "updated" if finding.known_on else "new"
         out["baselineState"] = "unchanged" if finding.known else new
+    out["taxa"] = _taxa(finding, document)
     if finding.trace:
         out["codeFlows"] = [_flow(finding, places, place)]
     return out

@@ -5,32 +5,34 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from model.rules import RULES
 from model.triggers import TRIGGERS
-from slatcheck.reports import cases, gated, lines
+from slatcheck.reports import brief, gated, lines, tied
 from slatcheck.reports.forms import Replay
-from slatcheck.reports.words import clean, columns, count, layout_names
+from slatcheck.reports.standings import operations, rank, standing, totals
+from slatcheck.reports.undecided import undecided
+from slatcheck.reports.words import WIDTH, clean, columns, count, item, layout_names, wrapped
 from slatcheck.result import Check, Document, Finding, Verdict, worst
 
-WIDTH = 100
 _LABEL = 11
-_ORDER = {one.name: number for number, one in enumerate(RULES)}
 _STATEMENTS = {one.name: one.statement for one in RULES}
 _NOWHERE = "not known; begin at the entry point"
-_HOW = "use --replay-dir DIR to have a file for 'slatcheck replay'"
 
 
-def render(document: Document, replay: Replay | None = None) -> str:
+def render(document: Document, replay: Replay | None = None, verbose: bool = False) -> str:
     """Return the report, ending with the verdict on the whole.
 
-    Of findings that are known only the names are shown. ``replay`` gives the command for each
-    finding; without it the report says how to get one.
+    It shows the causes with what they have in common, ``verbose`` every finding and all that the
+    verdict rests on. Of findings that are known only the names are shown. ``replay`` gives the
+    command for each finding; without it a verbose report says how to get one.
     """
+    if not verbose:
+        return brief.render(document, replay)
     names = [one.name for one in document.layouts]
     text = [lines.headline(document), ""]
     findings = sorted(document.findings, key=rank)
+    text += _causes(document, findings)
     for number, finding in enumerate(findings, 1):
         if not finding.known:
             text += [*_finding(number, finding, names, replay), ""]
@@ -39,28 +41,22 @@ def render(document: Document, replay: Replay | None = None) -> str:
     return "\n".join(text) + "\n"
 
 
-def rank(finding: Finding) -> tuple[bool, bool, bool, int, str]:
-    """Unsafe first, then what counts before what is out of contract, in catalogue order."""
-    return (
-        finding.severity != "unsafe",
-        not finding.contract,
-        finding.known,
-        _ORDER.get(finding.rule, len(_ORDER)),
-        finding.fingerprint,
-    )
+def _causes(document: Document, findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield the causes, worst first, each with the numbers of its findings."""
+    numbers = {finding.fingerprint: number for number, finding in enumerate(findings, 1)}
+    if not findings:
+        return
+    yield "causes"
+    for cause in document.causes:
+        mine = sorted(numbers[mark] for mark in cause.findings)
+        told = ", ".join(map(str, mine))
+        yield from item(f"({cause.severity}) {cause.title}: {cause.id}, findings {told}")
+    yield ""
 
 
 def _labelled(label: str, text: str) -> list[str]:
     """Return one labelled paragraph of a finding, wrapped and indented."""
-    lead = "    " + label.ljust(_LABEL)
-    return textwrap.wrap(
-        clean(text),
-        WIDTH,
-        initial_indent=lead,
-        subsequent_indent=" " * len(lead),
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [lead.rstrip()]
+    return wrapped("    " + label.ljust(_LABEL), text)
 
 
 def _finding(
@@ -112,7 +108,7 @@ def _ending(finding: Finding, replay: Replay | None) -> Iterator[str]:
     for number, other in enumerate(sorted(finding.related)):
         yield from _labelled("" if number else "related", other)
     yield f"    {'name'.ljust(_LABEL)}{clean(finding.fingerprint)}"
-    command = replay(finding) if replay else _HOW
+    command = replay(finding) if replay else brief.HOW
     yield f"    {'replay'.ljust(_LABEL)}{clean(command)}"
 
 
@@ -146,7 +142,7 @@ def _summary(document: Document) -> Iterator[str]:
         yield from _functions(document)
         yield ""
     if document.kernel is not None and "tie" in document.kernel:
-        yield from _tie(document.kernel["tie"])
+        yield from tied.lines(document.kernel["tie"])
         yield ""
     yield from _open_checks(document)
     if document.notes:
@@ -177,7 +173,7 @@ def _layout_table(document: Document) -> Iterator[str]:
             [
                 name,
                 worst(one.verdict for one in checks).value,
-                f"{_operations(checks):,}",
+                f"{operations(checks):,}",
                 str(findings),
                 _evidence(checks) + "; Kconfig refuses it with KVM" * (name in refused),
             ]
@@ -185,28 +181,11 @@ def _layout_table(document: Document) -> Iterator[str]:
     if common := _checks_of(document, ""):
         verdict = worst(one.verdict for one in common).value
         rows.append(["(no layout)", verdict, "", "", _evidence(common)])
-    if not _operations(document.checks):
+    if not operations(document.checks):
         # Proofs alone: nothing was run.
         rows = [[*row[:2], *row[3:]] for row in rows]
     numbers = range(2, len(rows[0]) - 1)
     yield from (f"  {line}" for line in columns(rows, right=numbers))
-
-
-def _operations(checks: Sequence[Check]) -> int:
-    """Return how many operations are behind ``checks``.
-
-    The checks of one function share its operations, one check for each rule it can break.
-    """
-    by_id: dict[tuple[str, str, str], int] = {}
-    for one in checks:
-        if one.kind != "differential":
-            continue
-        key = (one.layout, one.function, one.id)
-        by_id[key] = by_id.get(key, 0) + one.cases
-    by_function: dict[tuple[str, str], int] = {}
-    for (layout, function, _), several in by_id.items():
-        by_function[layout, function] = max(several, by_function.get((layout, function), 0))
-    return sum(by_function.values())
 
 
 def _evidence(checks: Sequence[Check]) -> str:
@@ -234,100 +213,13 @@ def _functions(document: Document) -> Iterator[str]:
     yield from (f"  {line}" for line in columns(rows, right=range(1, len(rows[0]))))
 
 
-def standing(checks: Sequence[Check]) -> str:
-    """Return what stands behind one function in one layout."""
-    proofs = {one.verdict for one in checks if one.kind == "proof-c"}
-    if not proofs:
-        return "test only"
-    if Verdict.VIOLATED in proofs:
-        return "refuted from C"
-    if proofs == {Verdict.HOLDS}:
-        return "proved from C"
-    told = [one.reason for one in checks if one.kind == "proof-c"]
-    return "not bound" if any(one.startswith("not bound") for one in told) else "open"
-
-
-def _tie(ties: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Yield what ties the theorems, which are about the built-in table, to the tree's C."""
-    yield "how the proof and this tree are tied"
-    if not ties:
-        yield "  not at all: the tree could not be built for any layout that was to be compared"
-        return
-    names = ", ".join(one["layout"] for one in ties)
-    yield from _item(f"the tree's C was run beside the proved table, the same operations ({names})")
-    yield from _item("points are the blocks of the C that the compiler marks, most are branches")
-    operations: dict[str, int] = {}
-    points: dict[str, tuple[int, int]] = {}
-    for one in ties:
-        for name, several in one["operations"].items():
-            operations[name] = operations.get(name, 0) + several
-        for name, (reached, every) in one["coverage"].items():
-            known = points.get(name, (0, 0))
-            points[name] = known[0] + reached, known[1] + every
-    rows = [["function", "operations that agreed", "points of the C reached"]]
-    for name in [*operations, *sorted(points.keys() - operations)]:
-        agreed = f"{operations[name]:,}" if name in operations else ""
-        reached, every = points.get(name, (0, 0))
-        rows.append([clean(name), agreed, f"{reached:,}/{every:,}" if every else ""])
-    yield from (f"  {line}" for line in columns(rows, right=(1, 2)))
-    quirks = list(dict.fromkeys(quirk for one in ties for quirk in one["quirks"]))
-    by = f"by {', '.join(quirks)}" if quirks else "by nothing that was seen"
-    yield from _item(f"the tree differs from the proved table {by}")
-    for one in ties:
-        if one["parting"]:
-            yield from _item(f"the tie ends on {one['layout']}: {one['parting']}")
-
-
-def _item(text: str) -> list[str]:
-    return textwrap.wrap(
-        clean(text),
-        WIDTH,
-        initial_indent="  - ",
-        subsequent_indent="    ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
 def _open_checks(document: Document) -> Iterator[str]:
     """Yield what no finding above stands for, grouped by verdict and reason."""
-    groups: dict[tuple[Verdict, str], list[Check]] = {}
-    for check in document.checks:
-        explained = any(cases.explains(one, check) for one in document.findings)
-        if check.verdict is not Verdict.HOLDS and not explained:
-            groups.setdefault((check.verdict, clean(check.reason)), []).append(check)
+    groups = undecided(document)
     if not groups:
         return
     names = [one.name for one in document.layouts]
     yield "not decided"
-    for (verdict, reason), checks in groups.items():
-        where = layout_names(list(dict.fromkeys(c.layout for c in checks if c.layout)), names)
-        functions = list(dict.fromkeys(c.function for c in checks if c.function))
-        what = ", ".join(functions[:4]) + (f" and {len(functions) - 4} more" * (len(functions) > 4))
-        text = f"{verdict.value}: {reason or 'no reason given'}"
-        text += f" ({count(len(checks), 'check')}{': ' if what else ''}{what}"
-        text += f"; {where})" if where else ")"
-        yield from _item(text)
+    for group in groups:
+        yield from item(group.told(names))
     yield ""
-
-
-def totals(document: Document) -> str:
-    """Return in one line how much was looked at, and how much was found."""
-    operations = _operations(document.checks)
-    parts = [
-        count(len(document.layouts), "layout"),
-        count(len(document.checks), "check"),
-        *([count(operations, "operation")] if operations else []),
-        _found(document),
-    ]
-    return ", ".join(parts)
-
-
-def _found(document: Document) -> str:
-    findings = document.findings
-    if findings:
-        unsafe = sum(one.severity == "unsafe" for one in findings)
-        return f"{count(len(findings), 'finding')} ({unsafe} unsafe)"
-    if document.verdict is Verdict.HOLDS:
-        return "no findings"
-    return f"nothing found, which is no pass: the verdict is {document.verdict.value}"

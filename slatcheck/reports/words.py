@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -23,6 +24,8 @@ from model.operations import (
     from_json,
 )
 
+WIDTH = 100
+"""The columns that lines of text have at most."""
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
 
 
@@ -60,6 +63,23 @@ def columns(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[st
     return lines
 
 
+def wrapped(lead: str, text: str) -> list[str]:
+    """Return ``text`` clean, in lines of at most WIDTH that are indented to the end of ``lead``."""
+    return textwrap.wrap(
+        clean(text),
+        WIDTH,
+        initial_indent=lead,
+        subsequent_indent=" " * len(lead),
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [lead.rstrip()]
+
+
+def item(text: str) -> list[str]:
+    """Return ``text`` as one of a list."""
+    return wrapped("  - ", text)
+
+
 def find_layout(name: str) -> Layout | None:
     """Return the layout called ``name``, None where the model has none."""
     try:
@@ -92,6 +112,18 @@ def layout_names(names: Sequence[str], among: Sequence[str]) -> str:
             tails = ",".join(name.partition("-")[2] for name in members)
             parts.append(f"{family}-{{{tails}}}")
     return ", ".join(parts)
+
+
+def spared_names(names: Sequence[str], among: Sequence[str]) -> str:
+    """Return ``layout_names``, or ``all but ..`` where that is shorter, with how many they are."""
+    told, rest = layout_names(names, among), sorted(set(among) - set(names))
+    if not rest or len(among) < 2 or (told.startswith("all ") and "," not in told):
+        return told
+    spared = f"all but {layout_names(rest, among)}".replace("all mips", "the mips")
+    many = f" ({len(set(names))} of {len(among)})"
+    if set(names) <= set(among) and len(spared) < len(told):
+        return spared + many
+    return told + many if len(names) > 1 else told
 
 
 # Operations

@@ -102,9 +102,17 @@ def test_fingerprints_come_out_of_the_files_that_were_named(folder: Path) -> Non
     assert values(folder, "check", "--against", "HEAD", "--bisect", "") == {"new"}
 
 
+def test_causes_come_out_of_the_report_that_was_named(folder: Path) -> None:
+    ids = {cause.id for cause in full().causes}
+    for command in (["explain"], ["replay"], ["export", "--as", "c"]):
+        assert values(folder, *command, "report.json", "--cause", "") == ids
+    assert values(folder, "explain", "replay.json", "--cause", "") == set()
+
+
 @pytest.mark.parametrize("name", ["damaged", "absent", ".", "known.toml"])
 def test_what_cannot_be_read_gives_nothing(folder: Path, name: str) -> None:
     assert values(folder, "explain", name, "--finding", "") == set()
+    assert values(folder, "explain", name, "--cause", "") == set()
     if name != "known.toml":
         baseline = ["check", "--baseline", name, "--bisect"]
         assert values(folder, *baseline, "") <= {"new"}

@@ -17,7 +17,7 @@ from impl.multilevel import QUIRKS, MultiLevel, quirk
 from impl.multilevel.quirks import Quirk
 from model.mips import layout, permitted_layouts
 from model.operations import Kind
-from slatcheck.reports import text
+from slatcheck.reports import text, words
 from slatcheck.result import Document
 from slatcheck.tie import Tie, chosen, tie
 
@@ -142,7 +142,7 @@ def document(*ties: Tie) -> Document:
 
 
 def test_the_report_says_how_far_the_tie_goes() -> None:
-    lines = text.render(document(*TIES)).splitlines()
+    lines = text.render(document(*TIES), verbose=True).splitlines()
     start = lines.index("how the proof and this tree are tied")
     assert [" ".join(line.split()) for line in lines[start + 3 : start + 6]] == [
         "function operations that agreed points of the C reached",
@@ -153,13 +153,22 @@ def test_the_report_says_how_far_the_tie_goes() -> None:
     assert "differs from the proved table by no-reach-check, dirty-mask-hull" in said
     assert "- the tie ends on mips64-4k: sequence 2, step 7, kvm_age_gfn (age): the result" in said
     assert "ends on mips32-4k" not in said
-    assert max(map(len, lines)) <= text.WIDTH
+    assert max(map(len, lines)) <= words.WIDTH
 
 
 def test_the_report_does_not_pretend_a_tie() -> None:
-    assert "not at all: the tree could not be built" in text.render(document())
     without = Document({}, {"version": "6"}, [], [], [])
-    assert "tied" not in text.render(without)
+    for verbose in (False, True):
+        told = text.render(document(), verbose=verbose)
+        assert "not at all: the tree could not be built" in told
+        assert "tied" not in text.render(without, verbose=verbose)
+
+
+def test_the_short_report_says_in_what_the_tree_differs() -> None:
+    said = " ".join(text.render(document(*TIES)).split())
+    assert "differs from the proved table by no-reach-check, dirty-mask-hull" in said
+    assert "- the tie ends on mips64-4k: sequence 2, step 7, kvm_age_gfn (age): the result" in said
+    assert "1,234" not in said
 
 
 def test_the_schema_knows_ties_and_nothing_more() -> None:
