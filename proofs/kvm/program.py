@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from proofs.c.purity import Purity
 from proofs.c.syntax import Unit
 from proofs.c.values import Int, Ptr, Value, int_of, is_true, truth_int
 from proofs.heap import PAGE_BITS, SLOT_BITS, fresh_heap, shape_of
+from proofs.kvm import user_space
 from proofs.kvm.binding import WORD, Bound, TableFunction
 from proofs.kvm.machine import Contract, Endless, KvmMachine, Rule
 from proofs.kvm.memory import TablePage
@@ -328,21 +329,16 @@ class CProgram:
         self, rt: CRuntime, name: str, first: Any, last: Any, contracts: Mapping[str, Contract]
     ) -> Any:
         """Run a notifier for a range that is a slot, whose memory is anywhere in user space."""
-        path, shift = rt.path, self.layout.page_shift
-        memory = unsigned(path.fresh("slot memory", self.word.width - shift))
-        pages = lifted(last) - first
-        # User space ends half-way: nothing wraps (access_ok).
-        path.assume(truth_of(memory + pages <= 1 << (self.word.width - shift - 1)))
-        ends = [self._long(first), self._long(last)]
-        machine = self._machine(rt, {**contracts, "hva_to_gfn_memslot": partial(_frame_of, ends)})
+        slot = user_space.Slot(self._long(first), self._long(last), self.layout.page_shift)
+        machine = self._machine(rt, contracts)
         machine.operands |= {
             "kvm.memslots.first": machine.structure("kvm_memory_slot").pointer(),
-            "kvm_memory_slot.base_gfn": self._long(first),
-            "kvm_memory_slot.npages": self._word(pages),
-            "kvm_memory_slot.userspace_addr": self._word(memory << shift),
+            "kvm_memory_slot.base_gfn": slot.first,
+            "kvm_memory_slot.npages": user_space.pages(slot),
+            "kvm_memory_slot.userspace_addr": user_space.address(slot, 0),
         }
         self._witness(rt, first)
-        start, end = (self._word(one << shift) for one in (memory, memory + pages))
+        start, end = (user_space.address(slot, slots) for slots in (0, 1))
         kvm = machine.structure("kvm").pointer()
         wanted = self.unit.functions[self._actual(name)].parameters[1:]
         args: list[Value] = [start, end][: len(wanted)]
@@ -495,22 +491,6 @@ def _any_answer(one: TableFunction, levels: Mapping[str, int]) -> Contract:
         return _answer(machine, run, one.name, rt.path.fresh("any", terms.BOOL))
 
     return contract
-
-
-def _frame_of(
-    known: Sequence[Int], machine: KvmMachine, run: Interpreter, args: list[Value]
-) -> Value:
-    """Enter ``hva_to_gfn_memslot`` and name its answer: where it is an end of the range, as that.
-
-    What follows need not work out again by what arithmetic the frame was found.
-    """
-    found = run.enter(run.unit.functions["hva_to_gfn_memslot"], args)
-    if not isinstance(found, Int):
-        raise Unsupported("hva_to_gfn_memslot returns no number")
-    for end in known:
-        if end.term.width == found.term.width and run.branch(same(found.term, end.term)):
-            return Int(end.term, found.type)
-    return found
 
 
 def _initialised(level: int, machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
