@@ -70,7 +70,15 @@ def check(
     """
     assert request.kernel is not None
     gate.kernel_facts(request.kernel, request.cc)
-    revision = checked_out(request.kernel, name)
+    return compare(request, checked_out(request.kernel, name), fail_on, report)
+
+
+def compare(
+    request: gate.Request, revision: Revision, fail_on: str, report: Callable[[Progress], None]
+) -> Document:
+    """Judge a tree and a revision, its own or another's; only what the revision lacks counts."""
+    assert request.kernel is not None
+    gate.kernel_facts(request.kernel, request.cc)
     old = _judged_before(replace(request, kernel=revision.folder), revision, report)
     if old.tool.get("interrupted"):
         return gate.nothing(request)

@@ -99,6 +99,17 @@ def max_ops_option(function: F) -> F:
     )(function)
 
 
+def evidence_option(function: F) -> F:
+    """Add the option of this name."""
+    return click.option(
+        "--evidence",
+        type=click.Choice(EVIDENCE),
+        multiple=True,
+        default=EVIDENCE,
+        help="What the verdict is to rest on; may be given more than once. Default: all three.",
+    )(function)
+
+
 def layout_option(function: F) -> F:
     """Add the option of this name."""
     return click.option(

@@ -11,8 +11,8 @@ from slatcheck import gating, names
 from slatcheck.delivery import Delivery, finish
 from slatcheck.errors import InputError
 from slatcheck.options import (
-    EVIDENCE,
     cc_option,
+    evidence_option,
     gate_options,
     jobs_option,
     kernel_option,
@@ -33,13 +33,7 @@ from slatcheck.options import (
 @seed_option
 @max_ops_option
 @jobs_option
-@click.option(
-    "--evidence",
-    type=click.Choice(EVIDENCE),
-    multiple=True,
-    default=EVIDENCE,
-    help="What the verdict is to rest on; may be given more than once. Default: all three.",
-)
+@evidence_option
 @gate_options
 @quirk_option
 @no_cache_option
