@@ -24,6 +24,8 @@ from slatcheck.options import (
     replay_dir_option,
     report_option,
     seed_option,
+    subject_of,
+    subject_options,
 )
 
 
@@ -39,6 +41,7 @@ from slatcheck.options import (
 @no_cache_option
 @cc_option
 @report_option
+@subject_options
 @output_option
 @replay_dir_option
 def command(
@@ -58,6 +61,8 @@ def command(
     format_: str,
     output: Path | None,
     replay_dir: Path | None,
+    cause: str | None,
+    subject: str | None,
 ) -> int:
     """Judge a kernel tree, or the built-in page table, in every layout that Kconfig permits.
 
@@ -70,7 +75,7 @@ def command(
     names.check_quirks(quirks)
     terms = gating.Terms(kernel, baseline, against, fail_on, bisect)
     terms.check()
-    delivery = Delivery(format_, output, replay_dir)
+    delivery = Delivery(format_, output, replay_dir, subject_of(cause, subject))
     delivery.check()
 
     from slatcheck import gate, progress

@@ -20,6 +20,8 @@ from slatcheck.options import (
     quirk_option,
     replay_dir_option,
     report_option,
+    subject_of,
+    subject_options,
 )
 
 
@@ -55,6 +57,7 @@ from slatcheck.options import (
 @quirk_option
 @cc_option
 @report_option
+@subject_options
 @output_option
 @replay_dir_option
 def command(
@@ -70,6 +73,8 @@ def command(
     format_: str,
     output: Path | None,
     replay_dir: Path | None,
+    cause: str | None,
+    subject: str | None,
 ) -> int:
     """Prove that a kernel tree's C, or the built-in page table, keeps every promise.
 
@@ -81,7 +86,7 @@ def command(
     chosen = names.layouts_to_prove(patterns, everything)
     names.check_quirks(quirks)
     solvers = names.check_solvers(solver)
-    delivery = Delivery(format_, output, replay_dir)
+    delivery = Delivery(format_, output, replay_dir, subject_of(cause, subject))
     delivery.check()
     if emit_smt2 is not None:
         _prepare_folder(emit_smt2)
