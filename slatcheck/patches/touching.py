@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,47 +23,48 @@ _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*[<"]([\w./+-]+)[>"]', re.MUL
 def matters(tree: Path, paths: Iterable[str]) -> bool:
     """Return whether a change of ``paths`` can change a verdict on the tree.
 
-    ``paths`` are relative to the tree. It can where one is read for meaning, or lies where a
-    header is looked for under a name that is included. Conditions around an include are not
-    looked at: the answer errs towards yes.
+    ``paths`` are relative to the tree. It can where one is read for meaning, is a header that is
+    included, or would be found in the place of one. Conditions around an include are not looked
+    at: the answer errs towards yes.
     """
+    tree = tree.resolve()
     wanted = set(paths)
     if wanted & set(SOURCES):
         return True
-    headers = [one for one in wanted if one.startswith(tuple(f"{name}/" for name in FOLDERS))]
-    if not headers:
-        return False
-    names = _included(tree)
-    return any(_called(one) & names for one in headers)
+    headers = {one for one in wanted if one.startswith(tuple(f"{name}/" for name in FOLDERS))}
+    return bool(headers) and bool(headers & _looked_up(tree))
 
 
-def _called(path: str) -> set[str]:
-    """Return the names by which a header can be included."""
-    names = {path.removeprefix(f"{one}/") for one in INCLUDES if path.startswith(f"{one}/")}
-    return names | {path.rpartition("/")[2]}
-
-
-def _included(tree: Path) -> set[str]:
-    """Return every name that is included, by us or by the tree."""
+def _looked_up(tree: Path) -> set[str]:
+    """Return every path of the tree that is looked at for an include, whether it is there or not."""
     todo = [file for folder in OURS for file in folder.rglob("*") if file.is_file()]
     todo += [tree / name for name in COMPILED]
-    names: set[str] = set()
+    looked_up: set[str] = set()
     seen: set[Path] = set()
     while todo:
         file = todo.pop()
         if file in seen:
             continue
         seen.add(file)
-        told = {one[1].decode() for one in _INCLUDE.finditer(_bytes(file))}
-        names |= told
-        todo += [found for name in told for found in _lookup(tree, file, name)]
-    return names
+        for told in _INCLUDE.finditer(_bytes(file)):
+            tried = list(_tried(tree, file, told[1].decode()))
+            looked_up |= {_within(tree, one) for one in tried}
+            todo += [one for one in tried[-1:] if one.is_file()]
+    return looked_up - {""}
 
 
-def _lookup(tree: Path, file: Path, name: str) -> Iterator[Path]:
-    """Yield the file that an include means, where there is one."""
-    folders = (file.parent, *OURS, *(tree / one for one in INCLUDES))
-    yield from [one / name for one in folders if (one / name).is_file()][:1]
+def _tried(tree: Path, file: Path, name: str) -> Iterator[Path]:
+    """Yield the paths at which an include is looked for, until it is there."""
+    for folder in (file.parent, *OURS, *(tree / one for one in INCLUDES)):
+        yield folder / name
+        if (folder / name).is_file():
+            return
+
+
+def _within(tree: Path, path: Path) -> str:
+    """Return a path relative to the tree, '' where it lies elsewhere."""
+    whole = os.path.normpath(path)
+    return whole.removeprefix(f"{tree}/") if whole.startswith(f"{tree}/") else ""
 
 
 def _bytes(file: Path) -> bytes:

@@ -111,7 +111,7 @@ class _Report:
             "build_id": self._named(suite.name)["id"],
             "path": _path(case),
             "status": STATUS[case.verdict],
-            "comment": f"{case.verdict.value}: {case.reason or case.name}",
+            "comment": _comment(case),
             "duration": round(check.seconds, 3) if check else 0,
             "misc": {
                 "waived": bool(case.accepted),
@@ -161,6 +161,12 @@ class _Report:
         told = {"issue_id": issue["id"], "issue_version": issue["version"], "present": True}
         number = str(len(self.incidents) + 1)
         self.incidents.append(self._named("incident", number) | told | {"test_id": test["id"]})
+
+
+def _comment(case: Case) -> str:
+    if case.verdict is Verdict.HOLDS:
+        return case.name
+    return f"{case.verdict.value}: {case.reason or case.name}"
 
 
 def _patchset(changed: bytes) -> str:

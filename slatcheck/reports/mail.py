@@ -11,7 +11,8 @@ from model.triggers import TRIGGERS
 from slatcheck.errors import InputError
 from slatcheck.reports import by_cause, lines
 from slatcheck.reports.forms import NOTHING_ASKED, Asked, Replay, judged_tree
-from slatcheck.reports.letter import command, heading, item, paragraph, plain, subject, verbatim
+from slatcheck.reports.letter import command, heading, item, paragraph, subject, verbatim
+from slatcheck.reports.remarks import Places
 from slatcheck.reports.since import since
 from slatcheck.reports.words import clean, count, find_layout, layout_names
 from slatcheck.result import Cause, Document, Finding, Verdict
@@ -41,7 +42,7 @@ def render(document: Document, replay: Replay | None = None, asked: Asked = NOTH
     finding, *others = by_cause.findings(document, cause)
     tree = judged_tree(document, asked.kernel)
     told = [
-        *_head(finding),
+        *_head(finding, Places(document).of(finding).file),
         *_opening(document, finding),
         *_what(finding),
         *_where(finding, others),
@@ -50,18 +51,17 @@ def render(document: Document, replay: Replay | None = None, asked: Asked = NOTH
         *_reproduce(document, finding),
         *_evidence(document, cause),
     ]
-    return "\n".join(told) + "\n"
+    return "\n".join(told).rstrip() + "\n"
 
 
-def _head(finding: Finding) -> Iterator[str]:
+def _head(finding: Finding, file: str) -> Iterator[str]:
     rule = finding.rule.replace("-", " ")
     yield from subject(f"[BUG] KVM: MIPS: {finding.location.function or finding.entry}(): {rule}")
     yield "MIME-Version: 1.0"
     yield "Content-Type: text/plain; charset=us-ascii"
     yield "Content-Transfer-Encoding: 7bit"
-    file = clean(finding.location.file) or "arch/mips/kvm/mmu.c"
     yield "Comments: recipients are for scripts/get_maintainer.pl to say:"
-    yield f" scripts/get_maintainer.pl -f {plain(file)}"
+    yield f" scripts/get_maintainer.pl -f {file}"
     yield ""
 
 
