@@ -36,7 +36,7 @@ def matters(tree: Path, paths: Iterable[str]) -> bool:
 
 
 def _looked_up(tree: Path) -> set[str]:
-    """Return every path of the tree that is looked at for an include, whether it is there or not."""
+    """Return every path of the tree that is looked at for an include, there or not."""
     todo = [file for folder in OURS for file in folder.rglob("*") if file.is_file()]
     todo += [tree / name for name in COMPILED]
     looked_up: set[str] = set()
