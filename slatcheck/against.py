@@ -70,7 +70,11 @@ def check(
     """
     assert request.kernel is not None
     gate.kernel_facts(request.kernel, request.cc)
-    return compare(request, checked_out(request.kernel, name), fail_on, report)
+    revision = checked_out(request.kernel, name)
+    document = compare(request, revision, fail_on, report)
+    if document.gate is not None and not document.tool.get("interrupted"):
+        document.gate.differences = _differences(request, revision, report)
+    return document
 
 
 def compare(
@@ -85,9 +89,6 @@ def compare(
     before = Before(revision, old)
     document = gate.check(replace(request, known=before), report)
     acceptance.accept(document, before, fail_on)
-    assert document.gate is not None
-    if not document.tool.get("interrupted"):
-        document.gate.differences = _differences(request, revision, report)
     return document
 
 

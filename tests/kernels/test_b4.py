@@ -16,15 +16,17 @@ import pytest
 
 from tests.integrations.programs import real
 from tests.kernels.repository import MMU, NOBODY, Repository
-from tests.kernels.test_against import FLUSH, LOOP, ON, files
+from tests.kernels.test_against import FLUSH, LOOP, files
 
 B4 = Path(sys.executable).with_name("b4")
+ON = ("--layout", "mips32-4k", "--evidence", "differential", "--max-ops", "2000")
 COMMAND = f"b4 {' '.join(ON)}"
 #: What 'b4 review' does with the mails of a thread once it has them: no list is asked.
 REVIEW = """
-import email, email.policy, json, sys
+import argparse, email, json, sys
 import b4
 from b4.review import checks
+b4.setup_config(argparse.Namespace(config=None))
 perpatch, _ = checks.load_check_cmds()
 mails = []
 for name in sys.argv[1:]:
@@ -108,9 +110,10 @@ def test_b4_prep_shows_what_each_patch_breaks(repository: Reviewed) -> None:
     patches = re.split(r"^● ", told.partition("---\n")[2], flags=re.MULTILINE)[1:]
     innocent, bug, onward = (one for one in patches if re.match(r"[0-9a-f]{12}: ", one))
     assert "ERROR" not in innocent and "WARNING" not in innocent
+    assert "MAINTAINERS: add nobody" in innocent
     assert "KVM: MIPS: save a step" in bug
-    assert "ERROR: arch/mips/kvm/mmu.c:" in told and "stale-mapping" in told
-    assert "compare otherwise" in onward
+    assert "slatcheck: ERROR: arch/mips/kvm/mmu.c:270: stale-mapping: " in bug
+    assert "compare otherwise" in onward and "ERROR" not in onward
     assert told.rstrip().splitlines()[-1].startswith("Success: 2, Warning: 0, Error: ")
     assert before == (files(repository.tree), repository.git("status", "--porcelain", "--branch"))
 
