@@ -173,6 +173,26 @@ def test_a_patch_that_removes_the_subject_fails(repository: Reviewed) -> None:
     assert "mmu.c" in json.loads(out)[0]["summary"]
 
 
+def test_a_patch_that_leads_out_of_the_tree_fails(repository: Reviewed, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("int secret;\n")
+    link = repository.tree / MMU
+    link.unlink()
+    link.symlink_to(secret)
+    patch = repository.git("diff").encode() + b"\n"
+    repository.git("reset", "--quiet", "--hard")
+    status, out, err = repository.patch(patch)
+    assert (status, json.loads(out)[0]["status"]) == (2, "fail")
+    assert "secret" not in out + err.replace(str(secret), "")
+
+    target = f"{'../' * 30}{tmp_path}/written.h".replace("//", "/")
+    new = f"--- /dev/null\n+++ b/arch/mips/kvm/{target}\n@@ -0,0 +1 @@\n+int x;\n"
+    also = f"--- a/{MMU}\n+++ b/{MMU}\n@@ -1 +1 @@\n-nothing\n+something\n"
+    status, out, _ = repository.patch((new + also).encode())
+    assert (status, json.loads(out)[0]["status"]) == (2, "fail")
+    assert list(tmp_path.iterdir()) == [secret]
+
+
 def test_a_patch_that_does_not_compile_is_no_success(repository: Reviewed) -> None:
     repository.change("return ret;", "return no_such_thing;", "_kvm_mips_map_page_fast")
     patch = repository.git("diff").encode() + b"\n"

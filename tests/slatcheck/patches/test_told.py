@@ -74,6 +74,13 @@ def test_what_is_only_imprecise_warns() -> None:
     assert result(found)["status"] == "warn"
 
 
+def test_a_gate_that_is_shut_by_nothing_that_is_told_fails() -> None:
+    found = holding()
+    found.gate = Gate(Verdict.VIOLATED)
+    assert result(found)["status"] == "fail"
+    assert told.as_lines(found) == "ERROR: the verdict is violated\n"
+
+
 def test_an_interrupted_run_fails() -> None:
     found = holding()
     found.tool["interrupted"] = True
