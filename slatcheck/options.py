@@ -71,34 +71,6 @@ def finding_option(verb: str) -> Callable[[F], F]:
     )
 
 
-def subject_options(function: F) -> F:
-    """Add --cause and --finding, which say what a mail is about."""
-    for option in (
-        click.option(
-            "--finding",
-            "subject",
-            metavar="FINGERPRINT",
-            shell_complete=completion.found,
-            help="The same, by one of its findings.",
-        ),
-        click.option(
-            "--cause",
-            metavar="ID",
-            help="With --format mail: the cause to write about; not needed where there is only "
-            "one.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-def subject_of(cause: str | None, finding: str | None) -> str:
-    """Return what a mail is to be about, '' where that was left open. Raises InputError for two."""
-    if cause is not None and finding is not None:
-        raise InputError("--cause and --finding both say what the mail is about: give one of them")
-    return cause or finding or ""
-
-
 def cc_option(function: F) -> F:
     """Add the option of this name."""
     return click.option(
@@ -225,3 +197,31 @@ def gate_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def subject_options(function: F) -> F:
+    """Add --cause and --finding, which say what a mail is about."""
+    for option in (
+        click.option(
+            "--finding",
+            "subject",
+            metavar="FINGERPRINT",
+            shell_complete=completion.found,
+            help="The same, by one of its findings.",
+        ),
+        click.option(
+            "--cause",
+            metavar="ID",
+            help="With --format mail: the cause to write about; not needed where there is only "
+            "one.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def subject_of(cause: str | None, finding: str | None) -> str:
+    """Return what a mail is to be about, '' where that was left open. Raises InputError for two."""
+    if cause is not None and finding is not None:
+        raise InputError("--cause and --finding both say what the mail is about: give one of them")
+    return cause or finding or ""

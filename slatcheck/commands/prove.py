@@ -57,8 +57,8 @@ from slatcheck.options import (
 @quirk_option
 @cc_option
 @report_option
-@subject_options
 @output_option
+@subject_options
 @replay_dir_option
 def command(
     kernel: Path | None,

@@ -24,7 +24,6 @@ _ORIGIN = re.compile(r"[a-z0-9_]+", re.ASCII)
 @click.command("report", short_help="Give a JSON report another form.")
 @click.argument("file", type=click.Path(path_type=Path))
 @report_option
-@subject_options
 @kernel_option("The tree that was judged: what git says of it goes into kcidb and mail.")
 @click.option(
     "--origin",
@@ -32,6 +31,7 @@ _ORIGIN = re.compile(r"[a-z0-9_]+", re.ASCII)
     help="With --format kcidb: the name that KCIDB knows your CI system by; slatcheck if left out.",
 )
 @output_option
+@subject_options
 def command(
     file: Path,
     format_: str,
