@@ -47,8 +47,7 @@ class _Report:
         self.origin = asked.origin
         tree = judged_tree(document, asked.kernel)
         self.source = history.source(tree) if tree is not None else None
-        whole = json.dumps([document.to_json(), str(self.source)], sort_keys=True)
-        self.run = hashlib.sha256(whole.encode()).hexdigest()[:16]
+        self.run = _run(document, self.source)
         self.names = [one.name for one in document.layouts]
         self.issues: dict[str, dict[str, Any]] = {}
         self.incidents: list[dict[str, Any]] = []
@@ -161,6 +160,19 @@ class _Report:
         told = {"issue_id": issue["id"], "issue_version": issue["version"], "present": True}
         number = str(len(self.incidents) + 1)
         self.incidents.append(self._named("incident", number) | told | {"test_id": test["id"]})
+
+
+def _run(document: Document, source: history.Source | None) -> str:
+    """Return the name of a run: another one for whatever else was run, or was found."""
+    told = [
+        (one.id, one.kind, one.layout, one.verdict.value, one.reason, one.accepted, one.cases)
+        for one in document.checks
+    ]
+    times = [one.seconds for one in document.checks]
+    marks = [one.fingerprint for one in document.findings]
+    names = [one.name for one in document.layouts]
+    whole = (document.tool, document.kernel, str(source), names, told, times, marks)
+    return hashlib.sha256(repr(whole).encode()).hexdigest()[:16]
 
 
 def _comment(case: Case) -> str:

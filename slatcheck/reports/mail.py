@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from model.layout import Layout
 from model.operations import FUNCTIONS, Kind
 from model.rules import RULES
 from model.triggers import TRIGGERS
@@ -124,21 +125,26 @@ def _where(finding: Finding, others: Sequence[Finding]) -> Iterator[str]:
 
 def _configurations(document: Document, cause: Cause) -> Iterator[str]:
     yield from heading("Which configurations")
-    cores: dict[str, None] = {}
+    machines: dict[str, None] = {}
     for name in cause.layouts:
         layout = find_layout(name)
         symbols = layout.kconfig if layout is not None else {}
         told = [one for one in symbols if one in _TOLD or one.startswith("PAGE_SIZE_")]
-        cores |= dict.fromkeys(_CORES[one] for one in told if one in _CORES)
+        machines |= dict.fromkeys(_machines(layout) if layout is not None else ())
         refused = f" (Kconfig refuses it: {layout.refusal})" if layout and layout.refusal else ""
         yield from item("- ", f"{name}: {' '.join(f'CONFIG_{one}' for one in told)}{refused}")
     yield ""
     orders = " and ".join(f"{one}-endian" for one in cause.byte_orders)
-    yield from paragraph(f"Byte order: {orders}. Machines: {'; '.join(cores) or 'not known'}.")
+    yield from paragraph(f"Byte order: {orders}. Machines: {'; '.join(machines) or 'not known'}.")
     free = [one.name for one in document.layouts if one.name not in cause.layouts]
     if free:
         names = layout_names(free, [one.name for one in document.layouts])
         yield from paragraph(f"Looked at as well, without this: {names}.")
+
+
+def _machines(layout: Layout) -> list[str]:
+    """Return in words which machines run a layout."""
+    return [words for symbol, words in _CORES.items() if symbol in layout.kconfig]
 
 
 def _reproduce(document: Document, finding: Finding) -> Iterator[str]:
