@@ -71,15 +71,24 @@ def check(
     assert request.kernel is not None
     gate.kernel_facts(request.kernel, request.cc)
     revision = checked_out(request.kernel, name)
+    document = compare(request, revision, fail_on, report)
+    if document.gate is not None and not document.tool.get("interrupted"):
+        document.gate.differences = _differences(request, revision, report)
+    return document
+
+
+def compare(
+    request: gate.Request, revision: Revision, fail_on: str, report: Callable[[Progress], None]
+) -> Document:
+    """Judge a tree and a revision, its own or another's; only what the revision lacks counts."""
+    assert request.kernel is not None
+    gate.kernel_facts(request.kernel, request.cc)
     old = _judged_before(replace(request, kernel=revision.folder), revision, report)
     if old.tool.get("interrupted"):
         return gate.nothing(request)
     before = Before(revision, old)
     document = gate.check(replace(request, known=before), report)
     acceptance.accept(document, before, fail_on)
-    assert document.gate is not None
-    if not document.tool.get("interrupted"):
-        document.gate.differences = _differences(request, revision, report)
     return document
 
 

@@ -27,11 +27,16 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True)
 class Delivery:
-    """Where a report goes and how it looks. Files are looked at before the work starts."""
+    """Where a report goes and how it looks. Files are looked at before the work starts.
+
+    ``subject`` and ``origin`` are what a form may be asked for, as slatcheck.reports.forms has it.
+    """
 
     format: str
     output: Path | None
     replay_dir: Path | None = None
+    subject: str = ""
+    origin: str = ""
     verbose: bool = False
 
     def check(self) -> None:
@@ -106,8 +111,11 @@ def finish(
         def replay(finding: Finding) -> str:
             return replay_command(folder / file_name(finding.fingerprint), kernel, cc)
 
+    asked = forms.Asked(kernel, delivery.subject, delivery.origin or forms.ORIGIN, delivery.verbose)
     try:
-        text = forms.render(delivery.format, document, replay, delivery.verbose)
+        text = forms.render(delivery.format, document, replay, asked)
+    except InputError:
+        raise  # what was asked for is not there: the same run, asked otherwise, has it
     except Exception as problem:
         # The tool's own mistake must not cost the user what was found.
         delivery.deliver(getattr(problem, "text", None) or _raw(document))

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from slatcheck import completion
+from slatcheck.errors import InputError
 from slatcheck.reports import forms
 
 EVIDENCE = ("proof", "contract", "differential")
@@ -118,6 +119,17 @@ def max_ops_option(function: F) -> F:
     )(function)
 
 
+def evidence_option(function: F) -> F:
+    """Add the option of this name."""
+    return click.option(
+        "--evidence",
+        type=click.Choice(EVIDENCE),
+        multiple=True,
+        default=EVIDENCE,
+        help="What the verdict is to rest on; may be given more than once. Default: all three.",
+    )(function)
+
+
 def layout_option(function: F) -> F:
     """Add the option of this name."""
     return click.option(
@@ -205,3 +217,31 @@ def gate_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def subject_options(function: F) -> F:
+    """Add --cause and --finding, which say what a mail is about."""
+    for option in (
+        click.option(
+            "--finding",
+            "subject",
+            metavar="FINGERPRINT",
+            shell_complete=completion.found,
+            help="The same, by one of its findings.",
+        ),
+        click.option(
+            "--cause",
+            metavar="ID",
+            help="With --format mail: the cause to write about; not needed where there is only "
+            "one.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def subject_of(cause: str | None, finding: str | None) -> str:
+    """Return what a mail is to be about, '' where that was left open. Raises InputError for two."""
+    if cause is not None and finding is not None:
+        raise InputError("--cause and --finding both say what the mail is about: give one of them")
+    return cause or finding or ""

@@ -2,6 +2,7 @@
 """The commands: one file each, imported when it is asked for."""
 
 NAMES = (
+    "b4",
     "baseline",
     "check",
     "diff",

@@ -11,8 +11,8 @@ from slatcheck import gating, names
 from slatcheck.delivery import Delivery, finish
 from slatcheck.errors import InputError
 from slatcheck.options import (
-    EVIDENCE,
     cc_option,
+    evidence_option,
     gate_options,
     jobs_option,
     kernel_option,
@@ -24,6 +24,8 @@ from slatcheck.options import (
     replay_dir_option,
     report_option,
     seed_option,
+    subject_of,
+    subject_options,
     verbose_option,
 )
 
@@ -34,13 +36,7 @@ from slatcheck.options import (
 @seed_option
 @max_ops_option
 @jobs_option
-@click.option(
-    "--evidence",
-    type=click.Choice(EVIDENCE),
-    multiple=True,
-    default=EVIDENCE,
-    help="What the verdict is to rest on; may be given more than once. Default: all three.",
-)
+@evidence_option
 @gate_options
 @quirk_option
 @no_cache_option
@@ -48,6 +44,7 @@ from slatcheck.options import (
 @report_option
 @verbose_option
 @output_option
+@subject_options
 @replay_dir_option
 def command(
     kernel: Path | None,
@@ -67,6 +64,8 @@ def command(
     verbose: bool,
     output: Path | None,
     replay_dir: Path | None,
+    cause: str | None,
+    subject: str | None,
 ) -> int:
     """Judge a kernel tree, or the built-in page table, in every layout that Kconfig permits.
 
@@ -79,7 +78,7 @@ def command(
     chosen = names.selected(patterns, kernel)
     terms = gating.Terms(kernel, baseline, against, fail_on, bisect)
     terms.check()
-    delivery = Delivery(format_, output, replay_dir, verbose)
+    delivery = Delivery(format_, output, replay_dir, subject_of(cause, subject), verbose=verbose)
     delivery.check()
 
     from slatcheck import gate, progress

@@ -20,6 +20,8 @@ from slatcheck.options import (
     quirk_option,
     replay_dir_option,
     report_option,
+    subject_of,
+    subject_options,
     verbose_option,
 )
 
@@ -58,6 +60,7 @@ from slatcheck.options import (
 @report_option
 @verbose_option
 @output_option
+@subject_options
 @replay_dir_option
 def command(
     kernel: Path | None,
@@ -73,6 +76,8 @@ def command(
     verbose: bool,
     output: Path | None,
     replay_dir: Path | None,
+    cause: str | None,
+    subject: str | None,
 ) -> int:
     """Prove that a kernel tree's C, or the built-in page table, keeps every promise.
 
@@ -84,7 +89,7 @@ def command(
     chosen = names.selected(patterns, kernel, everything)
     names.check_quirks(quirks)
     solvers = names.check_solvers(solver)
-    delivery = Delivery(format_, output, replay_dir, verbose)
+    delivery = Delivery(format_, output, replay_dir, subject_of(cause, subject), verbose=verbose)
     delivery.check()
     if emit_smt2 is not None:
         _prepare_folder(emit_smt2)

@@ -3,27 +3,56 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
 
 from slatcheck.delivery import Delivery, finish
-from slatcheck.options import output_option, report_option, verbose_option
+from slatcheck.errors import InputError
+from slatcheck.options import (
+    kernel_option,
+    output_option,
+    report_option,
+    subject_of,
+    subject_options,
+    verbose_option,
+)
+
+_ORIGIN = re.compile(r"[a-z0-9_]+", re.ASCII)
 
 
 @click.command("report", short_help="Give a JSON report another form.")
 @click.argument("file", type=click.Path(path_type=Path))
 @report_option
 @verbose_option
+@kernel_option("The tree that was judged: what git says of it goes into kcidb and mail.")
+@click.option(
+    "--origin",
+    metavar="NAME",
+    help="With --format kcidb: the name that KCIDB knows your CI system by; slatcheck if left out.",
+)
 @output_option
-def command(file: Path, format_: str, output: Path | None, verbose: bool = False) -> int:
+@subject_options
+def command(
+    file: Path,
+    format_: str,
+    output: Path | None,
+    cause: str | None,
+    subject: str | None,
+    kernel: Path | None,
+    origin: str | None,
+    verbose: bool,
+) -> int:
     """Give the report in FILE, which 'check --format json' wrote, another form.
 
     One run can so be shown in several places. The exit status is that of the run.
     """
-    delivery = Delivery(format_, output, verbose=verbose)
+    if origin is not None and not _ORIGIN.fullmatch(origin):
+        raise InputError(f"--origin '{origin}': use small letters, digits and underscores only")
+    delivery = Delivery(format_, output, None, subject_of(cause, subject), origin or "", verbose)
     delivery.check()
 
     from slatcheck.reports.reading import read
 
-    return finish(read(file), delivery, None, None)
+    return finish(read(file), delivery, kernel, None)

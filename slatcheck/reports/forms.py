@@ -4,25 +4,68 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from slatcheck.result import Document, Finding
 
-NAMES = ("text", "html", "json", "ktap", "junit", "sarif", "github", "sparse")
+NAMES = ("text", "html", "json", "ktap", "junit", "sarif", "github", "sparse", "kcidb", "mail")
 """The forms, each a module of this package with a function 'render'."""
+
+ORIGIN = "slatcheck"
+"""What KCIDB calls a system that submits, where no name is given."""
 
 Replay = Callable[["Finding"], str]
 """Gives the command that runs a finding again."""
 
 
-def render(name: str, document: Document, replay: Replay | None, verbose: bool = False) -> str:
-    """Return the report of ``document`` in the form ``name``.
+@dataclass(frozen=True)
+class Asked:
+    """What a form may be told besides the document.
 
-    Only text, which people read from top to end, leaves out what ``verbose`` asks for.
+    ``kernel`` is the tree that was judged, for what git says of it. ``subject`` names the cause, or
+    a finding of it, that a mail is about. ``origin`` is what KCIDB calls the system that submits.
+    ``verbose`` asks the text, which people read from top to end, for what it leaves out.
+    """
+
+    kernel: Path | None = None
+    subject: str = ""
+    origin: str = ORIGIN
+    verbose: bool = False
+
+
+NOTHING_ASKED = Asked()
+_ASKING = ("kcidb", "mail")
+"""The forms of which 'render' takes an Asked as well."""
+
+
+def judged_tree(document: Document, kernel: Path | None) -> Path | None:
+    """Return the tree where it is still the one that was judged, else None."""
+    if kernel is None or document.kernel is None:
+        return None
+    from impl.kernel.errors import TreeError
+    from impl.kernel.tree import open_tree
+
+    try:
+        same = open_tree(kernel).digest() == document.kernel.get("digest")
+    except TreeError:
+        return None
+    return kernel if same else None
+
+
+def render(
+    name: str, document: Document, replay: Replay | None, asked: Asked = NOTHING_ASKED
+) -> str:
+    """Return the report of ``document`` in the form ``name``; ``replay`` may be left out.
+
+    Raises InputError where a form cannot do what it is asked for.
     """
     module = import_module(f"slatcheck.reports.{name}")
-    more = {"verbose": True} if verbose and name == "text" else {}
-    text: str = module.render(document, replay, **more)
+    more: tuple[object, ...] = (asked,) if name in _ASKING else ()
+    if name == "text":
+        more = (asked.verbose,)
+    text: str = module.render(document, replay, *more)
     return text

@@ -5,27 +5,31 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from impl import keeping
+from slatcheck import __version__
 from slatcheck.reports import json as json_report
 from slatcheck.result import Document, Verdict
-from tests.integrations.programs import INTEGRATIONS, environment, fake, parsed, real
+from tests.integrations.programs import INTEGRATIONS, ROOT, environment, fake, parsed, real
 from tests.integrations.steps import runs
 from tests.slatcheck.reports.documents import gated, holding
 from tests.slatcheck.test_reports import full
 
 ACTION = INTEGRATIONS / "github/action.yml"
 JUDGE = INTEGRATIONS / "github/judge.sh"
+CACHE = INTEGRATIONS / "github/cache.sh"
 
 
 def judge(folder: Path, program: Path, **inputs: str | Path) -> tuple[int, str, dict[str, str]]:
     """Run the step that judges; return its status, what it prints, and its outputs."""
     outputs = folder / "outputs"
     done = subprocess.run(
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", runs(ACTION)[1]],
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", runs(ACTION)[-1]],
         cwd=folder,
         env=environment(
             GITHUB_ACTION_PATH=ACTION.parent,
@@ -43,8 +47,8 @@ def judge(folder: Path, program: Path, **inputs: str | Path) -> tuple[int, str, 
 
 def test_every_run_step_is_found_and_is_shell() -> None:
     steps = runs(ACTION)
-    assert len(steps) == ACTION.read_text().count("run:") == 2
-    for step in (*steps, JUDGE.read_text()):
+    assert len(steps) == ACTION.read_text().count("run:") == 3
+    for step in (*steps, JUDGE.read_text(), CACHE.read_text()):
         subprocess.run(["bash", "-n"], input=step, text=True, check=True)
     assert "make -C" in steps[0]
 
@@ -56,8 +60,79 @@ def test_inputs_and_outputs_are_declared_and_used() -> None:
         assert name in declared, name
     outputs = set(re.findall(r"steps\.check\.outputs\.(\w+)", text))
     assert outputs <= set(re.findall(r'echo "(\w+)=', JUDGE.read_text()))
+    outputs = set(re.findall(r"steps\.cache\.outputs\.(\w+)", text))
+    assert outputs == set(re.findall(r'echo "(\w+)=', CACHE.read_text()))
     read = set(re.findall(r"\$\{(\w+):-", JUDGE.read_text()))
-    assert set(re.findall(r"^        ([A-Z_]+): \$", text, re.MULTILINE)) - {"PYTHON"} <= read
+    given = set(re.findall(r"^        ([A-Z_]+): \$", text, re.MULTILINE))
+    assert given - {"PYTHON", "SLATCHECK_CACHE"} <= read
+
+
+def steps() -> dict[str, str]:
+    """Return the text of each step of the action by its name, in their order."""
+    told = ACTION.read_text().partition("\n  steps:\n")[2]
+    parts = re.split(r"^    - name: (.*)$", told, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def cache_named(folder: Path, script: Path = CACHE) -> dict[str, str]:
+    """Run the step that names the cache; return its outputs."""
+    outputs = folder / "named"
+    outputs.unlink(missing_ok=True)
+    env = environment(GITHUB_OUTPUT=outputs, RUNNER_TEMP=folder)
+    subprocess.run([script], env=env, check=True)
+    return dict(line.split("=", 1) for line in outputs.read_text().splitlines())
+
+
+def test_what_is_kept_is_restored_before_and_saved_after_the_run() -> None:
+    order = list(steps())
+    take, judge_, keep = (
+        order.index(name)
+        for name in ("Take what was kept", "Judge the tree", "Keep it for the next job")
+    )
+    assert order.index("Name what is kept") < take < judge_ < keep
+    restore, save = steps()[order[take]], steps()[order[keep]]
+    assert "uses: actions/cache/restore@v" in restore
+    assert "uses: actions/cache/save@v" in save
+    for name in ("path", "key"):
+        (here,), (there,) = (
+            re.findall(rf"^        {name}: (.*)$", one, re.MULTILINE) for one in (restore, save)
+        )
+        assert here == there
+    assert "SLATCHECK_CACHE: ${{ steps.cache.outputs.folder }}" in steps()["Judge the tree"]
+    # The action that does both would save whatever the event.
+    assert not re.search(r"uses: actions/cache@", ACTION.read_text())
+
+
+def test_a_pull_request_saves_nothing() -> None:
+    condition = " ".join(steps()["Keep it for the next job"].split())
+    (events,) = re.findall(r"contains\(fromJSON\('(\[.*?\])'\), github\.event_name\)", condition)
+    assert set(json.loads(events)) == {"push", "schedule", "workflow_dispatch"}
+    assert "||" not in condition
+    assert "github.event_name" not in steps()["Take what was kept"]
+
+
+def test_the_cache_is_named_by_all_that_slatcheck_is(tmp_path: Path) -> None:
+    named = cache_named(tmp_path)
+    assert named == cache_named(tmp_path)
+    assert named["folder"] == f"{tmp_path}/slatcheck-cache"
+    assert re.fullmatch(
+        rf"slatcheck-{re.escape(__version__)}-Linux-\w+-[0-9a-f]{{16}}", named["key"]
+    )
+    other = tmp_path / "other"
+    for folder in ("model", "impl", "proofs", "slatcheck", "requirements", "integrations"):
+        shutil.copytree(ROOT / folder, other / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", other)
+    assert cache_named(tmp_path, other / "integrations/github/cache.sh") == named
+    (other / "model/rules.py").write_text("# changed\n")
+    assert cache_named(tmp_path, other / "integrations/github/cache.sh")["key"] != named["key"]
+
+
+def test_what_is_kept_lies_where_slatcheck_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLATCHECK_CACHE", cache_named(tmp_path)["folder"])
+    (path,) = set(re.findall(r"outputs\.folder \}\}/(\w+)$", ACTION.read_text(), re.MULTILINE))
+    assert keeping.folder() == tmp_path / "slatcheck-cache" / path
 
 
 def kept(found: Document) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from impl import keeping
+from slatcheck import __version__
 from slatcheck.reports import json as json_report
 from tests.integrations.programs import INTEGRATIONS, Fake, environment, fake, parsed
 from tests.integrations.steps import entries
@@ -56,7 +58,8 @@ def test_without_a_report_the_run_still_decides(tmp_path: Path) -> None:
 def test_the_artifacts_are_what_the_script_writes() -> None:
     text = TEMPLATE.read_text()
     written = set(re.findall(r"--output (\S+)", text))
-    assert entries(TEMPLATE, "paths") == ["slatcheck.json"]
+    artifacts = text.partition("\n  artifacts:\n")[2]
+    assert re.findall(r"^      - (.*)$", artifacts, re.MULTILINE) == ["slatcheck.json"]
     assert {"slatcheck.json", *re.findall(r"junit: (\S+\.xml)", text)} == written
 
 
@@ -65,3 +68,47 @@ def test_the_set_up_is_shell_that_calls_the_makefile() -> None:
     for step in steps:
         subprocess.run(["bash", "-n"], input=step, text=True, check=True)
     assert steps[-1].endswith("setup")
+
+
+def variable(name: str) -> str:
+    """Return what the template sets a variable to."""
+    (value,) = re.findall(rf'^    {name}: "?(.*?)"?$', TEMPLATE.read_text(), re.MULTILINE)
+    return str(value)
+
+
+def policies() -> dict[str, str]:
+    """Return the cache policy of each rule, by its condition; a job that does not run has none."""
+    rules = TEMPLATE.read_text().partition("\n  rules:\n")[2].partition("\n  before_script:")[0]
+    told = {}
+    for rule in re.split(r"^    - ", rules, flags=re.MULTILINE)[1:]:
+        condition = re.match(r"if: (.*)", rule)
+        policy = re.search(r"SLATCHECK_CACHE_POLICY: (\S+)", rule)
+        if "when: never" not in rule:
+            default = variable("SLATCHECK_CACHE_POLICY")
+            told[condition[1] if condition else ""] = policy[1] if policy else default
+    return told
+
+
+def test_a_merge_request_restores_and_saves_nothing() -> None:
+    told = policies()
+    assert next(iter(told)) == '$CI_PIPELINE_SOURCE == "merge_request_event"'
+    assert list(told.values()) == ["pull", "pull-push", "pull"]
+    assert told['$CI_COMMIT_REF_PROTECTED == "true"'] == "pull-push"
+    # Rules of a job that extends this one take the place of these: then nothing is saved.
+    assert variable("SLATCHECK_CACHE_POLICY") == "pull"
+    assert "    policy: $SLATCHECK_CACHE_POLICY\n" in TEMPLATE.read_text()
+
+
+def test_what_is_kept_lies_where_slatcheck_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = variable("SLATCHECK_CACHE").replace("$CI_PROJECT_DIR", str(tmp_path))
+    monkeypatch.setenv("SLATCHECK_CACHE", folder)
+    cached = TEMPLATE.read_text().partition("\n  cache:\n")[2].partition("    policy:")[0]
+    (path,) = re.findall(r"^      - (.*)$", cached, re.MULTILINE)
+    assert tmp_path / path == keeping.folder()
+
+
+def test_the_cache_is_named_by_the_version() -> None:
+    assert variable("SLATCHECK_VERSION") == __version__
+    assert "$SLATCHECK_VERSION" in TEMPLATE.read_text().partition("\n    key: ")[2].splitlines()[0]

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 
 from slatcheck import cli
-from slatcheck.commands import report
 from slatcheck.delivery import Delivery, finish
 from slatcheck.errors import InputError
 from slatcheck.reports import forms
@@ -21,7 +20,7 @@ from slatcheck.result import EXIT, Document, Verdict
 from tests.slatcheck.reports.documents import WHY, decided_by, documents, gated, holding, replay
 from tests.slatcheck.test_reports import full
 
-OURS = ("ktap", "junit", "sarif", "github", "sparse")
+OURS = ("ktap", "junit", "sarif", "github", "sparse", "kcidb")
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -62,11 +61,13 @@ def test_a_json_report_is_read_back_as_it_was(tmp_path: Path, found: Document) -
 def test_a_report_in_another_form_is_that_of_the_run(
     kept: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = report.command.callback
-    assert command is not None
-    assert command(kept, name, None) == EXIT[full().verdict]
+    # A mail is about one cause of several.
+    subject = full().findings[0].fingerprint if name == "mail" else ""
+    more = ["--finding", subject] if subject else []
+    status = cli.run(["report", str(kept), "--format", name, *more])
+    assert status == EXIT[full().verdict]
     again = capsys.readouterr().out
-    finish(full(), Delivery(name, None), None, None)
+    finish(full(), Delivery(name, None, subject=subject), None, None)
     assert again == capsys.readouterr().out
 
 

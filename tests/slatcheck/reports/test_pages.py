@@ -37,10 +37,14 @@ def example(name: str) -> str:
     if name == "sarif":
         run = json.loads(sarif.render(document))["runs"][0]
         return json.dumps(run["results"][0], indent=1) + "\n"
-    return forms.render(name, document, None)
+    if name == "kcidb":
+        tests = json.loads(forms.render(name, document, None))["tests"]
+        return json.dumps(tests[0], indent=1) + "\n"
+    subject = forms.Asked(subject=document.findings[1].fingerprint)
+    return forms.render(name, document, None, subject if name == "mail" else forms.NOTHING_ASKED)
 
 
-@pytest.mark.parametrize("name", [*WHOLE, "json", "sarif"])
+@pytest.mark.parametrize("name", [*WHOLE, "json", "sarif", "kcidb", "mail"])
 def test_the_example_is_what_is_printed(name: str) -> None:
     page = DOCS / f"reports/{name}.md"
     if os.environ.get("SLATCHECK_WRITE_EXAMPLES"):
@@ -68,13 +72,16 @@ def shown(name: str, verdict: Verdict, made: Callable[[Verdict], Document] = dec
     if name == "sarif":
         results = json.loads(text)["runs"][0]["results"]
         return str(results[0]["level"]) if results else "nothing"
+    if name == "kcidb":
+        first = json.loads(text)["tests"][0]
+        return "waived" if first["misc"]["waived"] else str(first["status"])
     found = re.search(r"::(\w+) |: (error|warning|note): ", text)
     return (found[1] or found[2]) if found else "nothing"
 
 
 def test_the_table_of_verdicts_is_what_the_forms_do() -> None:
     rows = table(DOCS / "reports/README.md", "verdict")
-    names = ("ktap", "junit", "sarif", "github", "sparse")
+    names = ("ktap", "junit", "sarif", "github", "sparse", "kcidb")
     assert {row[0].strip("`"): row[1:] for row in rows} == {
         verdict.value: [shown(name, verdict) for name in names] for verdict in Verdict
     }
@@ -89,7 +96,7 @@ def test_the_table_of_what_is_accepted_is_what_the_forms_do() -> None:
     ((_, *told),) = [[cell.strip() for cell in row] for row in rows]
     for verdict in set(Verdict) - {Verdict.HOLDS}:
         assert "# SKIP accepted" in forms.render("ktap", gated(verdict), None)
-        names = ("junit", "sarif", "github", "sparse")
+        names = ("junit", "sarif", "github", "sparse", "kcidb")
         assert told == ["SKIP", *(shown(name, verdict, gated) for name in names)]
 
 

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command that b4 runs on each patch, to see what it breaks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from slatcheck import names
+from slatcheck.delivery import INTERRUPTED, Delivery
+from slatcheck.errors import InputError
+from slatcheck.options import (
+    cc_option,
+    evidence_option,
+    jobs_option,
+    kernel_option,
+    layout_option,
+    max_ops_option,
+    no_cache_option,
+    seed_option,
+)
+
+if TYPE_CHECKING:
+    from slatcheck.gate import Request
+    from slatcheck.patches.patch import Patch
+    from slatcheck.result import Document
+
+
+@click.command("b4", short_help="Judge a patch on stdin, for b4.")
+@kernel_option(
+    "The Linux source tree, in git, that the patch is for. Default: the folder b4 is in."
+)
+@layout_option
+@seed_option
+@max_ops_option
+@jobs_option
+@evidence_option
+@no_cache_option
+@cc_option
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["json", "text"]),
+    default="json",
+    help="json for 'b4 review'; text, as checkpatch prints it, for 'b4 prep' and 'b4 am'.",
+)
+def command(
+    kernel: Path | None,
+    patterns: tuple[str, ...],
+    seed: int,
+    max_ops: int | None,
+    jobs: int,
+    evidence: tuple[str, ...],
+    no_cache: bool,
+    cc: str | None,
+    format_: str,
+) -> int:
+    """Judge the patch on stdin by what it breaks that was not broken before.
+
+    It is looked up in the history of HEAD, or applied to HEAD in a folder of its own; the work tree
+    stays as it is. A patch that touches nothing which is read for meaning is answered at once.
+
+    \b
+      git config b4.review-perpatch-check-cmd "slatcheck b4 --layout mips64-4k"
+      git config b4.prep-perpatch-check-cmd "slatcheck b4 --layout mips64-4k --format text"
+
+    Exit status as that of check --against; b4 looks at what is printed.
+    """  # noqa: D301  # click does not wrap what follows a backspace
+    chosen = names.selected(patterns)
+    if sys.stdin.isatty():
+        raise InputError("a patch is read from stdin: slatcheck b4 <0001-some.patch")
+    delivery = Delivery(format_, None)
+
+    from impl.kernel.errors import TreeError, UnsupportedError
+    from slatcheck.patches import patch, touching
+    from slatcheck.revisions import place
+
+    tree = kernel or Path()
+    read = patch.read(sys.stdin.buffer)
+    prefix = place(tree).prefix
+    paths = {one.removeprefix(prefix) for one in read.paths if one.startswith(prefix)}
+    if not touching.matters(tree, paths):
+        delivery.deliver("[]\n" if format_ == "json" else "")
+        return 0
+
+    from slatcheck import gate
+    from slatcheck.patches import told
+
+    request = gate.Request(
+        chosen.layouts,
+        tree,
+        seed,
+        max_ops,
+        jobs,
+        cc,
+        frozenset(evidence),
+        cache=not no_cache,
+        byte_orders=chosen.byte_orders,
+    )
+    try:
+        document = _judged(request, read, {f"{prefix}{one}" for one in paths})
+    except (InputError, TreeError, UnsupportedError) as problem:
+        if format_ == "json":
+            delivery.deliver(told.failed(str(problem)))
+        raise
+    delivery.deliver((told.as_json if format_ == "json" else told.as_lines)(document))
+    return _status(document)
+
+
+def _judged(request: Request, patch: Patch, paths: set[str]) -> Document:
+    """Return what the tree is like with the patch, compared with the tree without it."""
+    from dataclasses import replace
+
+    from slatcheck import acceptance, against, progress
+    from slatcheck.patches.sides import sides
+
+    assert request.kernel is not None
+    both = sides(request.kernel, patch, paths)
+    request = replace(request, kernel=both.after.folder)
+    if not sys.stderr.isatty():
+        # b4 takes every line on stderr for a failure.
+        return against.compare(request, both.before, acceptance.IMPRECISE, lambda step: None)
+    with progress.shown() as report:
+        return against.compare(request, both.before, acceptance.IMPRECISE, report)
+
+
+def _status(document: Document) -> int:
+    from slatcheck.result import EXIT
+
+    return INTERRUPTED if document.tool.get("interrupted") else EXIT[document.decides]

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which changes of a tree can matter, held against what compiling it really read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from impl.kernel.binding import bind
+from impl.kernel.build import INCLUDES, build
+from impl.kernel.reading import FOLDERS
+from impl.kernel.toolchain import find
+from impl.kernel.tree import SOURCES, open_tree
+from model.mips import layout
+from slatcheck.patches.touching import matters
+
+
+def test_every_file_that_is_read_for_meaning_matters(tmp_path: Path) -> None:
+    assert all(matters(tmp_path, [one]) for one in SOURCES)
+
+
+def test_headers_are_looked_for_in_the_folders_that_are_watched() -> None:
+    assert all(f"{one}/".startswith(tuple(f"{name}/" for name in FOLDERS)) for one in INCLUDES)
+
+
+@pytest.mark.parametrize("name", ["mips32-16k-xpa", "mips64-4k-va48", "mips64-64k-huge"])
+def test_every_file_that_was_compiled_matters(kernel_tree: Path, name: str) -> None:
+    tree = open_tree(kernel_tree)
+    read = build(tree, bind(tree), layout(name), True, find(None)).files
+    paths = [str(one.relative_to(tree.root)) for one in read]
+    assert len(paths) > 10
+    assert all(matters(tree.root, [path]) for path in paths), paths
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "MAINTAINERS",
+        "drivers/net/tun.c",
+        "arch/mips/kvm/vz.c",
+        "arch/mips/kvm/Kconfig",
+        "include/linux/skbuff.h",
+        "include/net/sock.h",
+        "arch/mips/include/asm/mach-loongson64/irq.h",
+        "arch/mips/kvm/mmu.c.orig",
+        "",
+    ],
+)
+def test_what_nothing_reads_does_not_matter(kernel_tree: Path, path: str) -> None:
+    assert not matters(kernel_tree, [path])
+    assert matters(kernel_tree, [path, "arch/mips/kvm/mmu.c"])
+
+
+def test_a_header_that_would_be_found_first_matters(kernel_tree: Path) -> None:
+    assert not (kernel_tree / "arch/mips/include/linux/pfn.h").exists()
+    assert matters(kernel_tree, ["arch/mips/include/linux/pfn.h"])
