@@ -5,6 +5,7 @@
 #   make prove                   prove the built-in page table in every permitted layout
 #   make prove KERNEL=~/linux    prove the C of a kernel tree
 #   make prove-all               in every layout, each quirk refuted, three solvers in agreement
+#   make trees TREES=DIR         judge every kernel tree in a folder, side by side
 #   make test                    test slatcheck itself
 #
 # See README.md for the rest.
@@ -19,14 +20,15 @@ PYTEST_ARGS       ?= -n auto
 UPGRADE           ?=
 
 override KERNEL := $(patsubst ~/%,$(HOME)/%,$(KERNEL))
-export KERNEL SLATCHECK_KERNELS
+override TREES := $(patsubst ~/%,$(HOME)/%,$(TREES))
+export KERNEL TREES SLATCHECK_KERNELS
 
 VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check prove prove-all test kernels man lint format lock bench bench-proof bench-c-proof bench-second-run bench-mutants clean
+.PHONY: help setup check prove prove-all trees test kernels man lint format lock bench bench-proof bench-c-proof bench-second-run bench-mutants clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -52,6 +54,10 @@ check: setup
 
 prove: setup
 	@$(BIN)/slatcheck prove $(if $(KERNEL),--kernel "$$KERNEL") $(ARGS)
+
+trees: setup
+	@test -n "$$TREES" || { echo 'make: name the folder that holds the trees: make trees TREES=DIR' >&2; exit 1; }
+	@$(BIN)/slatcheck trees "$$TREES" $(ARGS)
 
 # Everything that is proved, by three solvers, and the tests that take too long for every day.
 prove-all: setup

@@ -207,13 +207,22 @@ class KvmMachine:
             return self.operands[path]
         if path in PRIMITIVES:
             return Callee(path)
+        if path.startswith("kvm_vcpu.stat.") or path == "kvm_vcpu.arch.host_cp0_cause":
+            return self._any(path, kind)
         getter = _MEMBERS.get(path)
         if getter is None:
             raise Unsupported(f"nothing is known of {path}")
         return getter(self, kind)
 
+    def _any(self, path: str, kind: CType) -> Int:
+        if not isinstance(kind, types.Integer):
+            raise Unsupported(f"{path} is no number")
+        return Int(self.rt.path.fresh(path, kind.width), kind)
+
     def write(self, path: str, value: Value) -> None:
         """Change a member of a structure."""
+        if path.startswith("kvm_vcpu.stat."):
+            return  # a statistic, which nothing is decided by
         if path == "kvm.arch.gpa_mm.pgd" and isinstance(value, Ptr) and value.block is None:
             # Only who has freed the root may forget it.
             gone = same(self.rt.heap.kind(self.rt.heap.root), FREE)

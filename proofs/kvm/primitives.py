@@ -244,6 +244,36 @@ def _flushed(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
     return None
 
 
+def _slot_of(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    """``gfn_to_memslot``: any slot, or none."""
+    if machine.rt.path.choose(2):
+        return Ptr(None, terms.number(0, machine.word.width), 1, 0, types.Void())
+    for name, size in (("base_gfn", 8), ("npages", 0), ("userspace_addr", 0)):
+        kind = types.Integer(size or machine.word.size, False)
+        number = machine.rt.path.fresh(f"slot {name}", kind.width)
+        machine.operands.setdefault(f"kvm_memory_slot.{name}", Int(number, kind))
+    return machine.structure("kvm_memory_slot").pointer()
+
+
+def _user_address(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    """``gfn_to_hva_memslot_prot``: any address, or the one that is an error."""
+    path, at = machine.rt.path, args[2]
+    boolean = types.Integer(1, False, True)
+    if isinstance(at, Ptr) and at.block is not None:
+        at.block.store(at, boolean, Int(path.fresh("may write", 1), boolean))
+    if isinstance(args[0], Ptr) and args[0].block is None:
+        return machine.number(-1)
+    return Int(path.fresh("hva", machine.word.width), machine.word)
+
+
+def _find_vma(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
+    """A mapping of ordinary memory, or none."""
+    if machine.rt.path.choose(2):
+        return Ptr(None, terms.number(0, machine.word.width), 1, 0, types.Void())
+    machine.operands.setdefault("vm_area_struct.vm_flags", machine.number(0))
+    return machine.structure("vm_area_struct").pointer()
+
+
 def _lookup_page(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
     rt, kind = machine.rt, types.Integer(8, False)
     gfn = unsigned(args[1].term)
@@ -361,6 +391,9 @@ PRIMITIVES: dict[str, Primitive] = {
     "slat_warn": Primitive(_warn, "WARN(): must never fire"),
     "slat_marked_kernel": Primitive(_never_marked, "no page of the table is marked: see the next"),
     "slat_mark_kernel": Primitive(_marked, "a mark on a page descriptor: refused"),
+    "gfn_to_memslot": Primitive(_slot_of, _HOST + ": any slot, or none"),
+    "gfn_to_hva_memslot_prot": Primitive(_user_address, _HOST + ": any address, or an error"),
+    "slat_find_vma": Primitive(_find_vma, "a host with base pages: a mapping of them, or none"),
     "kvm_faultin_pfn": Primitive(_fault_in, _HOST + ": any page, or an error"),
     "kvm_release_page_clean": Primitive(_give_back, _HOST + ": gives a reference back"),
     "kvm_release_page_dirty": Primitive(_give_back, _HOST + ": gives a reference back"),

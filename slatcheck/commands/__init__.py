@@ -14,5 +14,6 @@ NAMES = (
     "report",
     "rule",
     "run",
+    "trees",
 )
 """The commands, each a module of this package that has a click command called 'command'."""

@@ -23,8 +23,10 @@ _SEVERITY = {
     "unsafe": "It is unsafe: memory, or who may reach it, is at stake.",
     "imprecise": "It is imprecise: more work than was asked for, harmless to the guest.",
 }
-_TOLD = ("32BIT", "64BIT", "XPA", "MIPS_HUGE_TLB_SUPPORT", "MIPS_VA_BITS_48")
-_TOLD += ("CPU_MIPS32_R5", "CPU_MIPS64_R6", "CPU_CAVIUM_OCTEON")
+_TOLD = (
+    *("32BIT", "64BIT", "XPA", "MIPS_HUGE_TLB_SUPPORT", "MIPS_VA_BITS_48"),
+    *("CPU_MIPS32_R5", "CPU_MIPS64_R6", "CPU_CAVIUM_OCTEON"),
+)
 
 
 def render(document: Document, replay: Replay | None = None, asked: Asked = NOTHING_ASKED) -> str:

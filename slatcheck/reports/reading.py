@@ -17,7 +17,14 @@ _AGAIN = "write it again with check --format json"
 
 def read(path: Path) -> Document:
     """Return the document that ``path`` holds. Raises InputError for anything else."""
-    data = read_json(path, _AGAIN)
+    return document_of(path, read_json(path, _AGAIN))
+
+
+def document_of(path: Path, data: Any) -> Document:
+    """Return the document that a report's JSON is; ``path`` is what messages call it.
+
+    Raises InputError for anything else.
+    """
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise InputError(f"{path} is no JSON report of this version ({SCHEMA}); {_AGAIN}")
     # jsonschema: the reference implementation of JSON Schema in Python.

@@ -81,8 +81,13 @@ void kvm_flush_remote_tlbs_memslot(struct kvm *kvm, const struct kvm_memory_slot
 struct kvm_memory_slot *gfn_to_memslot(struct kvm *kvm, gfn_t gfn);
 int kvm_is_visible_gfn(struct kvm *kvm, gfn_t gfn);
 unsigned long gfn_to_hva_memslot_prot(struct kvm_memory_slot *slot, gfn_t gfn, bool *writable);
+#ifdef SLAT_PROOF
+struct vm_area_struct *slat_find_vma(void);
+#define find_vma_intersection(mm, start, end) slat_find_vma()
+#else
 struct vm_area_struct *find_vma_intersection(struct mm_struct *mm, unsigned long start,
 					     unsigned long end);
+#endif
 #define KVM_HVA_ERR_BAD (~0UL)
 #define kvm_is_error_hva(hva) ((hva) == KVM_HVA_ERR_BAD)
 void kvm_get_pfn(kvm_pfn_t pfn);
