@@ -107,3 +107,15 @@ def test_the_commands_that_judge_offer_every_form(capsys: pytest.CaptureFixture[
         assert cli.run([command, "--help"]) == 0
         told = "".join(capsys.readouterr().out.split())
         assert "|".join(forms.NAMES) in told
+
+
+def test_verbose_shows_more_of_the_text_and_changes_no_other_form(
+    kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in forms.NAMES:
+        told = []
+        for more in ([], ["--verbose"]):
+            assert cli.run(["report", str(kept), "--format", name, *more]) == EXIT[full().verdict]
+            told.append(capsys.readouterr().out)
+        assert (told[0] == told[1]) == (name != "text"), name
+        assert ("shortest trace found" in told[1]) == (name == "text")
