@@ -90,24 +90,36 @@ def selected(
     Of a tree at ``kernel``, what it has not is left out unless it is named in full. Raises
     InputError where nothing is selected, TreeError where the tree is none.
     """
-    parts = [_split(pattern) for pattern in patterns]
+    parts = [split(pattern) for pattern in patterns]
     names = [name for name, _ in parts]
-    layouts = layouts_to_prove(names, refused_too)
-    orders: dict[str, set[str]] = {}
+    layouts = _had(layouts_to_prove(names, refused_too), kernel, names)
+    wanted: dict[str, set[str]] = {}
     for name, order in parts:
         for layout in mips.matching(name):
-            orders.setdefault(layout.name, set()).update([order] if order else ORDERS)
+            wanted.setdefault(layout.name, set()).update([order] if order else ORDERS)
     chosen = {}
     for layout in layouts:
-        if wanted := orders.get(layout.name):
-            chosen[layout.name] = tuple(one for one in byte_orders(layout) if one in wanted)
-            if not chosen[layout.name]:
-                raise InputError(f"Kconfig permits {layout.name} in the other byte order only")
-    return Selection(_had(layouts, kernel, names), chosen)
+        had = _orders(layout, kernel)
+        chosen[layout.name] = tuple(one for one in had if one in wanted.get(layout.name, ORDERS))
+        if not chosen[layout.name]:
+            raise InputError(f"{layout.name} exists {had[0]}-endian only")
+    return Selection(layouts, chosen)
 
 
-def _split(pattern: str) -> tuple[str, str]:
-    """Return a pattern without its byte order, and the order, '' for none."""
+def _orders(layout: Layout, kernel: Path | None) -> tuple[str, ...]:
+    if kernel is None:
+        return byte_orders(layout)
+    from impl.kernel.kconfig import orders
+    from impl.kernel.tree import open_tree
+
+    return orders(open_tree(kernel), layout)
+
+
+def split(pattern: str) -> tuple[str, str]:
+    """Return a layout's name or pattern without its byte order, and the order, '' for none.
+
+    Raises InputError for another suffix than ``:be`` and ``:le``.
+    """
     name, colon, order = pattern.rpartition(":")
     if not colon:
         return pattern, ""

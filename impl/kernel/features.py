@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from impl.kernel.errors import TreeError
 from impl.kernel.tree import MIPS, MMU, Tree
+from model.machines import LITTLE, ORDERS
 
 HOST = "include/linux/kvm_host.h"
 ARCH = "arch/mips/include/asm/kvm_host.h"
@@ -28,8 +29,8 @@ class Feature:
     ``software`` names the bits of model.mips.SoftwareBits that are not as in the newest trees,
     ``renames`` gives the tree's own names of functions, ``defines`` macros for the compiler,
     ``kconfig`` symbols that such a tree needs to be on, and ``layouts`` shell patterns of the
-    layouts that it can be built for ('*': all). ``beyond`` matches the names of functions of mmu.c
-    that this adds and that the model has no operation for.
+    layouts that it can be built for ('*': all), ``orders`` in which byte orders. ``beyond``
+    matches the names of functions of mmu.c that this adds and that the model has no operation for.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Feature:
     layouts: tuple[str, ...] = ("*",)
     software: tuple[tuple[str, bool], ...] = ()
     renames: tuple[tuple[str, str], ...] = ()
+    orders: tuple[str, ...] = ORDERS
     beyond: str = ""
 
 
@@ -197,6 +199,7 @@ FEATURES = (
         "asm/kvm_host.h has what mmu.c counts under CONFIG_CPU_LOONGSON3 alone",
         kconfig=("CPU_LOONGSON3",),
         layouts=("mips64-16k*", "mips64-64k*"),
+        orders=(LITTLE,),
     ),
     Feature(
         "no special bit",

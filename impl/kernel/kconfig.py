@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from impl.kernel.features import features, text_of
 from impl.kernel.tree import Tree
 from model.layout import Layout
+from model.machines import byte_orders
 
 KCONFIG = "arch/mips/Kconfig"
 _DEFAULT = re.compile(r"^\s+default (\d+)(?: if ([A-Z0-9_ ()&|!]+))?\s*$")
@@ -49,6 +50,14 @@ def refusal(tree: Tree, layout: Layout) -> str:
             "the table is that of the layout of this page size without VA48"
         )
     return ""
+
+
+def orders(tree: Tree, layout: Layout) -> tuple[str, ...]:
+    """Return the byte orders in which ``tree`` can be built for a layout."""
+    found = byte_orders(layout)
+    for row in features(tree):
+        found = tuple(order for order in found if order in row.orders)
+    return found
 
 
 def pgtable_levels(kconfig: str, on: Mapping[str, str]) -> int | None:

@@ -48,7 +48,8 @@ def command(
         output.check_writable(program)
     exported = running.read(file)
     if layout is not None:
-        exported = replace(exported, layout=running.named(layout))
+        chosen, order = running.named(layout)
+        exported = replace(exported, layout=chosen, byte_order=order)
     image = running.build(exported, kernel, cc)
     if program is not None:
         try:

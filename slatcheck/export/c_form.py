@@ -22,6 +22,7 @@ from model.operations import (
 from slatcheck.errors import InputError
 from slatcheck.export.case import Case, Step
 from slatcheck.export.head import head
+from slatcheck.export.running import called
 from slatcheck.export.template import comment, render
 
 CODES = (
@@ -77,7 +78,7 @@ def render_c(case: Case) -> str:
     return render(
         "c.c.j2",
         about=comment(about, " *"),
-        layout=case.layout.name,
+        layout=called(case.layout, case.trace.byte_order),
         fingerprint=case.trace.fingerprint,
         locals=_locals({step.op.kind for step in case.steps}, any(one["lost"] for one in steps)),
         steps=steps,

@@ -13,6 +13,7 @@ from slatcheck.errors import InputError
 from slatcheck.export.c_form import number, shown
 from slatcheck.export.case import Case, Step
 from slatcheck.export.head import head
+from slatcheck.export.running import called
 from slatcheck.export.template import comment, render
 
 ELSEWHERE = frozenset({Kind.FLUSH_SLOT, Kind.FLUSH_ALL, Kind.COMMIT_REGION, Kind.DESTROY})
@@ -61,7 +62,7 @@ def render_kunit(case: Case) -> str:
     return render(
         "kunit.c.j2",
         about=comment(about, " *"),
-        layout=case.layout.name,
+        layout=called(case.layout, case.trace.byte_order),
         name=name,
         suite=f"slatcheck_{re.sub(r'[^a-z0-9]+', '_', case.layout.name)}",
         locals=_locals(kinds, any(_frames(case, step) for step in case.steps)),

@@ -69,7 +69,9 @@ class Ran:
     at_finding: bool = False
 
 
-def build(text: str, form: Form, tree: Path, layout: Layout, cc: str | None) -> Image:
+def build(
+    text: str, form: Form, tree: Path, layout: Layout, cc: str | None, big_endian: bool = True
+) -> Image:
     """Build a C file against a tree; it may include nothing but the tree and the shim.
 
     Raises TreeError for a tree that is none, UnsupportedError with a one-line reason.
@@ -82,7 +84,7 @@ def build(text: str, form: Form, tree: Path, layout: Layout, cc: str | None) -> 
         if word in text.replace(" ", ""):
             raise UnsupportedError("the file embeds other files (.incbin or #embed)")
     with tempfile.TemporaryDirectory(prefix="slatcheck-") as name:
-        job = _Program(opened, _renamed(binding), layout, True, toolchain, Path(name))
+        job = _Program(opened, _renamed(binding), layout, big_endian, toolchain, Path(name))
         job.form = form
         prepare(job)
         source = job.folder / NAMES[form]
@@ -103,7 +105,7 @@ def build(text: str, form: Form, tree: Path, layout: Layout, cc: str | None) -> 
         elf = _link(job, objects)
     # The watch of the machine ends what goes on for ever; counting instructions loses the place
     # of a system call in 64-bit code.
-    return Image(elf, layout, True, instrumented=True)
+    return Image(elf, layout, big_endian, instrumented=True)
 
 
 class _Program(Job):

@@ -7,6 +7,7 @@ import re
 
 from slatcheck.export.case import Case
 from slatcheck.export.head import head
+from slatcheck.export.running import called
 from slatcheck.export.support import KERNEL, written
 from slatcheck.export.template import comment, render
 
@@ -31,7 +32,7 @@ def render_pytest(case: Case) -> str:
         "pytest.py.j2",
         about=comment(about, "#"),
         name=name,
-        layout=case.layout.name,
+        layout=called(case.layout, case.trace.byte_order),
         kernel=about_a_tree,
         quirks=case.trace.quirks,
         others=case.others,

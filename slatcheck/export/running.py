@@ -9,25 +9,27 @@ from pathlib import Path
 
 from impl.kernel.build import Image
 from model.layout import Layout
+from model.machines import BIG
 from slatcheck.errors import InputError
 from slatcheck.export import program
 from slatcheck.export.program import Form, Ran
-from slatcheck.names import close
+from slatcheck.names import close, split
 from slatcheck.reports.words import find_layout
 from slatcheck.result import Verdict
 
-_MARK = re.compile(r"^ \* slatcheck-run: (c|kunit) ([a-z0-9-]{1,40})$", re.MULTILINE)
+_MARK = re.compile(r"^ \* slatcheck-run: (c|kunit) ([a-z0-9-]{1,40}(?::[bl]e)?)$", re.MULTILINE)
 MOST_TEXT = 1 << 20
 """Bytes that an exported file may have."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A C file that was exported: its text, its form, the layout that it is about."""
+    """A C file that was exported: its text, its form, the layout and byte order it is about."""
 
     text: str
     form: Form
     layout: Layout
+    byte_order: str = BIG
 
 
 def read(path: Path) -> Exported:
@@ -47,23 +49,33 @@ def read(path: Path) -> Exported:
             "give a file of 'slatcheck export --as c' or '--as kunit'"
         )
     form, name = marks[0]
-    return Exported(text, Form(form), named(name))
+    return Exported(text, Form(form), *named(name))
 
 
-def named(name: str) -> Layout:
-    """Return a layout. Raises InputError where there is none of this name."""
+def called(layout: Layout, byte_order: str) -> str:
+    """Return what an exported file calls a layout; big-endian is not told."""
+    return layout.name if byte_order == BIG else f"{layout.name}:le"
+
+
+def named(text: str) -> tuple[Layout, str]:
+    """Return a layout and a byte order, big where none is told.
+
+    Raises InputError where there is none of this name.
+    """
+    name, order = split(text)
     layout = find_layout(name)
     if layout is None:
         from model.mips import layouts
 
         near = close(name, [one.name for one in layouts()])
         raise InputError(f"unknown layout '{name}'{near or '; see slatcheck layouts'}")
-    return layout
+    return layout, order or BIG
 
 
 def build(exported: Exported, tree: Path, cc: str | None) -> Image:
     """Build an exported file against a tree, as ``program.build`` does."""
-    return program.build(exported.text, exported.form, tree, exported.layout, cc)
+    big = exported.byte_order == BIG
+    return program.build(exported.text, exported.form, tree, exported.layout, cc, big)
 
 
 def run(image: Image) -> tuple[Verdict, Ran]:

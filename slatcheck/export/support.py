@@ -14,7 +14,9 @@ from typing import Any
 
 from impl.interface import Implementation
 from impl.kernel.errors import ToolLimitError, UnsupportedError
+from impl.kernel.layouts import at
 from model.layout import Layout
+from model.machines import BIG
 from model.operations import Kind, Op, from_json, to_json
 from model.rules import rule
 from slatcheck import describe
@@ -80,13 +82,15 @@ def run(
     function that an operation needs, and where the run ended before all operations were judged
     without any promise broken but those besides: no answer is never a good one.
     """
-    chosen = named(layout)
+    chosen, order = named(layout)
+    chosen = at(kernel, chosen)
     ops = [_operation(data) for data in operations]
     kinds = [op.kind for op in ops]
     if kinds[:1] != [Kind.CREATE] or Kind.CREATE in kinds[1:] or Kind.DESTROY in kinds[:-1]:
         raise InputError("the operations begin with their only create, and destroy is the last")
     check_quirks(quirks)
-    unit = Unit(chosen.name, True, kernel, os.environ.get(CC) or None, tuple(quirks), 0, None)
+    cc = os.environ.get(CC) or None
+    unit = Unit(chosen.name, order == BIG, kernel, cc, tuple(quirks), 0, None)
     implementation, symptoms = _implementation(unit, ops, chosen)
     try:
         verdict = Judge(chosen, implementation.capabilities.pages).examine(implementation, ops)

@@ -8,6 +8,7 @@ from typing import Any
 
 from impl.memory_cost import LinearCost, TableCost, linear_cost, table_cost
 from model.layout import Layout
+from model.machines import byte_orders, machines
 from slatcheck.memory_ranges import Ram
 from slatcheck.reports import json
 from slatcheck.reports.words import columns, count, size
@@ -39,6 +40,12 @@ def _layout_json(layout: Layout, ram: Sequence[Ram]) -> dict[str, Any]:
     found = layout_json(layout)
     if layout.refusal:
         found["refusal"] = layout.refusal
+    else:
+        found["byte_orders"] = list(byte_orders(layout))
+        found["machines"] = [
+            {"name": one.name, "kconfig": one.symbol, "byte_orders": list(one.orders)}
+            for one in machines(layout)
+        ]
     if ram:
         found["memory"] = _memory_json(layout, ram)
     return found
@@ -80,8 +87,11 @@ def render_text(layouts: Sequence[Layout], ram: Sequence[Ram]) -> str:
     return "\n".join(lines) + "\n"
 
 
+_HEADS = ("layout", "KVM", "levels", "page", "entries from the root", "PTE", "root", "reach")
+
+
 def _table(layouts: Sequence[Layout]) -> list[str]:
-    rows = [["layout", "KVM", "levels", "page", "entries from the root", "PTE", "root", "reach"]]
+    rows = [[*_HEADS, "byte orders"]]
     for one in layouts:
         geometry = one.geometry
         rows.append(
@@ -94,6 +104,7 @@ def _table(layouts: Sequence[Layout]) -> list[str]:
                 f"{geometry.pte_size} bytes",
                 count(1 << geometry.pgd_order, "page"),
                 f"{geometry.reach_bits} bits",
+                ", ".join(byte_orders(one)) if one.permitted else "",
             ]
         )
     lines = columns(rows)

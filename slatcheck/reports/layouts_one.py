@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from impl.memory_cost import table_cost
 from impl.multilevel.quirks import QUIRKS
 from model.layout import Layout
+from model.machines import machines
 from slatcheck.explain.address import split
 from slatcheck.explain.ruler import field_name
 from slatcheck.reports.words import columns, count, size
@@ -91,12 +92,19 @@ def permission(layout: Layout) -> str:
     if not layout.permitted:
         return f"Kconfig refuses it together with KVM: {layout.refusal}."
     plain = {"MMU", "KVM", "KVM_GENERIC_MMU_NOTIFIER", "MMU_NOTIFIER", "PHYS_ADDR_T_64BIT"}
+    plain |= {"KVM_MIPS_VZ", "CPU_MIPSR2"}
     chosen = [
         name
         for name, value in layout.kconfig.items()
         if value == "y" and name not in plain and not name.startswith(("ARCH_", "CPU_HAS_"))
     ]
     return f"Kconfig permits it together with KVM: {', '.join(chosen)}."
+
+
+def who(layout: Layout) -> str:
+    """Return which machines run the layout, in which byte orders; '' where Kconfig refuses it."""
+    told = [f"{one.name} ({' and '.join(one.orders)}-endian)" for one in machines(layout)]
+    return f"Machines that run it: {'; '.join(told)}." if told else ""
 
 
 def reach(layout: Layout) -> list[str]:
@@ -192,7 +200,7 @@ def quirks(layout: Layout) -> list[tuple[str, str, str]]:
 def render_text(layout: Layout) -> str:
     """Return the layout explained, for a terminal."""
     opening = textwrap.wrap(f"{layout.name}: {what(layout)}", WIDTH, subsequent_indent="  ")
-    lines = [*opening, *_wrapped(permission(layout)), ""]
+    lines = [*opening, *_wrapped(permission(layout)), *_wrapped(who(layout)), ""]
     lines += ["a guest-physical address, bit by bit", *_ruler(layout), ""]
     lines += [f"  {line}" for line in _table(layout)]
     for title, said in (
