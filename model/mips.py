@@ -269,7 +269,7 @@ def kconfig(choice: Choice) -> dict[str, str]:
     if choice.va48:
         on.append("MIPS_VA_BITS_48")
     if choice.rixi:
-        # Trees before CPU_HAS_RIXI ask for the release that selects it now.
+        # Trees that have no CPU_HAS_RIXI ask for the release, by which it is selected now.
         on += ["CPU_HAS_RIXI", "CPU_MIPSR2"]
     if not (choice.bits == 32 and choice.rixi):
         on.append("ARCH_HAS_PTE_SPECIAL")

@@ -60,11 +60,11 @@ def _finding(report: Report, hit: Hit, where: list[Report], seed: int) -> Findin
         entry=symptom.entry,
         trigger=symptom.trigger,
         operands=to_json(op),
-        summary=_summary(hit),
+        summary=_summary(report, hit),
         trace=[to_json(one) for one in hit.ops],
         expected=expected,
         actual=actual or [symptom.said],
-        location=Location(symptom.function or symptom.entry, file, line),
+        location=Location(symptom.function or _named(report, hit), file, line),
         seed=seed,
         implementation=report.implementation,
         contract=symptom.contract,
@@ -75,8 +75,13 @@ def _finding(report: Report, hit: Hit, where: list[Report], seed: int) -> Findin
     )
 
 
-def _summary(hit: Hit) -> str:
-    return f"{hit.symptom.entry}: {hit.symptom.said or hit.symptom.rule}"
+def _named(report: Report, hit: Hit) -> str:
+    """Return what the tree calls the entry point; the fingerprint has today's name for it."""
+    return report.names.get(hit.symptom.entry, hit.symptom.entry)
+
+
+def _summary(report: Report, hit: Hit) -> str:
+    return f"{_named(report, hit)}: {hit.symptom.said or hit.symptom.rule}"
 
 
 def _place(report: Report, hit: Hit) -> tuple[str, int]:

@@ -67,6 +67,8 @@ class Report:
     places: dict[str, tuple[str, int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     beyond: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    """The tree's own names of entry points, where they are not today's."""
     layout: Layout | None = None
     """The layout as the tree has it, None until it was read."""
 
@@ -118,7 +120,7 @@ def kernel_implementation(unit: Unit, report: Report) -> EmulatedKernel:
     tree = open_tree(unit.kernel)
     binding = bind(tree)
     report.missing, report.places = dict(binding.missing), binding.places
-    report.beyond = binding.beyond
+    report.beyond, report.names = binding.beyond, binding.entries
     layout = layout_in(tree, layout_named(unit.layout))
     report.layout = layout
     made = image(tree, binding, layout, unit.big_endian, find(unit.cc), unit.folder)

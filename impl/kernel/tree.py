@@ -97,8 +97,8 @@ def open_tree(path: Path) -> Tree:
     version = _version(makefile.read_text(errors="replace"))
     if not (root / MMU).is_file():
         raise TreeError(
-            f"{path} (Linux {version}) has no {MMU}: the tree must carry KVM for MIPS, "
-            "so at least arch/mips, include and virt/kvm"
+            f"{path} (Linux {version}) has no {MMU}: the tree must carry KVM for MIPS, the "
+            "only architecture known so far, so at least arch/mips, include and virt/kvm"
         )
     tree = Tree(root, version)
     for name in (MIPS, "virt/kvm/kvm_main.c", "arch/mips/include/asm/pgtable.h"):
