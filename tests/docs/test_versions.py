@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The page on kernel versions says what the table of features says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from impl.kernel.features import FEATURES, Feature
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/versions.md"
+
+
+def row(feature: Feature) -> str:
+    cells = feature.name, feature.since, f"`{feature.file}`", feature.shim, feature.known
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def test_the_table_of_features_is_the_one_in_the_code() -> None:
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    begin = next(n for n, line in enumerate(lines) if line.startswith("| feature |")) + 2
+    end = next((n for n, line in enumerate(lines[begin:], begin) if not line), len(lines))
+    assert lines[begin:end] == [row(feature) for feature in FEATURES]
