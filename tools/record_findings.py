@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from model.layout import Layout
+from model.machines import BIG, ORDERS
 from model.mips import layout
 from slatcheck.campaign import DEFAULT_OPS
 from slatcheck.errors import InputError
@@ -48,12 +50,19 @@ def search(
     tree: Path, layouts: Sequence[str], seed: int, max_ops: int, jobs: int = 1
 ) -> frozenset[Pair]:
     """Return what a tree shows in ``layouts``. Raises NotJudged where one was not searched."""
-    request = Request(tuple(layout(name) for name in layouts), tree, seed, max_ops, jobs)
+    chosen = tuple(layout(name) for name in layouts)
+    request = Request(chosen, tree, seed, max_ops, jobs, byte_orders=_orders(chosen))
     document = check(request, lambda _: None)
     if document.verdict not in (Verdict.HOLDS, Verdict.VIOLATED, Verdict.VACUOUS):
         failed = [one for one in document.checks if one.verdict is document.verdict]
         raise NotJudged(f"{failed[0].layout}: {failed[0].verdict.value}: {failed[0].reason}")
     return frozenset((one.fingerprint, name) for one in document.findings for name in one.layouts)
+
+
+def _orders(chosen: Sequence[Layout]) -> dict[str, tuple[str, ...]]:
+    """Return the byte orders to search: both of the first layout of each width, else one."""
+    first = {one.bits: one.name for one in reversed(chosen)}
+    return {one.name: ORDERS if first[one.bits] == one.name else (BIG,) for one in chosen}
 
 
 def table(pairs: Iterable[Pair]) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from model.machines import LITTLE
 from slatcheck.reports.words import clean
 from slatcheck.result import Check, Document, Finding, Verdict, worst
 
@@ -98,7 +99,7 @@ def explains(finding: Finding, check: Check) -> bool:
     """Whether ``finding`` is what made ``check`` violated."""
     if check.verdict is not Verdict.VIOLATED or check.layout not in finding.layouts:
         return False
-    if not finding.contract:
+    if not finding.contract or check.byte_order not in ("", *finding.byte_orders):
         return False
     rule = check.id.rpartition("/")[2]
     return check.finding == finding.fingerprint or (
@@ -131,7 +132,8 @@ def _group(document: Document, name: str, checks: list[Check]) -> Group:
     cases = []
     for check in checks:
         findings = [one for one in document.findings if explains(one, check)]
-        called = _unused(label(check.id), used)
+        little = " (little-endian)" if check.byte_order == LITTLE else ""
+        called = _unused(label(check.id + little), used)
         reason = check.reason or ", ".join(one.fingerprint for one in findings)
         # What a document without a gate accepts, it does not accept.
         accepted = clean(check.accepted) if document.gate is not None else ""
@@ -140,7 +142,7 @@ def _group(document: Document, name: str, checks: list[Check]) -> Group:
 
 
 def _unused(name: str, used: set[str]) -> str:
-    """Return ``name``, with a number where it is taken (both byte orders of a layout, say)."""
+    """Return ``name``, with a number where it is taken."""
     called, number = name, 1
     while called in used:
         number += 1
