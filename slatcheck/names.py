@@ -88,7 +88,7 @@ def selected(
     """Return what the patterns select; each may end with ``:be`` or ``:le``.
 
     Of a tree at ``kernel``, what it has not is left out unless it is named in full. Raises
-    InputError where nothing is selected, TreeError where the tree is none.
+    InputError where nothing is selected.
     """
     parts = [split(pattern) for pattern in patterns]
     names = [name for name, _ in parts]
@@ -109,10 +109,14 @@ def selected(
 def _orders(layout: Layout, kernel: Path | None) -> tuple[str, ...]:
     if kernel is None:
         return byte_orders(layout)
+    from impl.kernel.errors import TreeError
     from impl.kernel.kconfig import orders
     from impl.kernel.tree import open_tree
 
-    return orders(open_tree(kernel), layout)
+    try:
+        return orders(open_tree(kernel), layout)
+    except TreeError:
+        return byte_orders(layout)
 
 
 def split(pattern: str) -> tuple[str, str]:
@@ -132,10 +136,14 @@ def _had(layouts: tuple[Layout, ...], kernel: Path | None, names: list[str]) -> 
     """Return the layouts that a tree has, and those that are named in full."""
     if kernel is None:
         return layouts
+    from impl.kernel.errors import TreeError
     from impl.kernel.kconfig import refusal
     from impl.kernel.tree import open_tree
 
-    tree = open_tree(kernel)
+    try:
+        tree = open_tree(kernel)
+    except TreeError:
+        return layouts  # whoever reads the tree says so
     had = tuple(one for one in layouts if one.name in names or not refusal(tree, one))
     if not had:
         raise InputError(f"the tree has no such layout: {refusal(tree, layouts[0])}")

@@ -188,7 +188,7 @@ FEATURES = (
         "a host that has base pages only, so that faults install nothing larger",
         "PageTransCompound and vma_kernel_pagesize say so; what only huge pages reach is "
         "reported as unsupported, by name",
-        beyond=r".*_set_pmd_huge|transparent_hugepage_adjust|kvm_pmd_mk.*",
+        beyond=r".*_set_pmd_huge|transparent_hugepage_adjust",
     ),
     Feature(
         "Loongson-3 alone",

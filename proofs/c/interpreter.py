@@ -263,7 +263,11 @@ class Interpreter:
         def body() -> Signal | None:
             return self.block([*label.inner, *statements[at + 1 :]])
 
-        nodes = tuple(one for one in statements[at:] if one is not None)
+        # What stands behind the last jump back is not of the loop: nothing it does is seen again.
+        last = max(
+            number for number in range(at, len(statements)) if _jumps(statements[number], name)
+        )
+        nodes = tuple(one for one in statements[at : last + 1] if one is not None)
         loop = Loop((*self.stack, name), None, body, lambda: None, nodes, label=name)
         rule = self.machine.loop(self, loop)
         if rule is None:
@@ -362,6 +366,14 @@ def _variable(node: Node | None) -> str:
         else:
             return ""
     return ""
+
+
+def _jumps(node: Node | None, label: str) -> bool:
+    """Return whether a statement has a jump to a label."""
+    return node is not None and any(
+        one.kind == "GotoStmt" and one.facts.get("targetLabelDeclId") == label
+        for one in node.walk()
+    )
 
 
 def _label_at(statements: list[Node | None], label: str) -> int | None:

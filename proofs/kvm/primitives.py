@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from proofs import terms
 from proofs.c import types
 from proofs.c.interpreter import Interpreter
-from proofs.c.values import Address, Block, Int, Ptr, Value, is_true
+from proofs.c.values import Address, Block, Int, Ptr, Value, int_of, is_true
 from proofs.heap import PAGE_BITS
 from proofs.kvm.memory import PhysicalAddress, Structure, TablePage, descriptor_pointer
 from proofs.lifting import Name, as_bits, lift_truth, lifted, truth_of, unsigned
@@ -246,7 +246,7 @@ def _flushed(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
 
 def _slot_of(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
     """``gfn_to_memslot``: any slot, or none."""
-    if machine.rt.path.choose(2):
+    if _refuses(machine):
         return Ptr(None, terms.number(0, machine.word.width), 1, 0, types.Void())
     for name, size in (("base_gfn", 8), ("npages", 0), ("userspace_addr", 0)):
         kind = types.Integer(size or machine.word.size, False)
@@ -260,15 +260,25 @@ def _user_address(machine: KvmMachine, run: Interpreter, args: list[Value]) -> V
     path, at = machine.rt.path, args[2]
     boolean = types.Integer(1, False, True)
     if isinstance(at, Ptr) and at.block is not None:
-        at.block.store(at, boolean, Int(path.fresh("may write", 1), boolean))
-    if isinstance(args[0], Ptr) and args[0].block is None:
+        # A write to a slot that is read-only is one of the errors.
+        at.block.store(at, boolean, int_of(1, boolean))
+    if (isinstance(args[0], Ptr) and args[0].block is None) or _refuses(machine):
         return machine.number(-1)
-    return Int(path.fresh("hva", machine.word.width), machine.word)
+    address = path.fresh("hva", machine.word.width)
+    path.assume(negate(same(address, terms.number(-1, address.width))))
+    return Int(address, machine.word)
+
+
+def _refuses(machine: KvmMachine) -> bool:
+    """Return whether the host has nothing for a fault: both on paths of their own."""
+    refused = machine.rt.path.choose(2) == 1
+    machine.rt.around.refused = machine.rt.around.refused or refused
+    return refused
 
 
 def _find_vma(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
     """A mapping of ordinary memory, or none."""
-    if machine.rt.path.choose(2):
+    if _refuses(machine):
         return Ptr(None, terms.number(0, machine.word.width), 1, 0, types.Void())
     machine.operands.setdefault("vm_area_struct.vm_flags", machine.number(0))
     return machine.structure("vm_area_struct").pointer()

@@ -75,11 +75,11 @@ def command(
     if quirks and kernel is not None:
         raise InputError("--quirk changes the built-in page table; leave --kernel out")
     names.check_quirks(quirks)
-    chosen = names.selected(patterns, kernel)
     terms = gating.Terms(kernel, baseline, against, fail_on, bisect)
     terms.check()
     delivery = Delivery(format_, output, replay_dir, subject_of(cause, subject), verbose=verbose)
     delivery.check()
+    chosen = names.selected(patterns, kernel)
 
     from slatcheck import gate, progress
 

@@ -114,7 +114,8 @@ def test_verbose_shows_more_of_the_text_and_changes_no_other_form(
 ) -> None:
     for name in forms.NAMES:
         told = []
-        for more in ([], ["--verbose"]):
+        about = ["--finding", full().findings[0].fingerprint] if name == "mail" else []
+        for more in (about, [*about, "--verbose"]):
             assert cli.run(["report", str(kept), "--format", name, *more]) == EXIT[full().verdict]
             told.append(capsys.readouterr().out)
         assert (told[0] == told[1]) == (name != "text"), name

@@ -111,9 +111,10 @@ def test_with_several_causes_one_has_to_be_chosen(
         assert cli.run([*mail, *more]) == 2
         out, err = capsys.readouterr()
         assert out == "" and err.count("\n") == 1
-        assert all(one.fingerprint in err for one in full().findings)
-    for option in ("--cause", "--finding"):
-        assert cli.run([*mail, option, MARK]) == 1
+        assert all(cause.id in err for cause in full().causes)
+    (about,) = [cause.id for cause in full().causes if MARK in cause.findings]
+    for option, name in (("--cause", about), ("--finding", MARK)):
+        assert cli.run([*mail, option, name]) == 1
         assert capsys.readouterr().out.startswith("Subject: [BUG] KVM: MIPS: ")
     assert cli.run([*mail, "--cause", MARK, "--finding", MARK]) == 2
     assert "give one of them" in capsys.readouterr().err
