@@ -332,7 +332,8 @@ class CProgram:
         wanted = self.unit.functions[self._actual(name)].parameters[1:]
         # One address stands for one page, and so does what is asked of it (model.contracts).
         shift, single = self.layout.page_shift, len(wanted) == 1
-        slot = user_space.Slot(self._long(first), self._long(last), shift, single)
+        bits = self.layout.bits
+        slot = user_space.Slot(self._long(first), self._long(last), shift, bits, single)
         machine = self._machine(rt, contracts)
         machine.operands |= {
             "kvm.memslots.first": machine.structure("kvm_memory_slot").pointer(),

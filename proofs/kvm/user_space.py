@@ -22,12 +22,14 @@ _ORDERED = {"<": -1, "<=": 0, ">": 1, ">=": 0, "==": 0, "!=": 0}
 class Slot:
     """A slot that is the range: its frames [``first``, ``last``), at least one; pages' shift.
 
-    ``single`` says that it is one page, as for a notifier that is told one address.
+    ``bits`` is the width of an address. ``single`` says that it is one page, as for a notifier
+    that is told one address.
     """
 
     first: Int
     last: Int
     page_shift: int
+    bits: int
     single: bool = False
 
 
@@ -47,7 +49,9 @@ class UserValue(Opaque):
     def binary(self, op: str, other: Value, reverse: bool) -> Value | None:
         """Return the result of an operation that means something here, None for any other."""
         if op == "cast":
-            return self
+            # The end of user space may be negative as a signed number, and a narrower one loses it.
+            kept = isinstance(other, types.Integer) and not other.signed
+            return self if kept and other.width >= self.slot.bits else None
         if isinstance(other, UserValue):
             return None if reverse else self._with(op, other)
         if not isinstance(other, Int):

@@ -216,8 +216,6 @@ NOTIFIER_NAMES = Shape(
     ("commit of slots alone",),
     ("kvm_mips_map_page", "kvm_arch_commit_memory_region", "kvm_pgd_alloc"),
     (
-        Twin("no retry", "lost-invalidation/kvm_mips_map_page",
-             "if (mmu_notifier_retry(kvm, mmu_seq))", "if (0)"),
         Twin("retry asks the count alone", "lost-invalidation/kvm_mips_map_page",
              SEQUENCE_ASKED + RETRY_ENDS, "\treturn 0;\n" + RETRY_ENDS, HOST),
         Twin("looks at the region", "bad-access/kvm_arch_commit_memory_region",
@@ -387,8 +385,6 @@ HVA = Shape(
              "\tkvm_mips_callbacks->flush_shadow_all(kvm);\n", ""),
         Twin("cache forgets a page", "leak/kvm_mips_free_gpa_pt",
              "for (; cache->nobjs; cache->nobjs--)", "for (; cache->nobjs > 1; cache->nobjs--)"),
-        Twin("cache one short", "kernel-bug/kvm_mips_map_page",
-             "for (; cache->nobjs < most;", "for (; cache->nobjs < 0;"),
     ),
 )  # fmt: skip
 
