@@ -42,7 +42,7 @@ MACHINES = (
     Machine("Malta with P5600, I6400", "MIPS_MALTA", (32, 64), (4, 16, 64), ORDERS),
     Machine("generic board, P5600 to P6600", "MIPS_GENERIC_KERNEL", (32, 64), (4, 16, 64), ORDERS),
 )
-"""Source: ``arch/mips/Kconfig`` of 6.1 and 6.12, cores that select ``CPU_SUPPORTS_VZ``."""
+"""Source: ``arch/mips/Kconfig``, cores that select ``HAVE_KVM`` (6.1) or ``CPU_SUPPORTS_VZ``."""
 
 
 def machines(layout: Layout) -> tuple[Machine, ...]:

@@ -15,6 +15,10 @@ from model.machines import byte_orders
 KCONFIG = "arch/mips/Kconfig"
 _DEFAULT = re.compile(r"^\s+default (\d+)(?: if ([A-Z0-9_ ()&|!]+))?\s*$")
 _SYMBOL = re.compile(r"\w+")
+_INNER = re.compile(r"\(([^()]*)\)")
+_LITERAL = re.compile(r"\s*([!\s]*)([TF])\s*$")
+LONGEST = 1_000
+"""Conditions are shorter by far; longer ones are not read."""
 
 
 def symbols(tree: Tree, layout: Layout) -> dict[str, str]:
@@ -61,21 +65,42 @@ def orders(tree: Tree, layout: Layout) -> tuple[str, ...]:
 
 
 def pgtable_levels(kconfig: str, on: Mapping[str, str]) -> int | None:
-    """Return CONFIG_PGTABLE_LEVELS as a Kconfig file's defaults give it; None if it has none."""
+    """Return CONFIG_PGTABLE_LEVELS as a Kconfig file's defaults give it.
+
+    None if it has none, or comes to one that cannot be read.
+    """
     block = re.search(r"^config PGTABLE_LEVELS\n((?:[ \t].*\n|\n)*)", kconfig, re.MULTILINE)
     for line in block[1].splitlines() if block else ():
+        if not line.strip().startswith("default"):
+            continue
         default = _DEFAULT.match(line)
-        if default and _holds(default[2] or "y", on):
+        met = _holds(default[2] or "y", on) if default else None
+        if default is None or met is None:
+            return None
+        if met:
             return int(default[1])
     return None
 
 
-def _holds(condition: str, on: Mapping[str, str]) -> bool:
-    """Evaluate a Kconfig condition of symbols, !, &&, || and parentheses."""
-    value = _SYMBOL.sub(lambda symbol: str(on.get(symbol[0]) == "y" or symbol[0] == "y"), condition)
-    value = value.replace("&&", " and ").replace("||", " or ").replace("!", " not ")
-    # Only True, False, the three words and parentheses are left: the pattern lets nothing else in.
-    try:
-        return bool(eval(value, {"__builtins__": {}}))
-    except (SyntaxError, TypeError):
-        return False
+def _holds(condition: str, on: Mapping[str, str]) -> bool | None:
+    """Evaluate a Kconfig condition of symbols, !, &&, || and parentheses; None if it is none."""
+    if len(condition) > LONGEST:
+        return None
+    on = {**on, "y": "y"}
+    value = _SYMBOL.sub(lambda symbol: " T " if on.get(symbol[0]) == "y" else " F ", condition)
+    inner = 1
+    while inner:
+        value, inner = _INNER.subn(lambda part: f" {_flat(part[1])} ", value)
+    return {"T": True, "F": False}.get(_flat(value))
+
+
+def _flat(condition: str) -> str:
+    """Evaluate a condition without parentheses to T, F, or to ? where it is none."""
+    known = [[_LITERAL.match(one) for one in part.split("&&")] for part in condition.split("||")]
+    if not all(one for part in known for one in part):
+        return "?"
+    met = any(
+        all((one[1].count("!") % 2 == 0) == (one[2] == "T") for one in part if one)
+        for part in known
+    )
+    return "T" if met else "F"

@@ -18,6 +18,7 @@ _TOKEN = re.compile(
 )
 _OPENING = re.compile(r"/\*|\"|'")
 _DIRECTIVE = re.compile(r"\s*#\s*(\w+)\s*(.*)", re.DOTALL)
+_CALL = re.compile(r"\w+\s*\(")
 _BRACKETS = {"{": 1, "(": 1, "[": 1, "}": -1, ")": -1, "]": -1}
 
 
@@ -41,7 +42,8 @@ class Outline:
 
 def _blanked(text: str) -> tuple[str, int]:
     """Return ``text`` with comments and literals blanked, and the line where one never ends."""
-    plain = _TOKEN.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+    # A backslash at a line's end stays: a comment within a macro ends neither it nor its lines.
+    plain = _TOKEN.sub(lambda match: re.sub(r"\\(?!\n)|[^\n\\]", " ", match[0]), text)
     # What opens a comment or a literal now has no end; apostrophes stand in #error lines, too.
     for number, line in enumerate(plain.split("\n"), 1):
         if _OPENING.search(line) and not line.lstrip().startswith("#"):
@@ -128,7 +130,7 @@ def cut_off(text: str) -> int | None:
     if outlined.unfinished:
         return outlined.unfinished
     last = max(number for number, line in enumerate(text.split("\n"), 1) if line.strip())
-    if outlined.open_conditionals or text.rstrip().endswith("\\"):
+    if outlined.open_conditionals or text.rstrip().endswith("\\") or _ends_in_directive(text):
         return last
     begin = max((end for _, end in bodies(outlined)), default=0)
     tail = [
@@ -139,5 +141,19 @@ def cut_off(text: str) -> int | None:
     remains = "\n".join(tail).strip()
     if sum(_BRACKETS.get(letter, 0) for letter in remains) > 0:
         return last
-    # A call of a macro needs no semicolon; everything else of a file's end has one, or a brace.
-    return last if remains and not remains.endswith((";", "}", ")")) else None
+    return last if remains and not remains.endswith((";", "}")) and not _is_call(remains) else None
+
+
+def _ends_in_directive(text: str) -> bool:
+    """Return whether a text ends within the line of a directive; '#endif' is the end of many."""
+    found = _DIRECTIVE.match(text[text.rfind("\n") + 1 :])
+    return found is not None and found[1] != "endif"
+
+
+def _is_call(text: str) -> bool:
+    """Return whether a text ends with the call of a macro, which needs no semicolon."""
+    lines = text.split("\n")
+    first = max(number for number, line in enumerate(lines) if not line.startswith((" ", "\t")))
+    before = lines[first - 1].strip() if first else ""
+    called = _CALL.match(lines[first]) is not None and text.endswith(")")
+    return called and (not before or before.endswith((";", "}", ")")))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -13,6 +14,13 @@ from impl.kernel.lines import Outline, bodies, outline
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
+
+_ATTRIBUTES = re.compile(
+    rb"\b(?:__always_inline|noinline|notrace|noinstr|asmlinkage|__init|__exit|__meminit|__weak"
+    rb"|__cold|__hot|__ref|__must_check|__maybe_unused|__always_unused|__used|__pure|__sched"
+    rb"|__visible|__noreturn|__flatten)\b"
+)
+"""Macros of the kernel that stand among the words of a function's head: no words of C."""
 
 
 @cache
@@ -85,8 +93,11 @@ def _calls(node: Node) -> frozenset[str]:
     )
 
 
-def _defined(node: Node, line: int, outlined: Outline) -> Definition | None:
-    """Return the function that a node defines, ``line`` lines into its file; None if it is none."""
+def _defined(node: Node, source: bytes, line: int, outlined: Outline) -> Definition | None:
+    """Return the function that a node defines, None if it is none.
+
+    ``source`` is what was parsed, as it stands, and begins ``line`` lines into its file.
+    """
     declarator = _declarator(node)
     name = _text(declarator.child_by_field_name("declarator")) if declarator else ""
     if declarator is None or not name.isidentifier():
@@ -95,7 +106,7 @@ def _defined(node: Node, line: int, outlined: Outline) -> Definition | None:
     first = node.start_point[0] + line
     return Definition(
         name,
-        _text(node),
+        source[node.start_byte : node.end_byte].decode(errors="replace"),
         first + 1,
         "static" in storage,
         _shape(node, declarator),
@@ -106,9 +117,11 @@ def _defined(node: Node, line: int, outlined: Outline) -> Definition | None:
 
 def _parsed(source: bytes, line: int, outlined: Outline) -> Iterator[Definition]:
     """Yield the functions of a piece of source that the parser reads without an error."""
-    for node in _walk(_parser().parse(source).root_node):
+    # The parser takes a word that it does not know for the type: give it one that means nothing.
+    plain = _ATTRIBUTES.sub(lambda word: b"const".ljust(len(word[0])), source)
+    for node in _walk(_parser().parse(plain).root_node):
         if node.type == "function_definition" and not node.has_error:
-            definition = _defined(node, line, outlined)
+            definition = _defined(node, source, line, outlined)
             if definition is not None:
                 yield definition
 

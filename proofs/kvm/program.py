@@ -329,7 +329,11 @@ class CProgram:
         self, rt: CRuntime, name: str, first: Any, last: Any, contracts: Mapping[str, Contract]
     ) -> Any:
         """Run a notifier for a range that is a slot, whose memory is anywhere in user space."""
-        slot = user_space.Slot(self._long(first), self._long(last), self.layout.page_shift)
+        wanted = self.unit.functions[self._actual(name)].parameters[1:]
+        # One address stands for one page, and so does what is asked of it (model.contracts).
+        shift, single = self.layout.page_shift, len(wanted) == 1
+        bits = self.layout.bits
+        slot = user_space.Slot(self._long(first), self._long(last), shift, bits, single)
         machine = self._machine(rt, contracts)
         machine.operands |= {
             "kvm.memslots.first": machine.structure("kvm_memory_slot").pointer(),
@@ -340,7 +344,6 @@ class CProgram:
         self._witness(rt, first)
         start, end = (user_space.address(slot, slots) for slots in (0, 1))
         kvm = machine.structure("kvm").pointer()
-        wanted = self.unit.functions[self._actual(name)].parameters[1:]
         args: list[Value] = [start, end][: len(wanted)]
         for extra in wanted[2:]:
             kind = self.unit.types.parse(extra.type)
