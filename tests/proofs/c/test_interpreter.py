@@ -422,6 +422,7 @@ def test_what_only_computes_is_merged_and_nothing_else(target: Target) -> None:
 NOT_IN_SUBSET = (
     "int f(int a) { static int b; return b++; }",
     "int glob; int f(int a) { extern int glob; return glob; }",
+    "static int g(int a) { return a; } int f(int a) { int (*p)(int) = g; return p == g; }",
     'int f(int a) { asm volatile("" : "+r"(a)); return a; }',
     "struct s { unsigned b : 3; }; int f(int a) { struct s x = { a }; return x.b; }",
     "struct s { char b; int c; } __attribute__((packed)); "
