@@ -175,6 +175,7 @@ def _prove(task: Task) -> tuple[Outcome, list[Path]]:
     layout = layout_in(tree, layout_named(task.layout))
     total, files = Outcome(task.layout), []
     proved: dict[str, LayoutProof] = {}
+    in_vain: dict[str, set[tuple[str, str]]] = {}
     for order in task.orders:
         # What the preprocessor makes of the sources is all that the proof looks at.
         text = preprocessed(tree, binding, layout, find(task.cc), order == BIG)
@@ -183,7 +184,10 @@ def _prove(task: Task) -> tuple[Outcome, list[Path]]:
             store = Store(task.folder)
             proved[text] = Session(unit, layout, binding.entries, task.options, store).run()
             files += read
-        total.add(_Judged(task, layout, proved[text], order).outcome())
+        judged = _Judged(task, layout, proved[text], order)
+        # What runs did not show in one byte order, they are not asked for in the other.
+        judged.replays.in_vain = in_vain.setdefault(text, set())
+        total.add(judged.outcome())
     return total, files
 
 
@@ -355,7 +359,7 @@ class Replays:
         self._kernel: Any = None
         self._broken = False
         self._dead = False
-        self._in_vain: set[tuple[str, str]] = set()
+        self.in_vain: set[tuple[str, str]] = set()
 
     def show(self, one: Proved, clause: Clause, thorough: bool) -> str | None:
         """Return the fingerprint that a run shows of a refuted promise, None where none does.
@@ -363,7 +367,7 @@ class Replays:
         Where not ``thorough``, only runs made of the counterexample's own numbers are tried.
         """
         told = _told_by(one, clause)
-        if _asked(one, clause) in self._in_vain:
+        if _asked(one, clause) in self.in_vain:
             return None
         for rules, entry in told:
             for mark in (*self.known, *self.findings):
@@ -410,7 +414,7 @@ class Replays:
                         one.kind is Kind.CREATE and hit.symptom.stops and hit.symptom.step == 0
                     )
                     return mark
-        self._in_vain.add(_asked(one, clause))
+        self.in_vain.add(_asked(one, clause))
         return None
 
     def _remembered(self, kernel: Any, traces: list[list[Op]], wanted: Wanted) -> Campaign:
