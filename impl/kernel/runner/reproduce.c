@@ -8,7 +8,7 @@ struct kvm_vcpu *const vcpu = &slat.vcpu;
 u32 slat_step, slat_last;	/* read by program.py where the machine itself faults */
 
 static const char *finding;
-static struct slat_op current;
+static struct slat_op running;
 static s64 result;
 static u32 broken_before, broken, tables_before, changes_from, dirty_from, events_from;
 static struct { u32 code, subject; } others[8];
@@ -45,7 +45,7 @@ void about(const char *name, u32 last)
 void slat_begin(const char *text, const struct slat_op *op)
 {
 	slat_say("%u. %s\n", ++slat_step, text);
-	current = *op;
+	running = *op;
 	others_known = 0;
 	changes_from = slat_control.changes;
 	dirty_from = slat_control.dirty;
@@ -53,7 +53,7 @@ void slat_begin(const char *text, const struct slat_op *op)
 	tables_before = slat.tables;
 	if (op->kind == OP_DESTROY)
 		confirm();
-	slat_environment_begin(&current);
+	slat_environment_begin(&running);
 }
 
 void known(u32 code, u32 subject)
@@ -104,16 +104,16 @@ void must(int kept, const char *what)
 
 void end(s64 value)
 {
-	int fault = current.kind == OP_FAULT || current.kind == OP_FAULT_FAST;
+	int fault = running.kind == OP_FAULT || running.kind == OP_FAULT_FAST;
 
 	result = value;
-	settle(&current, value);
+	settle(&running, value);
 	events();
 	if (fault && value < 0)
 		must(slat.tables == tables_before, "a fault that fails must link no table");
-	if (current.kind == OP_CREATE)
+	if (running.kind == OP_CREATE)
 		must(!slat.tables, "a new table must have no table below its root");
-	if (current.kind == OP_FLUSH && value)
+	if (running.kind == OP_FLUSH && value)
 		must(!slat.tables, "safe to remove must mean that no table below the root is linked");
 }
 

@@ -3,7 +3,6 @@
 #ifndef SLATCHECK_KUNIT_LIST_H
 #define SLATCHECK_KUNIT_LIST_H
 #include <slatcheck/base.h>
-struct list_head { struct list_head *next, *prev; };
 #define list_for_each_entry_reverse(at, head, member) for ((at) = NULL; (at);)
 #define list_empty(head) 1
 #endif
