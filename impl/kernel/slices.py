@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -126,6 +126,20 @@ def _parsed(source: bytes, line: int, outlined: Outline) -> Iterator[Definition]
                 yield definition
 
 
+def _by_lines(piece: bytes, line: int, outlined: Outline) -> list[Definition]:
+    """Return the function of a piece whose body the parser cannot read: it ends where its lines do.
+
+    One that opens a brace in each arm of a conditional is such a function.
+    """
+    head, brace, _ = piece.partition(b"\n{")
+    found = list(_parsed(head + b"\n{\n}", line, outlined)) if brace else []
+    calls = _calls(_parser().parse(piece).root_node)
+    return [
+        replace(one, text="\n".join(piece.decode().split("\n")[one.line - 1 - line :]), calls=calls)
+        for one in found[-1:]
+    ]
+
+
 @lru_cache(maxsize=64)
 def definitions(source: bytes) -> tuple[Definition, ...]:
     """Return every function that ``source`` defines, in the order of the file.
@@ -140,7 +154,8 @@ def definitions(source: bytes) -> tuple[Definition, ...]:
     found: dict[int, Definition] = {}
     for start, end in bodies(outlined):
         piece = "\n".join(lines[start:end]).encode()
-        for definition in _parsed(piece, start, outlined):
+        parts = list(_parsed(piece, start, outlined)) or _by_lines(piece, start, outlined)
+        for definition in parts:
             found.setdefault(definition.line, definition)
     inside = {
         line

@@ -46,7 +46,7 @@ def pages_about(tree: Path) -> set[str]:
 @pytest.mark.slow
 def test_the_causes_of_a_real_kernel_are_the_pages_on_it(kernel_tree: Path) -> None:
     told, about = pages(), pages_about(kernel_tree)
-    assert len(told) == 10 and all(told.values()) and about <= set(told)
+    assert len(told) == 11 and all(told.values()) and about <= set(told)
     request = Request(tuple(map(layout, LAYOUTS)), kernel_tree, 0, BUDGET)
     document = check(request, lambda _: None)
     shown = {finding.fingerprint for finding in document.findings}

@@ -130,9 +130,9 @@ CASES: tuple[Case, ...] = (
         PTE, ("int i;", "static int calls;\n\tint i;"), (DROP, f"{DROP}\n\t\tcalls++;"),
     ), "", UNSUPPORTED, "the static variable"),
     Case("a call through a pointer", PTE, edits(
-        PTE, ("int i;", "void (*drop)(pte_t *, pte_t) = set_pte;\n\tint i;"),
+        PTE, ("int i;", "void (*drop)(pte_t *, pte_t) = start_gpa ? set_pte : NULL;\n\tint i;"),
         (DROP, "drop(pte + i, __pte(0));"),
-    ), "", UNSUPPORTED, "a function as a value"),
+    ), "", UNSUPPORTED, "a call through a pointer"),
     Case("assembly", PTE, edits(
         PTE, (DROP, f'{DROP}\n\t\tasm volatile("" : : : "memory");'),
     ), "", UNSUPPORTED, "'GCCAsmStmt' is no C"),
