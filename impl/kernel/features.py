@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from impl.kernel.errors import TreeError
 from impl.kernel.tree import MIPS, MMU, Tree
@@ -249,7 +250,24 @@ def text_of(tree: Tree, name: str) -> str:
 
 def features(tree: Tree) -> tuple[Feature, ...]:
     """Return what the tree has, in the order of the table."""
-    texts = {name: text_of(tree, name) for name in {row.file for row in FEATURES}}
+    return _features(tree, tuple(_stamp(tree, name) for name in _FILES))
+
+
+_FILES = tuple(dict.fromkeys(row.file for row in FEATURES))
+
+
+def _stamp(tree: Tree, name: str) -> tuple[int, int]:
+    try:
+        status = (tree.root / name).stat()
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=16)
+def _features(tree: Tree, _stamps: tuple[tuple[int, int], ...]) -> tuple[Feature, ...]:
+    """Read the files once: every layout of a process asks."""
+    texts = {name: text_of(tree, name) for name in _FILES}
     return tuple(row for row in FEATURES if re.search(row.pattern, texts[row.file]))
 
 
