@@ -10,6 +10,7 @@ from typing import Any
 
 from model.layout import Layout
 from model.machines import BIG, ORDERS, byte_orders
+from model.mips import permitted_layouts
 from model.operations import FUNCTIONS, Kind
 from model.rules import rules_of
 from proofs.pool import spread
@@ -95,6 +96,19 @@ def _fill(document: Document, request: Request, report: Callable[[Progress], Non
         _add_tie(document, request)
     if "contract" in request.evidence:
         document.checks += contract_checks(request.cache)
+    document.notes += _left_out(request.kernel)
+
+
+def _left_out(kernel: Path | None) -> list[str]:
+    """Return which permitted layouts the tree has not, and why: none is left out unsaid."""
+    if kernel is None:
+        return []
+    from impl.kernel.kconfig import refusal
+    from impl.kernel.tree import open_tree
+
+    tree = open_tree(kernel)
+    reasons = {one.name: refusal(tree, one) for one in permitted_layouts()}
+    return [f"not judged, {name}: {why}" for name, why in reasons.items() if why]
 
 
 def _add_proofs(document: Document, request: Request, report: Callable[[Progress], None]) -> None:
