@@ -20,7 +20,7 @@ from model.machines import BIG
 from model.mips import layout as layout_named
 from model.mips import permitted_layouts
 from proofs.engine import Options
-from slatcheck.kernel_proof import Outcome, prove_tree
+from slatcheck.judge.kernel_proof import Outcome, prove_tree
 from slatcheck.progress import Progress
 
 FOLDERS = ("arch/mips", "include", "virt/kvm")

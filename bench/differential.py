@@ -34,9 +34,9 @@ from model.layout import Layout
 from model.mips import layout
 from model.operations import ENOMEM, Answer, Kind, Op
 from model.triggers import trigger
-from slatcheck.campaign import Search
-from slatcheck.drawing import LENGTH
-from slatcheck.sequences import addresses
+from slatcheck.search.campaign import Search
+from slatcheck.search.drawing import LENGTH
+from slatcheck.search.sequences import addresses
 
 
 @dataclass

@@ -46,8 +46,8 @@ from proofs.paths import Path, PathEnd, Unsupported, explore
 from proofs.program import Callables
 from proofs.python_source import PythonProgram
 from proofs.solvers import STRATEGIES, UNKNOWN
-from slatcheck.campaign import Search
-from slatcheck.candidates import confirm
+from slatcheck.judge.candidates import confirm
+from slatcheck.search.campaign import Search
 
 LAYOUTS = ("mips32-64k", "mips64-4k", "mips64-4k-va48")
 """A layout of 2, of 3 and of 4 levels."""

@@ -13,9 +13,11 @@ from importlib import import_module
 # click: nested commands, checked options and help texts without code of our own.
 import click
 
-from slatcheck import __version__, bisect, commands, completion
-from slatcheck.delivery import INTERRUPTED, say
+from slatcheck import __version__, commands
+from slatcheck.commands import completion
+from slatcheck.commands.delivery import INTERRUPTED, say
 from slatcheck.errors import InputError
+from slatcheck.gate import bisect
 
 # Whatever takes long to import is imported by the command that needs it: --help has to be quick.
 

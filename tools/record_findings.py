@@ -13,10 +13,10 @@ from typing import Any
 from model.layout import Layout
 from model.machines import BIG, ORDERS
 from model.mips import layout
-from slatcheck.campaign import DEFAULT_OPS
+from slatcheck.document.result import Verdict
 from slatcheck.errors import InputError
-from slatcheck.gate import Request, check
-from slatcheck.result import Verdict
+from slatcheck.judge.judging import Request, check
+from slatcheck.search.campaign import DEFAULT_OPS
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPECTED = ROOT / "tests/kernels/expected.json"

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from slatcheck import names
-from slatcheck.delivery import INTERRUPTED, Delivery
-from slatcheck.errors import InputError
-from slatcheck.options import (
+from slatcheck.commands.delivery import INTERRUPTED, Delivery
+from slatcheck.commands.options import (
     cc_option,
     evidence_option,
     jobs_option,
@@ -22,11 +21,12 @@ from slatcheck.options import (
     no_cache_option,
     seed_option,
 )
+from slatcheck.errors import InputError
 
 if TYPE_CHECKING:
-    from slatcheck.gate import Request
+    from slatcheck.document.result import Document
+    from slatcheck.judge.judging import Request
     from slatcheck.patches.patch import Patch
-    from slatcheck.result import Document
 
 
 @click.command("b4", short_help="Judge a patch on stdin, for b4.")
@@ -75,8 +75,8 @@ def command(
     delivery = Delivery(format_, None)
 
     from impl.kernel.errors import TreeError, UnsupportedError
+    from slatcheck.git.revisions import place
     from slatcheck.patches import patch, touching
-    from slatcheck.revisions import place
 
     tree = kernel or Path()
     read = patch.read(sys.stdin.buffer)
@@ -86,10 +86,10 @@ def command(
         delivery.deliver("[]\n" if format_ == "json" else "")
         return 0
 
-    from slatcheck import gate
-    from slatcheck.patches import told
+    from slatcheck.judge import judging
+    from slatcheck.reports import b4
 
-    request = gate.Request(
+    request = judging.Request(
         chosen.layouts,
         tree,
         seed,
@@ -104,9 +104,9 @@ def command(
         document = _judged(request, read, {f"{prefix}{one}" for one in paths})
     except (InputError, TreeError, UnsupportedError) as problem:
         if format_ == "json":
-            delivery.deliver(told.failed(str(problem)))
+            delivery.deliver(b4.failed(str(problem)))
         raise
-    delivery.deliver((told.as_json if format_ == "json" else told.as_lines)(document))
+    delivery.deliver((b4.as_json if format_ == "json" else b4.as_lines)(document))
     return _status(document)
 
 
@@ -114,7 +114,8 @@ def _judged(request: Request, patch: Patch, paths: set[str]) -> Document:
     """Return what the tree is like with the patch, compared with the tree without it."""
     from dataclasses import replace
 
-    from slatcheck import acceptance, against, progress
+    from slatcheck import progress
+    from slatcheck.gate import acceptance, against
     from slatcheck.patches.sides import sides
 
     assert request.kernel is not None
@@ -128,6 +129,6 @@ def _judged(request: Request, patch: Patch, paths: set[str]) -> Document:
 
 
 def _status(document: Document) -> int:
-    from slatcheck.result import EXIT
+    from slatcheck.document.result import EXIT
 
     return INTERRUPTED if document.tool.get("interrupted") else EXIT[document.decides]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slatcheck.delivery import Delivery, replay_command, say
+from slatcheck.commands.delivery import Delivery, replay_command, say
+from slatcheck.commands.options import cause_option, cc_option, finding_option, kernel_option
 from slatcheck.errors import InputError
-from slatcheck.options import cause_option, cc_option, finding_option, kernel_option
 
 if TYPE_CHECKING:
     from slatcheck.explain.story import Story
-    from slatcheck.traces import Trace
+    from slatcheck.judge.traces import Trace
 
 SUFFIXES = {".html": "html", ".htm": "html", ".svg": "svg"}
 """The form that a file's name asks for; any other name asks for text."""
@@ -74,8 +74,8 @@ def command(
     delivery = Delivery(form, output)
     delivery.check()
 
-    from slatcheck import traces
     from slatcheck.explain import record, story, teller
+    from slatcheck.judge import traces
 
     trace = traces.load(file, finding, cause)
     recording = record.record(trace, kernel, cc, file)

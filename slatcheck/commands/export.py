@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slatcheck.delivery import Delivery, say
+from slatcheck.commands.delivery import Delivery, say
+from slatcheck.commands.options import cause_option, cc_option, finding_option, kernel_option
 from slatcheck.errors import InputError
-from slatcheck.options import cause_option, cc_option, finding_option, kernel_option
 
 if TYPE_CHECKING:
     from slatcheck.export.case import Case
@@ -59,8 +59,8 @@ def command(
     delivery = Delivery(form, output)
     delivery.check()
 
-    from slatcheck import traces
     from slatcheck.export import case
+    from slatcheck.judge import traces
 
     trace = traces.load(file, finding, cause)
     if form != "pytest" and trace.implementation != "kernel":

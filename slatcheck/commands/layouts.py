@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from slatcheck import completion, names
-from slatcheck.delivery import Delivery
+from slatcheck import names
+from slatcheck.commands import completion
+from slatcheck.commands.delivery import Delivery
+from slatcheck.commands.options import output_option
 from slatcheck.errors import InputError
-from slatcheck.options import output_option
 
 
 @click.command("layouts", short_help="List the layouts, and what guest RAM costs in each.")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from slatcheck import completion, names
-from slatcheck.delivery import Delivery, finish
-from slatcheck.errors import InputError
-from slatcheck.options import (
+from slatcheck import names
+from slatcheck.commands import completion
+from slatcheck.commands.delivery import Delivery, finish
+from slatcheck.commands.options import (
     cc_option,
     jobs_option,
     kernel_option,
@@ -24,6 +24,7 @@ from slatcheck.options import (
     subject_options,
     verbose_option,
 )
+from slatcheck.errors import InputError
 
 
 @click.command("prove", short_help="Prove a kernel tree's C, or the built-in page table.")
@@ -95,7 +96,8 @@ def command(
         _prepare_folder(emit_smt2)
 
     from proofs.engine import Options
-    from slatcheck import progress, prove
+    from slatcheck import progress
+    from slatcheck.judge import prove
 
     request = prove.Request(
         layouts=chosen.layouts,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from slatcheck.delivery import Delivery, finish, replay_command
-from slatcheck.options import (
+from slatcheck.commands.delivery import Delivery, finish, replay_command
+from slatcheck.commands.options import (
     cause_option,
     cc_option,
     finding_option,
@@ -45,7 +45,7 @@ def command(
     delivery = Delivery(format_, output, verbose=verbose)
     delivery.check()
 
-    from slatcheck import replay, traces
+    from slatcheck.judge import replay, traces
 
     finding = traces.fingerprint_of(file, finding, cause)
     document = replay.replay(file, kernel, cc, finding)

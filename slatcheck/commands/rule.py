@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from slatcheck import completion, names
-from slatcheck.delivery import Delivery
-from slatcheck.options import format_option, output_option
+from slatcheck import names
+from slatcheck.commands import completion
+from slatcheck.commands.delivery import Delivery
+from slatcheck.commands.options import format_option, output_option
 
 
 @click.command("rule", short_help="List the rules, or explain one.")

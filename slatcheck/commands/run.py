@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from slatcheck import completion
-from slatcheck.delivery import Delivery, say
+from slatcheck.commands import completion
+from slatcheck.commands.delivery import Delivery, say
+from slatcheck.commands.options import cc_option, kernel_option
 from slatcheck.errors import InputError
-from slatcheck.options import cc_option, kernel_option
 
 
 @click.command("run", short_help="Run an exported C file on a kernel tree.")
@@ -41,8 +41,8 @@ def command(
     from dataclasses import replace
 
     from slatcheck import output
+    from slatcheck.document.result import EXIT, Verdict
     from slatcheck.export import running
-    from slatcheck.result import EXIT, Verdict
 
     if program is not None:
         output.check_writable(program)

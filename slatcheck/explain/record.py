@@ -15,11 +15,11 @@ from model.contracts import in_contract
 from model.entry import Entry
 from model.layout import Layout
 from model.operations import ENOMEM, FUNCTIONS, Kind, Op
-from slatcheck.differential import Judge, Symptom
 from slatcheck.explain.sources import ROOT, Sources
+from slatcheck.judge.traces import Trace, tree_for, unit_of
 from slatcheck.names import check_quirks
-from slatcheck.traces import Trace, tree_for, unit_of
-from slatcheck.work import Report, geometry_symptoms, kernel_implementation
+from slatcheck.search.differential import Judge, Symptom
+from slatcheck.search.unit import Report, geometry_symptoms, kernel_implementation
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from impl.snapshot import Snapshot
 from model.layout import Layout
 from model.operations import FUNCTIONS, Op
 from model.rules import Rule
-from slatcheck import describe
-from slatcheck.differential import Symptom
-from slatcheck.explain.address import Field
+from slatcheck.display import describe
+from slatcheck.display.address import Field
+from slatcheck.display.words import clean
 from slatcheck.explain.sources import Excerpt
 from slatcheck.explain.strip import Maps, Strip
 from slatcheck.explain.why import why
-from slatcheck.reports.words import clean
+from slatcheck.search.differential import Symptom
 
 
 @dataclass(frozen=True)

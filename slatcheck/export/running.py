@@ -10,12 +10,12 @@ from pathlib import Path
 from impl.kernel.build import Image
 from model.layout import Layout
 from model.machines import BIG
+from slatcheck.display.words import find_layout
+from slatcheck.document.result import Verdict
 from slatcheck.errors import InputError
 from slatcheck.export import program
 from slatcheck.export.program import Form, Ran
 from slatcheck.names import close, split
-from slatcheck.reports.words import find_layout
-from slatcheck.result import Verdict
 
 _MARK = re.compile(r"^ \* slatcheck-run: (c|kunit) ([a-z0-9-]{1,40}(?::[bl]e)?)$", re.MULTILINE)
 MOST_TEXT = 1 << 20

@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any
 
-from slatcheck.explain.web import resource
-from slatcheck.reports.words import clean
+from slatcheck.display.web import resource
+from slatcheck.display.words import clean
 
 WIDTH = 92
 

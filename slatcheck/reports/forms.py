@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from slatcheck.result import Document, Finding
+    from slatcheck.document.result import Document, Finding
 
 NAMES = ("text", "html", "json", "ktap", "junit", "sarif", "github", "sparse", "kcidb", "mail")
 """The forms, each a module of this package with a function 'render'."""

@@ -11,9 +11,9 @@ from impl.memory_cost import table_cost
 from impl.multilevel.quirks import QUIRKS
 from model.layout import Layout
 from model.machines import machines
-from slatcheck.explain.address import split
-from slatcheck.explain.ruler import field_name
-from slatcheck.reports.words import columns, count, size
+from slatcheck.display.address import split
+from slatcheck.display.ruler import field_name
+from slatcheck.display.words import columns, count, size
 
 WIDTH = 100
 

@@ -9,14 +9,14 @@ from model.machines import machines as runs
 from model.operations import FUNCTIONS, Kind
 from model.rules import RULES
 from model.triggers import TRIGGERS
+from slatcheck.display.words import clean, count, find_layout, layout_names
+from slatcheck.document.result import Cause, Document, Finding, Verdict
 from slatcheck.errors import InputError
 from slatcheck.reports import by_cause, lines
 from slatcheck.reports.forms import NOTHING_ASKED, Asked, Replay, judged_tree
 from slatcheck.reports.letter import command, heading, item, paragraph, subject, verbatim
 from slatcheck.reports.remarks import Places
 from slatcheck.reports.since import since
-from slatcheck.reports.words import clean, count, find_layout, layout_names
-from slatcheck.result import Cause, Document, Finding, Verdict
 
 _STATEMENTS = {one.name: one.statement for one in RULES}
 _SEVERITY = {

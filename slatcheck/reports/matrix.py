@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from model.rules import RULES
-from slatcheck.result import Check, Document, Verdict, worst
+from slatcheck.document.result import Check, Document, Verdict, worst
 
 OTHER = "other"
 """The column of checks that are about no single rule: contracts, lemmas, the build."""

@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 
 from model.rules import RULES
+from slatcheck.display.words import clean, count, layout_names
+from slatcheck.document.result import Check, Document, Finding, Verdict
 from slatcheck.reports import lines
 from slatcheck.reports.cases import NOTHING, explains
-from slatcheck.reports.words import clean, count, layout_names
-from slatcheck.result import Check, Document, Finding, Verdict
 
 LINE_OF = {"kernel": "arch/mips/kvm/mmu.c", "multilevel": "impl/multilevel/table.py"}
 """The file that a remark without a place of its own is put on, at line 1, by implementation."""

@@ -10,8 +10,8 @@ from typing import Any
 from model.operations import FUNCTIONS
 from model.rules import Rule
 from model.triggers import TRIGGERS
-from slatcheck.reports import json
-from slatcheck.reports.words import columns
+from slatcheck.display.words import columns
+from slatcheck.document.schema import RULES, validated
 
 WIDTH = 100
 
@@ -41,7 +41,7 @@ def render_json(rules: Sequence[Rule]) -> str:
         "rules": [_rule_json(one) for one in rules],
         "triggers": TRIGGERS,
     }
-    return json.validated(data, json.RULES)
+    return validated(data, RULES)
 
 
 def render_list(rules: Sequence[Rule]) -> str:

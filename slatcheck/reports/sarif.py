@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 from model.operations import FUNCTIONS, from_json
 from model.rules import RULES, Rule, Severity
+from slatcheck.display.words import clean, find_layout, written_operation
+from slatcheck.document.result import EXIT, Document, Finding, Verdict
 from slatcheck.reports import lines
 from slatcheck.reports.forms import Replay
 from slatcheck.reports.remarks import Place, Places, Remark, remarks
-from slatcheck.reports.words import clean, find_layout, written_operation
-from slatcheck.result import EXIT, Document, Finding, Verdict
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

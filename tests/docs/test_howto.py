@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 import slatcheck.reports
-from slatcheck.campaign import Search
+from slatcheck.document.result import Document, Verdict
 from slatcheck.reports import forms
-from slatcheck.result import Document, Verdict
+from slatcheck.search.campaign import Search
 from tests.docs.generated import DOCS, ROOT
 from tests.slatcheck.reports.documents import HOSTILE, decided_by
 from tests.slatcheck.reports.test_pages import blocks
+from tests.slatcheck.reports.test_reports import full
 from tests.slatcheck.test_docs import table
-from tests.slatcheck.test_reports import full
 
 HOWTO = DOCS / "howto"
 PAGES = sorted(HOWTO.glob("add-*.md"))

@@ -13,12 +13,12 @@ import pytest
 
 from impl import keeping
 from slatcheck import __version__
+from slatcheck.document.result import Document, Verdict
 from slatcheck.reports import json as json_report
-from slatcheck.result import Document, Verdict
 from tests.integrations.programs import INTEGRATIONS, ROOT, environment, fake, parsed, real
 from tests.integrations.steps import runs
 from tests.slatcheck.reports.documents import gated, holding
-from tests.slatcheck.test_reports import full
+from tests.slatcheck.reports.test_reports import full
 
 ACTION = INTEGRATIONS / "github/action.yml"
 JUDGE = INTEGRATIONS / "github/judge.sh"

@@ -14,7 +14,7 @@ from slatcheck import __version__
 from slatcheck.reports import json as json_report
 from tests.integrations.programs import INTEGRATIONS, Fake, environment, fake, parsed
 from tests.integrations.steps import entries
-from tests.slatcheck.test_reports import full
+from tests.slatcheck.reports.test_reports import full
 
 TEMPLATE = INTEGRATIONS / "gitlab/slatcheck.yml"
 

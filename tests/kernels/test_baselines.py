@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from model.mips import permitted_layouts
-from slatcheck import baseline, cli
+from slatcheck import cli
+from slatcheck.gate import baseline
 from tests.conftest import ROOT, VERSIONS
 
 FOLDER = ROOT / "docs/baselines"

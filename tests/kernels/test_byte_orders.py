@@ -16,11 +16,11 @@ from model.machines import BIG, LITTLE, ORDERS
 from model.mips import layout
 from proofs.engine import Options
 from proofs.kvm.runner import LayoutProof, Session
-from slatcheck import kernel_proof
-from slatcheck.gate import Request, check
-from slatcheck.kernel_proof import Outcome, Task, prove_layout
-from slatcheck.replay import replay, replay_file
-from slatcheck.result import Check, Document, Finding, Location, Verdict
+from slatcheck.document.result import Check, Document, Finding, Location, Verdict
+from slatcheck.judge import kernel_proof
+from slatcheck.judge.judging import Request, check
+from slatcheck.judge.kernel_proof import Outcome, Task, prove_layout
+from slatcheck.judge.replay import replay, replay_file
 from tests.kernels.copies import edit, share
 
 SMALL = "mips32-4k"

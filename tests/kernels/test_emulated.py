@@ -19,8 +19,8 @@ from impl.kernel.tree import open_tree
 from model.layout import Layout
 from model.mips import layout, layouts
 from model.operations import Kind, Op
-from slatcheck.sequences import BLOCK, HEADER, Decoder
-from slatcheck.work import geometry_symptoms
+from slatcheck.search.sequences import BLOCK, HEADER, Decoder
+from slatcheck.search.unit import geometry_symptoms
 
 
 @cache

@@ -17,7 +17,7 @@ from model.mips import layout, layouts
 from model.operations import HALF_OPEN, U64, Answer, Kind, Op
 from model.rules import RULES, rule, rules_of
 from model.triggers import TRIGGERS, beyond, trigger
-from slatcheck.sequences import BLOCK, HEADER, Decoder
+from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 
 EVERY = pytest.mark.parametrize("one", layouts(), ids=lambda one: one.name)
 WIDE, NARROW, XPA = layout("mips64-4k"), layout("mips32-4k"), layout("mips32-16k-xpa")

@@ -38,7 +38,7 @@ from proofs.lemmas.base import range_spec
 from proofs.paths import Path, explore
 from proofs.specs import Flush
 from proofs.terms import Term, Value, evaluate
-from slatcheck.sequences import BLOCK, HEADER, Decoder
+from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 from tests.proofs.concrete import (
     POISON,
     ConcreteView,

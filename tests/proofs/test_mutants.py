@@ -13,7 +13,7 @@ import pytest
 from impl.multilevel import MultiLevel, index, table
 from model.mips import layout
 from proofs.mutants import Mutant, mutants_of
-from slatcheck.campaign import DEFAULT_OPS, Search
+from slatcheck.search.campaign import DEFAULT_OPS, Search
 
 SMALL = '''\
 """A module."""

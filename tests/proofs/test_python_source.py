@@ -35,7 +35,7 @@ from proofs.paths import Path, Unsupported, explore
 from proofs.python_source import PythonProgram, check_loops, multilevel
 from proofs.symbolic import SymbolicRuntime
 from proofs.terms import BOOL, Model, Term, evaluate, variable
-from slatcheck.sequences import BLOCK, HEADER, Decoder
+from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 from tests.proofs.concrete import Watcher, algorithm, call_of, model_of
 
 LAYOUTS = ("mips32-64k", "mips32-4k-huge", "mips64-4k", "mips64-4k-va48")

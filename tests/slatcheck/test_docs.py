@@ -13,8 +13,8 @@ from model.contracts import CONTRACTS
 from model.operations import FUNCTIONS, Kind
 from model.rules import RULES, Rule
 from model.triggers import TRIGGERS
+from slatcheck.document.result import EXIT, Verdict
 from slatcheck.reports.rules import page
-from slatcheck.result import EXIT, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

@@ -15,9 +15,9 @@ from impl.kernel.features import ARCH, BITS, FEATURES, HOST, TABLES, Feature, de
 from impl.kernel.layouts import layout_in
 from impl.kernel.tree import MIPS, MMU, SOURCES, Tree, open_tree
 from model.mips import SoftwareBits, layout, layouts
-from slatcheck.gate import Request, check
-from slatcheck.result import Verdict
-from slatcheck.work import Unit, search
+from slatcheck.document.result import Verdict
+from slatcheck.judge.judging import Request, check
+from slatcheck.search.unit import Unit, search
 from tests.kernels.copies import edit, share
 
 EVERY = pytest.mark.parametrize("row", FEATURES, ids=lambda row: row.name)

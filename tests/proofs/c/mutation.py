@@ -22,9 +22,9 @@ from model.machines import BIG
 from model.mips import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
 from proofs.kvm.runner import LayoutProof, Session, Store, read_unit
-from slatcheck.campaign import Search
-from slatcheck.kernel_proof import MISMATCH, Replays, Task
-from slatcheck.work import Report, Unit, kernel_implementation
+from slatcheck.judge.kernel_proof import MISMATCH, Replays, Task
+from slatcheck.search.campaign import Search
+from slatcheck.search.unit import Report, Unit, kernel_implementation
 from tests.proofs.c.edits import MUTANTS, Edit, Mutant, edited, text_for
 
 Verdicts = dict[tuple[str, str], str]

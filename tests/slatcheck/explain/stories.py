@@ -11,7 +11,7 @@ from model.operations import Kind, Op
 from slatcheck.explain.record import record
 from slatcheck.explain.story import Story
 from slatcheck.explain.teller import tell
-from slatcheck.traces import Trace
+from slatcheck.judge.traces import Trace
 
 C = Op(Kind.CREATE)
 

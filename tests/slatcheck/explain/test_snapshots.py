@@ -20,7 +20,7 @@ from model.contracts import in_contract
 from model.layout import Layout
 from model.mips import layout, layouts
 from model.operations import Kind, Op
-from slatcheck.sequences import BLOCK, HEADER, Decoder
+from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 from tests.kernels.test_emulated import loaded
 
 
