@@ -19,15 +19,15 @@ from typing import Any
 import impl
 import model
 import proofs
-from impl.keeping import digest_of, write
 from impl.multilevel.quirks import quirk
 from model.layout import Layout
 from model.mips import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Clause, Desk, Options, Proof, prove
 from proofs.lemmas import ENTRY_CLAUSES, lemmas, setting
 from proofs.lemmas.specification import POINTWISE, specification, width_pairs, widths
-from proofs.pool import spread
 from proofs.python_source import PythonProgram, multilevel
+from support.cache import digest_of, write
+from support.pool import spread
 
 MAP = "map"
 """The scope of the theorems of the abstract map, which belong to no layout."""

@@ -13,6 +13,7 @@ from importlib import import_module
 # click: nested commands, checked options and help texts without code of our own.
 import click
 
+from impl.kernel.errors import TreeError, UnsupportedError
 from slatcheck import __version__, commands
 from slatcheck.commands import completion
 from slatcheck.commands.delivery import INTERRUPTED, say
@@ -77,8 +78,6 @@ def _usage(problem: click.ClickException) -> int:
 
 def _failure(problem: Exception, settings: Settings) -> int:
     """Say in one line what ended the run; return the exit status."""
-    from impl.kernel.errors import TreeError, UnsupportedError
-
     if isinstance(problem, InputError | TreeError):
         say(str(problem))
         return USAGE

@@ -8,11 +8,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from impl.kernel.errors import TreeError
 from model import mips
 from model.layout import Layout
 from model.machines import BIG, LITTLE, ORDERS, byte_orders
+from model.operations import FUNCTIONS
 from model.rules import RULES, Rule
+from model.triggers import TRIGGERS
 from slatcheck.errors import InputError
+from support.lazy import lazily
+
+with lazily():
+    from impl.kernel import kconfig
+    from impl.kernel import tree as trees
+    from impl.multilevel import quirks
 
 
 def close(name: str, known: Iterable[str]) -> str:
@@ -109,12 +118,9 @@ def selected(
 def _orders(layout: Layout, kernel: Path | None) -> tuple[str, ...]:
     if kernel is None:
         return byte_orders(layout)
-    from impl.kernel.errors import TreeError
-    from impl.kernel.kconfig import orders
-    from impl.kernel.tree import open_tree
 
     try:
-        return orders(open_tree(kernel), layout)
+        return kconfig.orders(trees.open_tree(kernel), layout)
     except TreeError:
         return byte_orders(layout)
 
@@ -136,17 +142,14 @@ def _had(layouts: tuple[Layout, ...], kernel: Path | None, names: list[str]) -> 
     """Return the layouts that a tree has, and those that are named in full."""
     if kernel is None:
         return layouts
-    from impl.kernel.errors import TreeError
-    from impl.kernel.kconfig import refusal
-    from impl.kernel.tree import open_tree
 
     try:
-        tree = open_tree(kernel)
+        tree = trees.open_tree(kernel)
     except TreeError:
         return layouts  # whoever reads the tree says so
-    had = tuple(one for one in layouts if one.name in names or not refusal(tree, one))
+    had = tuple(one for one in layouts if one.name in names or not kconfig.refusal(tree, one))
     if not had:
-        raise InputError(f"the tree has no such layout: {refusal(tree, layouts[0])}")
+        raise InputError(f"the tree has no such layout: {kconfig.refusal(tree, layouts[0])}")
     return had
 
 
@@ -182,9 +185,7 @@ def find_rule(name: str) -> Rule:
 
 def check_quirks(names: Iterable[str]) -> None:
     """Raise InputError where one of ``names`` is no quirk of the built-in table."""
-    from impl.multilevel.quirks import QUIRKS
-
-    known = [one.name for one in QUIRKS]
+    known = [one.name for one in quirks.QUIRKS]
     for name in names:
         if name not in known:
             near = close(name, known)
@@ -193,9 +194,6 @@ def check_quirks(names: Iterable[str]) -> None:
 
 def check_fingerprint(text: str) -> None:
     """Raise InputError where ``text`` is not the fingerprint of a finding that there could be."""
-    from model.operations import FUNCTIONS
-    from model.triggers import TRIGGERS
-
     rule, _, rest = text.partition("/")
     entry, _, trigger = rest.partition("/")
     if not trigger:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("model", "impl", "proofs", "slatcheck")
+ROOMS = ("support", "model", "impl", "proofs", "slatcheck")
 FOLDERS = (*ROOMS, "tests", "bench", "tools")
 FORBIDDEN = {
+    "support": {"model", "impl", "proofs", "slatcheck"},
     "model": {"impl", "proofs", "slatcheck"},
     "impl": {"proofs", "slatcheck"},
     "proofs": {"slatcheck"},

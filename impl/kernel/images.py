@@ -13,13 +13,13 @@ from pathlib import Path
 
 import impl.kernel
 import model
-from impl import keeping
 from impl.kernel import reading
 from impl.kernel.binding import Binding
 from impl.kernel.build import Image, Job, build, compiled
 from impl.kernel.toolchain import Toolchain
 from impl.kernel.tree import Tree
 from model.layout import Layout
+from support import cache as keeping
 
 
 def image(

@@ -15,7 +15,6 @@ from functools import cached_property, partial
 from pathlib import Path as File
 from typing import Any
 
-from impl.keeping import write
 from impl.kernel.binding import Binding
 from impl.kernel.slices import functions
 from impl.kernel.toolchain import Toolchain
@@ -36,6 +35,7 @@ from proofs.lemmas.base import setting
 from proofs.paths import Path
 from proofs.raw import RawFormat, format_of, opaque_format
 from proofs.runner import identity, proof_of, sources
+from support.cache import write
 
 PLACES = (
     MMU,

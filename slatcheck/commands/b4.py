@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from slatcheck import names
+from impl.kernel.errors import TreeError, UnsupportedError
+from slatcheck import names, progress
 from slatcheck.commands.delivery import INTERRUPTED, Delivery
 from slatcheck.commands.options import (
     cc_option,
@@ -22,11 +23,15 @@ from slatcheck.commands.options import (
     seed_option,
 )
 from slatcheck.errors import InputError
+from support.lazy import lazily
 
-if TYPE_CHECKING:
-    from slatcheck.document.result import Document
-    from slatcheck.judge.judging import Request
-    from slatcheck.patches.patch import Patch
+with lazily():
+    from slatcheck.document import result
+    from slatcheck.gate import acceptance, against
+    from slatcheck.git import revisions
+    from slatcheck.judge import judging
+    from slatcheck.patches import patch, sides, touching
+    from slatcheck.reports import b4
 
 
 @click.command("b4", short_help="Judge a patch on stdin, for b4.")
@@ -74,20 +79,13 @@ def command(
         raise InputError("a patch is read from stdin: slatcheck b4 <0001-some.patch")
     delivery = Delivery(format_, None)
 
-    from impl.kernel.errors import TreeError, UnsupportedError
-    from slatcheck.git.revisions import place
-    from slatcheck.patches import patch, touching
-
     tree = kernel or Path()
     read = patch.read(sys.stdin.buffer)
-    prefix = place(tree).prefix
+    prefix = revisions.place(tree).prefix
     paths = {one.removeprefix(prefix) for one in read.paths if one.startswith(prefix)}
     if not touching.matters(tree, paths):
         delivery.deliver("[]\n" if format_ == "json" else "")
         return 0
-
-    from slatcheck.judge import judging
-    from slatcheck.reports import b4
 
     request = judging.Request(
         chosen.layouts,
@@ -110,16 +108,10 @@ def command(
     return _status(document)
 
 
-def _judged(request: Request, patch: Patch, paths: set[str]) -> Document:
+def _judged(request: judging.Request, change: patch.Patch, paths: set[str]) -> result.Document:
     """Return what the tree is like with the patch, compared with the tree without it."""
-    from dataclasses import replace
-
-    from slatcheck import progress
-    from slatcheck.gate import acceptance, against
-    from slatcheck.patches.sides import sides
-
     assert request.kernel is not None
-    both = sides(request.kernel, patch, paths)
+    both = sides.sides(request.kernel, change, paths)
     request = replace(request, kernel=both.after.folder)
     if not sys.stderr.isatty():
         # b4 takes every line on stderr for a failure.
@@ -128,7 +120,6 @@ def _judged(request: Request, patch: Patch, paths: set[str]) -> Document:
         return against.compare(request, both.before, acceptance.IMPRECISE, report)
 
 
-def _status(document: Document) -> int:
-    from slatcheck.document.result import EXIT
+def _status(document: result.Document) -> int:
 
-    return INTERRUPTED if document.tool.get("interrupted") else EXIT[document.decides]
+    return INTERRUPTED if document.tool.get("interrupted") else result.EXIT[document.decides]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from slatcheck import names
+from slatcheck import names, progress
 from slatcheck.commands.delivery import Delivery, say
 from slatcheck.commands.options import (
     EVIDENCE,
@@ -20,6 +20,12 @@ from slatcheck.commands.options import (
     seed_option,
 )
 from slatcheck.errors import InputError
+from support.lazy import lazily
+
+with lazily():
+    from slatcheck.document import reading
+    from slatcheck.gate import baseline
+    from slatcheck.judge import judging
 
 
 @click.command("baseline", short_help="Write down the findings of a tree as known.")
@@ -52,11 +58,6 @@ def command(
         raise InputError("give either a REPORT or a tree with --kernel")
     delivery = Delivery("toml", output)
     delivery.check()
-
-    from slatcheck import progress
-    from slatcheck.document import reading
-    from slatcheck.gate import baseline
-    from slatcheck.judge import judging
 
     old = baseline.read(output) if output is not None and output.exists() else None
     if report is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from slatcheck import names
+from slatcheck import names, progress
 from slatcheck.commands import gating
 from slatcheck.commands.delivery import Delivery, finish
 from slatcheck.commands.options import (
@@ -29,6 +29,10 @@ from slatcheck.commands.options import (
     verbose_option,
 )
 from slatcheck.errors import InputError
+from support.lazy import lazily
+
+with lazily():
+    from slatcheck.judge import judging
 
 
 @click.command("check", short_help="Judge a kernel tree, or the built-in page table.")
@@ -81,9 +85,6 @@ def command(
     delivery = Delivery(format_, output, replay_dir, subject_of(cause, subject), verbose=verbose)
     delivery.check()
     chosen = names.selected(patterns, kernel)
-
-    from slatcheck import progress
-    from slatcheck.judge import judging
 
     request = judging.Request(
         layouts=chosen.layouts,

@@ -12,8 +12,16 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem, shell_complete
 
+from model import mips
+from model.rules import RULES
 from slatcheck.errors import InputError
 from slatcheck.gate import bisect
+from slatcheck.names import SOLVERS
+from support.lazy import lazily
+
+with lazily():
+    from impl.multilevel import quirks as table_quirks
+    from slatcheck.gate import baseline as baselines
 
 VARIABLE = "_SLATCHECK_COMPLETE"
 """The variable by which click's scripts for bash, zsh and fish ask; see docs/completion.md."""
@@ -54,26 +62,22 @@ def _path(typed: str | Path) -> Path:
 
 
 def _layouts(context: click.Context) -> Iterator[tuple[str, str]]:
-    from model import mips
 
     for one in mips.layouts():
         yield one.name, one.refusal and f"refused: {one.refusal}"
 
 
 def _rules(context: click.Context) -> Iterator[tuple[str, str]]:
-    from model.rules import RULES
 
     return ((one.name, one.statement) for one in RULES)
 
 
 def _quirks(context: click.Context) -> Iterator[tuple[str, str]]:
-    from impl.multilevel.quirks import QUIRKS
 
-    return ((one.name, one.statement) for one in QUIRKS)
+    return ((one.name, one.statement) for one in table_quirks.QUIRKS)
 
 
 def _solvers(context: click.Context) -> Iterator[tuple[str, str]]:
-    from slatcheck.names import SOLVERS
 
     return ((one, "") for one in (*SOLVERS, ",".join(SOLVERS)))
 
@@ -84,9 +88,7 @@ def _known(context: click.Context) -> Iterator[tuple[str, str]]:
     if baseline is not None or context.params.get("against") is not None:
         yield bisect.NEW, "whatever is new"
     if baseline is not None:
-        from slatcheck.gate.baseline import read
-
-        for entry in read(_path(baseline)).known.values():
+        for entry in baselines.read(_path(baseline)).known.values():
             yield entry.fingerprint, entry.reason
 
 

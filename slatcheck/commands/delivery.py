@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -10,15 +11,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from slatcheck import output
 from slatcheck.errors import InputError
+from support.lazy import lazily
 
-if TYPE_CHECKING:
-    from slatcheck.document.result import Document, Finding
+with lazily():
+    from slatcheck.document import result
+    from slatcheck.judge import replay as replays
+    from slatcheck.reports import forms
 
 
 INTERRUPTED = 130
@@ -95,20 +98,17 @@ def replay_command(
 
 
 def finish(
-    document: Document,
+    document: result.Document,
     delivery: Delivery,
     kernel: Path | None,
     cc: str | None,
-    replay: Callable[[Finding], str] | None = None,
+    replay: Callable[[result.Finding], str] | None = None,
 ) -> int:
     """Deliver the report of a document, then its replay files; return the exit status."""
-    from slatcheck.document.result import EXIT
-    from slatcheck.reports import forms
-
     folder = delivery.replay_dir
     if folder is not None:
 
-        def replay(finding: Finding) -> str:
+        def replay(finding: result.Finding) -> str:
             return replay_command(folder / file_name(finding.fingerprint), kernel, cc)
 
     asked = forms.Asked(kernel, delivery.subject, delivery.origin or forms.ORIGIN, delivery.verbose)
@@ -128,22 +128,18 @@ def finish(
     if document.tool.get("interrupted"):
         say("interrupted; the report has what was found until then")
         return INTERRUPTED
-    return EXIT[document.decides]
+    return result.EXIT[document.decides]
 
 
-def _raw(document: Document) -> str:
-    import json
+def _raw(document: result.Document) -> str:
 
     return json.dumps(document.to_json(), indent=1, default=str) + "\n"
 
 
-def _write_replays(document: Document, folder: Path) -> None:
-    import json
-
-    from slatcheck.judge import replay
+def _write_replays(document: result.Document, folder: Path) -> None:
 
     for finding in document.findings:
-        data = replay.replay_file(finding, finding.shown_on)
+        data = replays.replay_file(finding, finding.shown_on)
         text = json.dumps(data, indent=1) + "\n"
         output.write(folder / file_name(finding.fingerprint), text)
 

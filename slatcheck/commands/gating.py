@@ -7,18 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from impl.kernel.errors import TreeError
 from slatcheck import names
 from slatcheck.commands.delivery import say
 from slatcheck.errors import InputError
 from slatcheck.gate import bisect
+from support.lazy import lazily
 
-if TYPE_CHECKING:
-    from slatcheck.document.result import Document
-    from slatcheck.gate.baseline import Baseline
-    from slatcheck.judge.judging import Request
-    from slatcheck.progress import Progress
+with lazily():
+    from slatcheck import progress
+    from slatcheck.document import result
+    from slatcheck.gate import acceptance
+    from slatcheck.gate import against as revisions
+    from slatcheck.gate import baseline as baselines
+    from slatcheck.judge import judging
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,14 @@ class Terms:
         if self.bisect is not None and self.bisect != bisect.NEW:
             names.check_fingerprint(self.bisect)
 
-    def judge(self, request: Request, report: Callable[[Progress], None]) -> Document:
+    def judge(
+        self, request: judging.Request, report: Callable[[progress.Progress], None]
+    ) -> result.Document:
         """Carry out a run and say what of it counts. Raises InputError and TreeError."""
-        from impl.kernel.errors import TreeError
-        from slatcheck.gate import acceptance, against
-        from slatcheck.judge import judging
-
         fail_on = self.fail_on or acceptance.IMPRECISE
         try:
             if self.against is not None:
-                return against.check(request, self.against, fail_on, report)
+                return revisions.check(request, self.against, fail_on, report)
             is_known = self.known.finding if self.baseline is not None else None
             document = judging.check(replace(request, is_known=is_known), report)
         except TreeError as problem:
@@ -65,13 +66,11 @@ class Terms:
         return document
 
     @cached_property
-    def known(self) -> Baseline:
+    def known(self) -> baselines.Baseline:
         """What the baseline says, nothing without one. Raises InputError where it is damaged."""
-        from slatcheck.gate import baseline
+        return baselines.NOTHING if self.baseline is None else baselines.read(self.baseline)
 
-        return baseline.NOTHING if self.baseline is None else baseline.read(self.baseline)
-
-    def status(self, document: Document, usual: int) -> int:
+    def status(self, document: result.Document, usual: int) -> int:
         """Return the exit status: the usual one, or with --bisect the answer to git."""
         if self.bisect is None:
             return usual

@@ -17,6 +17,10 @@ from slatcheck.commands.options import (
     report_option,
     verbose_option,
 )
+from support.lazy import lazily
+
+with lazily():
+    from slatcheck.judge import replay, traces
 
 
 @click.command("replay", short_help="Run a finding again.")
@@ -44,8 +48,6 @@ def command(
     """
     delivery = Delivery(format_, output, verbose=verbose)
     delivery.check()
-
-    from slatcheck.judge import replay, traces
 
     finding = traces.fingerprint_of(file, finding, cause)
     document = replay.replay(file, kernel, cc, finding)

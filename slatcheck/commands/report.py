@@ -18,6 +18,10 @@ from slatcheck.commands.options import (
     verbose_option,
 )
 from slatcheck.errors import InputError
+from support.lazy import lazily
+
+with lazily():
+    from slatcheck.document import reading
 
 _ORIGIN = re.compile(r"[a-z0-9_]+", re.ASCII)
 
@@ -53,6 +57,4 @@ def command(
     delivery = Delivery(format_, output, None, subject_of(cause, subject), origin or "", verbose)
     delivery.check()
 
-    from slatcheck.document.reading import read
-
-    return finish(read(file), delivery, kernel, None)
+    return finish(reading.read(file), delivery, kernel, None)

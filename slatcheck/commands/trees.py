@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from slatcheck import progress
 from slatcheck.commands import completion
 from slatcheck.commands.delivery import Delivery, say
 from slatcheck.commands.options import (
@@ -19,6 +20,12 @@ from slatcheck.commands.options import (
     seed_option,
 )
 from slatcheck.document.result import EXIT
+from support.lazy import lazily
+
+with lazily():
+    from slatcheck.gate import trees
+    from slatcheck.judge import judging
+    from slatcheck.reports import trees as report
 
 
 @click.command("trees", short_help="Judge a folder of kernel trees, and show them side by side.")
@@ -70,11 +77,6 @@ def command(
     """
     delivery = Delivery(format_, output)
     delivery.check()
-
-    from slatcheck import progress
-    from slatcheck.gate import trees
-    from slatcheck.judge import judging
-    from slatcheck.reports import trees as report
 
     paths = trees.folders(folder)
     request = judging.Request(

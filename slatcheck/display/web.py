@@ -9,6 +9,10 @@ from importlib import resources
 from typing import Any
 
 from slatcheck.display.words import clean
+from support.lazy import lazily
+
+with lazily():
+    import jinja2
 
 
 def resource(package: str, name: str) -> str:
@@ -27,7 +31,6 @@ def render(package: str, template: str, script: str, **values: Any) -> str:
     Only ``script`` may run in it, by its hash.
     """
     # jinja2: escapes what is put into a page unless it is told not to.
-    import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: resource(package, name)),

@@ -20,6 +20,10 @@ from slatcheck.document.result import (
 )
 from slatcheck.document.schema import DOCUMENT, schema
 from slatcheck.errors import InputError
+from support.lazy import lazily
+
+with lazily():
+    import jsonschema
 
 _AGAIN = "write it again with check --format json"
 
@@ -37,7 +41,6 @@ def document_of(path: Path, data: Any) -> Document:
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise InputError(f"{path} is no JSON report of this version ({SCHEMA}); {_AGAIN}")
     # jsonschema: the reference implementation of JSON Schema in Python.
-    import jsonschema
 
     validator = jsonschema.Draft202012Validator(schema(DOCUMENT))
     error = jsonschema.exceptions.best_match(validator.iter_errors(data))

@@ -7,6 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from support.lazy import lazily
+
+with lazily():
+    import jsonschema
+
 _FOLDER = Path(__file__).resolve().parent
 DOCUMENT = "schema.json"
 LAYOUTS = "schema-layouts.json"
@@ -31,7 +36,6 @@ def schema(name: str) -> dict[str, Any]:
 def validated(data: Any, schema_name: str) -> str:
     """Return ``data`` as JSON text. Raises InvalidReportError where it does not fit the schema."""
     # jsonschema: the reference implementation of JSON Schema in Python.
-    import jsonschema
 
     text = json.dumps(data, indent=1, default=str) + "\n"
     # What is validated is what a reader gets, not Python's tuples.

@@ -9,7 +9,11 @@ from pathlib import Path
 
 from impl.interface import Capabilities, Outcome, Run
 from impl.kernel.errors import ToolLimitError, UnsupportedError
+from impl.kernel.snapshot import KernelStepper
+from impl.kernel.tree import open_tree
+from impl.multilevel import quirk
 from impl.snapshot import Step, Stepper
+from impl.snapshot_table import TableStepper
 from model.abstract_map import NOTHING, AbstractMap, Expected
 from model.contracts import in_contract
 from model.entry import Entry
@@ -72,8 +76,6 @@ class _Subject:
 def _prepare(trace: Trace, tree: Path | None, cc: str | None) -> _Subject:
     if tree is None:
         return _Subject(_built_in(trace), Sources(ROOT))
-    from impl.kernel.snapshot import KernelStepper
-    from impl.kernel.tree import open_tree
 
     report = Report(unit_of(trace, tree, cc), "kernel")
     opened = open_tree(tree)
@@ -89,8 +91,6 @@ def _prepare(trace: Trace, tree: Path | None, cc: str | None) -> _Subject:
 
 
 def _built_in(trace: Trace) -> Stepper:
-    from impl.multilevel import quirk
-    from impl.snapshot_table import TableStepper
 
     check_quirks(trace.quirks)
     return TableStepper(trace.layout, frozenset(quirk(name) for name in trace.quirks))

@@ -10,6 +10,7 @@ from pathlib import Path
 from impl.kernel.build import Image
 from model.layout import Layout
 from model.machines import BIG
+from model.mips import layouts
 from slatcheck.display.words import find_layout
 from slatcheck.document.result import Verdict
 from slatcheck.errors import InputError
@@ -65,8 +66,6 @@ def named(text: str) -> tuple[Layout, str]:
     name, order = split(text)
     layout = find_layout(name)
     if layout is None:
-        from model.mips import layouts
-
         near = close(name, [one.name for one in layouts()])
         raise InputError(f"unknown layout '{name}'{near or '; see slatcheck layouts'}")
     return layout, order or BIG

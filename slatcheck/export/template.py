@@ -9,6 +9,10 @@ from typing import Any
 
 from slatcheck.display.web import resource
 from slatcheck.display.words import clean
+from support.lazy import lazily
+
+with lazily():
+    import jinja2
 
 WIDTH = 92
 
@@ -62,7 +66,6 @@ def comment(lines: Iterable[tuple[str, list[str]]], start: str) -> str:
 def render(template: str, /, **values: Any) -> str:
     """Return what ``template`` beside this module makes of ``values``."""
     # jinja2: the form of a file in one piece, apart from what goes into it.
-    import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda one: resource("slatcheck.export", one)),

@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from impl import keeping
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.toolchain import find
-from proofs.pool import spread
 from slatcheck.document import reading
 from slatcheck.document.result import Check, Document, Verdict
 from slatcheck.errors import InputError
 from slatcheck.gate import acceptance
 from slatcheck.git.revisions import Revision, checked_out
-from slatcheck.judge import judging, kernel_proof, side_by_side
+from slatcheck.judge import judging, kernel_proof, side_by_side, subject
 from slatcheck.progress import Progress
+from support import cache as keeping
+from support.pool import spread
 
 DIFF_OPS = 6_000
 """Operations that both kernels carry out on each layout, to see where they differ."""
@@ -70,7 +70,7 @@ def check(
     TreeError.
     """
     assert request.kernel is not None
-    judging.kernel_facts(request.kernel, request.cc)
+    subject.kernel_facts(request.kernel, request.cc)
     revision = checked_out(request.kernel, name)
     document = compare(request, revision, fail_on, report)
     if document.gate is not None and not document.tool.get("interrupted"):
@@ -83,7 +83,7 @@ def compare(
 ) -> Document:
     """Judge a tree and a revision, its own or another's; only what the revision lacks counts."""
     assert request.kernel is not None
-    judging.kernel_facts(request.kernel, request.cc)
+    subject.kernel_facts(request.kernel, request.cc)
     old = _judged_before(replace(request, kernel=revision.folder), revision, report)
     if old.tool.get("interrupted"):
         return judging.nothing(request)

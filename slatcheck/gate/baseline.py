@@ -18,6 +18,10 @@ from slatcheck.document.result import Check, Document
 from slatcheck.document.schema import schema
 from slatcheck.errors import InputError
 from slatcheck.gate.acceptance import was_judged
+from support.lazy import lazily
+
+with lazily():
+    import jsonschema
 
 SCHEMA = "slatcheck-baseline/1"
 UNREVIEWED = "unreviewed"
@@ -198,7 +202,6 @@ def _data(path: Path) -> dict[str, Any]:
             f"{path} is no baseline of this version ({SCHEMA}); 'slatcheck baseline' writes one"
         )
     # jsonschema: the reference implementation of JSON Schema in Python; a date is a string to it.
-    import jsonschema
 
     plain = {**data, "finding": [_plain(one) for one in _list(data.get("finding", []))]}
     validator = jsonschema.Draft202012Validator(schema("schema-baseline.json"))

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from impl import keeping
 from impl.kernel.errors import TreeError
 from impl.kernel.tree import MMU, Tree, open_tree
 from slatcheck import names
@@ -21,6 +20,7 @@ from slatcheck.errors import InputError
 from slatcheck.judge import judging
 from slatcheck.judge.kernel_proof import everything
 from slatcheck.progress import Progress
+from support import cache as keeping
 
 SCHEMA = "slatcheck-tree/1"
 

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from impl import keeping
 from slatcheck.errors import InputError
+from support import cache as keeping
 
 PARTS = (
     "Makefile",

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from impl import keeping
 from proofs import crosshair
 from proofs.crosshair import Checked
 from slatcheck.document.result import Check, Verdict
+from support import cache as keeping
 
 _VERDICTS = {"confirmed": Verdict.HOLDS, "refuted": Verdict.VIOLATED}
 

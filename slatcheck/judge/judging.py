@@ -8,20 +8,24 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from impl.kernel.kconfig import refusal
+from impl.kernel.tree import open_tree
 from model.layout import Layout
 from model.machines import BIG, ORDERS, byte_orders
 from model.mips import permitted_layouts
 from model.operations import FUNCTIONS, Kind
 from model.rules import rules_of
-from proofs.pool import spread
 from slatcheck import __version__
 from slatcheck.document.result import Check, Document, Verdict
 from slatcheck.judge import prove
 from slatcheck.judge.contract_checks import contract_checks
 from slatcheck.judge.findings import merge, relate
 from slatcheck.judge.kernel_proof import disagreements
+from slatcheck.judge.subject import kernel_facts
+from slatcheck.judge.tie import ties
 from slatcheck.progress import Progress
 from slatcheck.search.unit import Report, Unit, search
+from support.pool import spread
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,6 @@ def _left_out(kernel: Path | None) -> list[str]:
     """Return which permitted layouts the tree has not, and why: none is left out unsaid."""
     if kernel is None:
         return []
-    from impl.kernel.kconfig import refusal
-    from impl.kernel.tree import open_tree
 
     tree = open_tree(kernel)
     reasons = {one.name: refusal(tree, one) for one in permitted_layouts()}
@@ -189,8 +191,6 @@ def _add_tie(document: Document, request: Request) -> None:
     if request.kernel is None or document.kernel is None:
         return
     if "differential" in request.evidence:
-        from slatcheck.judge.tie import ties
-
         found = ties(
             request.kernel,
             request.layouts,
@@ -229,37 +229,6 @@ def _add_search(document: Document, request: Request, report: Callable[[Progress
         document.findings = merge(done, request.seed)
         document.checks = [one for report in done for one in checks_of(report)]
         document.notes = sorted({note for report in done for note in report.notes})
-
-
-def kernel_facts(path: Path | None, cc: str | None) -> dict[str, Any] | None:
-    """Return what the document says of a tree; None without one.
-
-    Opens, binds and finds the compiler before any work, so that bad input is told at once:
-    raises TreeError.
-    """
-    if path is None:
-        return None
-    from impl.kernel.binding import bind
-    from impl.kernel.errors import UnsupportedError
-    from impl.kernel.features import features
-    from impl.kernel.toolchain import find
-    from impl.kernel.tree import MMU, open_tree
-
-    tree = open_tree(path)
-    compiler = find(cc)
-    try:
-        missing = sorted(FUNCTIONS[kind] for kind in bind(tree).missing)
-    except UnsupportedError:
-        missing = sorted(FUNCTIONS.values())
-    return {
-        "version": tree.version,
-        "digest": tree.digest(),
-        "compiler": compiler.version,
-        "instrumented": compiler.instrumented,
-        "not_bound": missing,
-        "mmu_blob": tree.blob(MMU),
-        "features": [row.name for row in features(tree)],
-    }
 
 
 def _units(request: Request) -> Iterator[Unit]:

@@ -14,9 +14,17 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from impl import keeping
+import impl
+import model
+import proofs
+import slatcheck
 from impl.kernel import reading
+from impl.kernel.binding import bind
 from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
+from impl.kernel.layouts import layout_in
+from impl.kernel.toolchain import find
+from impl.kernel.tree import open_tree
+from impl.kernel.typed import preprocessed
 from model.layout import Layout
 from model.machines import BIG
 from model.mips import layout as layout_named
@@ -25,7 +33,6 @@ from proofs import engine, runner
 from proofs.engine import REFUTED, Clause, Options
 from proofs.kvm.primitives import BY_CONTRACT, PRIMITIVES
 from proofs.kvm.runner import NOT_REACHED, LayoutProof, Proved, Session, Store, read_unit
-from proofs.pool import spread
 from proofs.theorems import CLAUSES
 from slatcheck.document.result import Check, Finding, Location, Verdict
 from slatcheck.judge.candidates import FALLBACK, confirm
@@ -35,6 +42,8 @@ from slatcheck.search.campaign import Campaign, Search, Wanted
 from slatcheck.search.differential import Symptom
 from slatcheck.search.kept_traces import Traces
 from slatcheck.search.unit import Report, Unit, kernel_implementation
+from support import cache as keeping
+from support.pool import spread
 
 KIND = "proof-c"
 
@@ -164,11 +173,6 @@ def prove_layout(task: Task) -> Outcome:
 
 
 def _prove(task: Task) -> tuple[Outcome, list[Path]]:
-    from impl.kernel.binding import bind
-    from impl.kernel.layouts import layout_in
-    from impl.kernel.toolchain import find
-    from impl.kernel.tree import open_tree
-    from impl.kernel.typed import preprocessed
 
     tree = open_tree(task.root)
     binding = bind(tree)
@@ -461,11 +465,6 @@ def _names(mark: str, rules: frozenset[str], entry: str) -> bool:
 
 def everything() -> str:
     """Return the digest of every source of the tool."""
-    import impl
-    import model
-    import proofs
-    import slatcheck
-
     packages = (model, impl, proofs, slatcheck)
     return keeping.digest_of(packages, (".py", ".c", ".h", ".S", ".ld"))
 
@@ -477,8 +476,6 @@ class Kept:
         self.task = task
         self.file: Path | None = None
         if task.folder is not None and not task.options.emit:
-            from impl.kernel.toolchain import find
-
             parts = (
                 everything(),
                 str(task.root),

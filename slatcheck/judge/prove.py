@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from impl import keeping
 from impl.multilevel import MultiLevel, quirk
 from impl.multilevel.quirks import QUIRKS, Quirk
 from model.layout import Layout
@@ -25,9 +24,11 @@ from slatcheck.judge.findings import merge
 from slatcheck.judge.kernel_proof import Known, prove_tree, trusted
 from slatcheck.judge.kernel_proof import Outcome as TreeOutcome
 from slatcheck.judge.quirk_theorems import refuted_by
+from slatcheck.judge.subject import kernel_facts
 from slatcheck.progress import Progress
 from slatcheck.search.campaign import Campaign
 from slatcheck.search.unit import Report, Unit
+from support import cache as keeping
 
 KIND = "proof-model"
 
@@ -80,7 +81,6 @@ def prove(request: Request, report: Callable[[Progress], None]) -> Document:
 
 
 def _prove_kernel(request: Request, report: Callable[[Progress], None]) -> Document:
-    from slatcheck.judge.judging import kernel_facts
 
     facts = kernel_facts(request.kernel, request.cc)
     outcome = of_kernel(request, report)

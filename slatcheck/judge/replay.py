@@ -13,7 +13,8 @@ from slatcheck import __version__
 from slatcheck.document.result import Document, Finding, Verdict
 from slatcheck.judge import traces
 from slatcheck.judge.findings import merge
-from slatcheck.judge.judging import checks_of, kernel_facts
+from slatcheck.judge.judging import checks_of
+from slatcheck.judge.subject import kernel_facts
 from slatcheck.judge.traces import REPLAY_SCHEMA
 from slatcheck.search.campaign import Campaign, Hit
 from slatcheck.search.differential import Judge

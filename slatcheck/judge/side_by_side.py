@@ -10,13 +10,14 @@ from typing import Any
 
 from impl.interface import Capabilities, Implementation, Outcome, Run
 from impl.kernel.errors import ToolLimitError, UnsupportedError
+from impl.linear import Linear
 from model.abstract_map import AbstractMap
 from model.contracts import in_contract
 from model.entry import Entry
 from model.layout import Layout
 from model.mips import layout as layout_named
 from model.mips import layouts
-from model.operations import ENOMEM, FUNCTIONS, Answer, Kind, Op, from_json, to_json
+from model.operations import ENOMEM, FUNCTIONS, Answer, Kind, Op, frame_range, from_json, to_json
 from model.triggers import beyond
 from slatcheck.display.describe import frames
 from slatcheck.errors import InputError
@@ -24,6 +25,7 @@ from slatcheck.search.campaign import DEFAULT_OPS
 from slatcheck.search.drawing import LENGTH, draw
 from slatcheck.search.sequences import Decoder
 from slatcheck.search.shrink import shrink
+from slatcheck.search.unit import Report, Unit, kernel_implementation, table
 
 _COMPARED = frozenset({Kind.FAULT, Kind.FAULT_FAST, Kind.LOOKUP, Kind.MKCLEAN, Kind.MKOLD})
 _LINEAR_PAGES = 1 << 12
@@ -112,8 +114,6 @@ def _side(spec: str, fallback: str, cc: str | None) -> _Side:
     if name == "model":
         return _Side(title, lambda: ModelImplementation(layout), layout, linear=False)
     if name == "linear":
-        from impl.linear import Linear
-
         return _Side(title, lambda: Linear(layout, _LINEAR_PAGES), layout, linear=True)
     if name == "multilevel":
         return _Side(title, _table(layout, argument), layout, linear=False)
@@ -126,7 +126,6 @@ def _side(spec: str, fallback: str, cc: str | None) -> _Side:
 
 
 def _table(layout: Layout, quirks: str) -> Callable[[], Implementation]:
-    from slatcheck.search.unit import Unit, table
 
     names = tuple(name for name in quirks.split(",") if name)
     unit = Unit(layout.name, True, None, None, names, 0, None)
@@ -135,7 +134,6 @@ def _table(layout: Layout, quirks: str) -> Callable[[], Implementation]:
 
 
 def _tree(path: Path, layout: Layout, cc: str | None) -> Callable[[], Implementation]:
-    from slatcheck.search.unit import Report, Unit, kernel_implementation
 
     unit = Unit(layout.name, True, path, cc, (), 0, None)
     try:
@@ -193,7 +191,6 @@ class _Pair:
         return op
 
     def _last(self, op: Op) -> int:
-        from model.operations import frame_range
 
         if op.kind is Kind.FLUSH_ALL:
             return 0

@@ -12,24 +12,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from impl.interface import Outcome, Run
+from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
 from impl.multilevel import QUIRKS, MultiLevel
 from impl.multilevel.quirks import Quirk
 from model.contracts import in_contract
 from model.layout import Layout
 from model.operations import FUNCTIONS, Kind, Op
-from proofs.pool import spread
 from slatcheck.display.describe import frames
 from slatcheck.display.words import count, operation
 from slatcheck.search.drawing import draw
 from slatcheck.search.sequences import Decoder
 from slatcheck.search.unit import Report, Unit, kernel_implementation
-
-if TYPE_CHECKING:
-    from impl.kernel.emulated import EmulatedKernel
+from support.pool import spread
 
 BUDGET = 2_500
 """Operations of a layout after which no further sequence is drawn."""

@@ -5,14 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from slatcheck.display.words import clean, count, find_layout, written_operation
 from slatcheck.document.result import Verdict
 from slatcheck.document.schema import COMPARISON, validated
-
-if TYPE_CHECKING:
-    from slatcheck.judge.side_by_side import Comparison, Parting
+from slatcheck.judge.side_by_side import Comparison, Parting
 
 
 def verdict(comparison: Comparison) -> Verdict:

@@ -13,6 +13,7 @@ from slatcheck.display.words import columns, count, size
 from slatcheck.document.result import layout_json
 from slatcheck.document.schema import LAYOUTS, validated
 from slatcheck.memory_ranges import Ram
+from slatcheck.reports import layouts_one, layouts_picture
 
 
 def _costs(layout: Layout, ram: Sequence[Ram]) -> tuple[LinearCost, TableCost | None]:
@@ -65,10 +66,7 @@ def render(
     if ram or not names_one(patterns) or not layouts:
         return render_text(layouts, ram)
     if form == "svg":
-        from slatcheck.reports import layouts_picture
-
         return layouts_picture.render(layouts[0])
-    from slatcheck.reports import layouts_one
 
     return layouts_one.render_text(layouts[0])
 

@@ -7,6 +7,10 @@ from collections.abc import Callable
 from random import Random
 
 from slatcheck.search.sequences import BLOCK, HEADER
+from support.lazy import lazily
+
+with lazily():
+    import hypothesis
 
 LENGTH = 200
 """Operations that a sequence may have."""
@@ -21,21 +25,18 @@ def draw(seed: int, examples: int, use: Callable[[bytes], None]) -> None:
     Hypothesis draws a key that is stretched: to draw every byte costs more than to run it.
     """
     # Hypothesis is imported where it is used: it would slow every start of the tool.
-    from hypothesis import HealthCheck, Phase, given, settings
-    from hypothesis import seed as with_seed
-    from hypothesis import strategies as st
 
     size = HEADER + BLOCK * LENGTH
 
-    @with_seed(seed)
-    @settings(
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
         max_examples=examples,
         database=None,
         deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        phases=[hypothesis.Phase.generate],
+        suppress_health_check=list(hypothesis.HealthCheck),
     )
-    @given(st.binary(min_size=KEY, max_size=KEY))
+    @hypothesis.given(hypothesis.strategies.binary(min_size=KEY, max_size=KEY))
     def example(key: bytes) -> None:
         use(Random(key).randbytes(size))
 

@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from impl import keeping
 from model.operations import Op, from_json, to_json
+from support import cache as keeping
 
 
 class Traces:

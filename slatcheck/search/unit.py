@@ -6,11 +6,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from impl import keeping
 from impl.interface import Implementation
+from impl.kernel.binding import bind
+from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
+from impl.kernel.images import image
+from impl.kernel.layouts import layout_in
+from impl.kernel.toolchain import find
+from impl.kernel.tree import open_tree
+from impl.multilevel import MultiLevel, quirk
 from model.layout import Geometry, Layout
 from model.machines import BIG, LITTLE
 from model.mips import layout as layout_named
@@ -20,9 +25,7 @@ from slatcheck.errors import InputError
 from slatcheck.search.campaign import DEFAULT_OPS, Campaign, Hit, Search
 from slatcheck.search.differential import Judge, Symptom
 from slatcheck.search.kept_traces import Traces
-
-if TYPE_CHECKING:
-    from impl.kernel.emulated import EmulatedKernel
+from support import cache as keeping
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,6 @@ def search(unit: Unit) -> Report:
 
 def table(unit: Unit) -> Implementation:
     """Return the built-in table of a unit. Raises InputError for an unknown quirk."""
-    from impl.multilevel import MultiLevel, quirk
-
     try:
         quirks = frozenset(quirk(name) for name in unit.quirks)
     except KeyError as unknown:
@@ -109,13 +110,6 @@ def kernel_implementation(unit: Unit, report: Report) -> EmulatedKernel:
 
     Raises TreeError and UnsupportedError.
     """
-    from impl.kernel.binding import bind
-    from impl.kernel.emulated import EmulatedKernel
-    from impl.kernel.images import image
-    from impl.kernel.layouts import layout_in
-    from impl.kernel.toolchain import find
-    from impl.kernel.tree import open_tree
-
     assert unit.kernel is not None
     tree = open_tree(unit.kernel)
     binding = bind(tree)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from impl import keeping
 from slatcheck import __version__
 from slatcheck.reports import json as json_report
+from support import cache as keeping
 from tests.integrations.programs import INTEGRATIONS, Fake, environment, fake, parsed
 from tests.integrations.steps import entries
 from tests.slatcheck.reports.test_reports import full

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from impl import keeping
 from impl.kernel.tree import MMU
 from model.machines import BIG, LITTLE, ORDERS
 from model.mips import layout
@@ -21,6 +20,7 @@ from slatcheck.judge import kernel_proof
 from slatcheck.judge.judging import Request, check
 from slatcheck.judge.kernel_proof import Outcome, Task, prove_layout
 from slatcheck.judge.replay import replay, replay_file
+from support import cache as keeping
 from tests.kernels.copies import edit, share
 
 SMALL = "mips32-4k"

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from impl import keeping
 from impl.kernel.binding import bind
 from impl.kernel.toolchain import find
 from impl.kernel.tree import open_tree
@@ -19,6 +18,7 @@ from model.mips import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
 from proofs.kvm.lemmas import lemmas
 from proofs.kvm.runner import LayoutProof, Proved, Session, Store, read_unit
+from support import cache as keeping
 from tests.proofs.c.edits import REPAIRS, Edit, apply, edited
 
 Clauses = set[tuple[str, str]]

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a document says of the tree that is judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from impl.kernel.binding import bind
+from impl.kernel.errors import UnsupportedError
+from impl.kernel.features import features
+from impl.kernel.toolchain import find
+from impl.kernel.tree import MMU, open_tree
+from model.operations import FUNCTIONS
+
+
+def kernel_facts(path: Path | None, cc: str | None) -> dict[str, Any] | None:
+    """Return what the document says of a tree; None without one.
+
+    Opens, binds and finds the compiler before any work, so that bad input is told at once:
+    raises TreeError.
+    """
+    if path is None:
+        return None
+
+    tree = open_tree(path)
+    compiler = find(cc)
+    try:
+        missing = sorted(FUNCTIONS[kind] for kind in bind(tree).missing)
+    except UnsupportedError:
+        missing = sorted(FUNCTIONS.values())
+    return {
+        "version": tree.version,
+        "digest": tree.digest(),
+        "compiler": compiler.version,
+        "instrumented": compiler.instrumented,
+        "not_bound": missing,
+        "mmu_blob": tree.blob(MMU),
+        "features": [row.name for row in features(tree)],
+    }
