@@ -8,14 +8,14 @@ from typing import Any
 from model import pointwise
 from model.operations import Op
 from proofs import terms
-from proofs.lifting import summary, truth_of, unsigned
+from proofs.lifting import as_plain, summary, truth_of, unsigned
 from proofs.raw import OWN, RawFormat
 from proofs.terms import Term, Truth, Value
 
 
 def after(op: Op, frame: Term, raw: Value, page_shift: int, entry: RawFormat = OWN) -> Term:
     """Return what the specification says that ``op`` leaves at ``frame``."""
-    where = unsigned(frame)
+    where = as_plain(unsigned(frame))
     (found,) = summary(
         lambda: [entry.encode(pointwise.after(op, where, entry.decode(raw), page_shift))]
     )
@@ -24,7 +24,9 @@ def after(op: Op, frame: Term, raw: Value, page_shift: int, entry: RawFormat = O
 
 def covers(op: Op, frame: Term, page_shift: int) -> Truth:
     """Return whether the specification says that ``op`` acts on ``frame``."""
-    (found,) = summary(lambda: [truth_of(pointwise.covers(op, unsigned(frame), page_shift))])
+    (found,) = summary(
+        lambda: [truth_of(pointwise.covers(op, as_plain(unsigned(frame)), page_shift))]
+    )
     return terms.truth(found)
 
 

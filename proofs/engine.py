@@ -19,20 +19,9 @@ from time import perf_counter
 from proofs import solvers
 from proofs.answers import Answers
 from proofs.paths import Checkpoint, Goal, Mismatch, Path, Query, Unsupported, explore
+from proofs.smtlib import smtlib
 from proofs.solvers import SAT, UNKNOWN, UNSAT, SolverFailure, Z3Query
-from proofs.terms import (
-    BOOL,
-    FALSE,
-    Term,
-    Truth,
-    agree,
-    either,
-    negate,
-    same,
-    smtlib,
-    truth,
-    variable,
-)
+from proofs.terms import BOOL, FALSE, Term, Truth, agree, either, negate, same, truth, variable
 
 HOLDS, REFUTED, OPEN, VACUOUS, UNSUPPORTED, FAILED = (
     "holds",

@@ -9,7 +9,7 @@ truncation is an operation of the runtime, as it is in C. A comparison gives a t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast, overload
 
 from proofs import terms
 from proofs.paths import Unsupported, current, merged
@@ -46,7 +46,11 @@ class SymBool:
         return lift_truth(terms.negate(truth_of(self == other)))
 
 
-def lift_truth(value: Truth) -> Any:
+Flag = SymBool | bool
+"""A truth value of the program: Python's own where it is known."""
+
+
+def lift_truth(value: Truth) -> Flag:
     """Return a truth value for the program: Python's own where it is known."""
     if isinstance(value, Term):
         if value is terms.TRUE or value is terms.FALSE:
@@ -255,6 +259,10 @@ class SymInt:
         return lift_truth(terms.negate(truth_of(self < other)))
 
 
+Number = SymInt | int
+"""An integer of the program: Python's own where it is known."""
+
+
 def lifted(value: Any) -> SymInt:
     """Return an integer or truth value of the program as a symbolic integer."""
     if isinstance(value, SymInt):
@@ -267,7 +275,7 @@ def lifted(value: Any) -> SymInt:
     raise Unsupported(f"a number was expected, not {type(value).__name__}")
 
 
-def exact(term: Term, lo: int, hi: int) -> Any:
+def exact(term: Term, lo: int, hi: int) -> Number:
     """Return a value for the program: Python's own integer where the term is a constant."""
     width = _width(lo, hi)
     term = term if term.width == width else _fit(term, lo < 0, width)
@@ -277,7 +285,7 @@ def exact(term: Term, lo: int, hi: int) -> Any:
     return SymInt(term, lo, hi)
 
 
-def unsigned(term: Term) -> Any:
+def unsigned(term: Term) -> Number:
     """Return a bit-vector as the exact integer that it stands for."""
     return exact(term, 0, (1 << term.width) - 1)
 
@@ -309,6 +317,26 @@ class Name:
 
     __int__ = __index__ = __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __mod__ = _no
     __floordiv__ = __and__ = __or__ = __lt__ = __le__ = __gt__ = __ge__ = __rshift__ = _no
+
+
+Handle = Name | int
+"""The name of a page, a PFN or a raw entry: Python's own integer where it is known."""
+
+
+@overload
+def as_plain(value: Flag) -> bool: ...
+
+
+@overload
+def as_plain(value: Number | Handle) -> int: ...
+
+
+def as_plain(value: Flag | Number | Handle) -> int:
+    """Return ``value`` itself, for text that is typed for plain integers and truth values.
+
+    The model and the algorithm are such text, and are run on lifted values as they stand.
+    """
+    return cast(int, value)
 
 
 def as_bits(value: Any, width: int) -> Term:

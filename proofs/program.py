@@ -6,7 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-Callables = Mapping[str, Callable[..., Any]]
+Function = Callable[..., Any]
+"""A function of a program, or what stands for one. It is called by name: mypy cannot know what
+parameters and what result the function of a name has."""
+
+Callables = Mapping[str, Function]
+"""Functions by their kernel names."""
 
 
 class Program(Protocol):

@@ -39,6 +39,7 @@ from proofs.lifting import (
     Name,
     SymBool,
     as_bits,
+    as_plain,
     exact,
     lift_truth,
     lifted,
@@ -184,7 +185,7 @@ class SymbolicRuntime:
         prove_effect(path, spec, old, state, call, truth_of(frame.result), first)
         path.settle()
         result = path.fresh("result", terms.BOOL)
-        frame.result = lift_truth(result)
+        frame.result = as_plain(lift_truth(result))
         if path.choose(2):
             assume_effect(path, spec, old, state, call, result, loop_bound(first, last))
             path.check(f"after the loop of {frame.loop}")
@@ -379,22 +380,22 @@ class SymbolicRuntime:
 
     def pte_mkyoung(self, raw: Any) -> Any:
         """Return the entry, accessed."""
-        value = unsigned(as_bits(raw, RAW_BITS))
+        value = as_plain(unsigned(as_bits(raw, RAW_BITS)))
         return pure_raw(lambda: pte.mkyoung(ENTRY, value))
 
     def pte_mkold(self, raw: Any) -> Any:
         """Return the entry, not accessed."""
-        value = unsigned(as_bits(raw, RAW_BITS))
+        value = as_plain(unsigned(as_bits(raw, RAW_BITS)))
         return pure_raw(lambda: pte.mkold(ENTRY, value))
 
     def pte_mkdirty(self, raw: Any) -> Any:
         """Return the entry, modified."""
-        value = unsigned(as_bits(raw, RAW_BITS))
+        value = as_plain(unsigned(as_bits(raw, RAW_BITS)))
         return pure_raw(lambda: pte.mkdirty(ENTRY, value))
 
     def pte_mkclean(self, raw: Any) -> Any:
         """Return the entry, not modified."""
-        value = unsigned(as_bits(raw, RAW_BITS))
+        value = as_plain(unsigned(as_bits(raw, RAW_BITS)))
         return pure_raw(lambda: pte.mkclean(ENTRY, value))
 
     def pfn_pte(self, pfn: Any, writable: Any, dirty: Any) -> Any:
@@ -402,7 +403,7 @@ class SymbolicRuntime:
         around = self.around
         self.demand("invalidation", "an entry is made with mmu_lock held", around.locked)
         self.demand("invalidation", "the page was not invalidated since", negate(around.stale))
-        number = unsigned(as_bits(pfn, PFN_BITS))
+        number = as_plain(unsigned(as_bits(pfn, PFN_BITS)))
         return pure_raw(lambda: pte.make(ENTRY, number, writable, dirty))
 
     # Pages

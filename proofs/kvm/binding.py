@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from impl.multilevel.interface import RangeOp
 from model.layout import Layout
 from proofs.c.syntax import FunctionNode, Unit
+from proofs.paths import Unsupported
 
 WORD = "unsigned long"
 _REGION = "const struct kvm_userspace_memory_region *"
@@ -89,6 +90,12 @@ class Bound:
     names: dict[str, str] = field(default_factory=dict)
     tables: list[TableFunction] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
+
+    def actual(self, name: str) -> str:
+        """Return the C name of a function by our name. Raises Unsupported where it is not bound."""
+        if name not in self.names:
+            raise Unsupported(self.missing.get(name, f"not bound: {name}"))
+        return self.names[name]
 
     def table(self, op: RangeOp | None, table: str) -> str | None:
         """Return the C name of the function of a table, None where there is none."""

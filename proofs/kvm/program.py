@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 from impl.multilevel.interface import RangeOp, Slot
 from model.layout import Layout
@@ -18,16 +17,28 @@ from proofs.c.syntax import Unit
 from proofs.c.values import Int, Ptr, Value, int_of, is_true, truth_int
 from proofs.heap import PAGE_BITS, SLOT_BITS, fresh_heap, shape_of
 from proofs.kvm import user_space
-from proofs.kvm.binding import WORD, Bound, TableFunction
+from proofs.kvm.binding import WORD, Bound
 from proofs.kvm.machine import Contract, Endless, KvmMachine, Rule
 from proofs.kvm.memory import TablePage
 from proofs.kvm.primitives import GFP_COMP
 from proofs.kvm.rules import Subject, attempts_rule, bits_rule, table_rule
 from proofs.kvm.runtime import CRuntime
+from proofs.kvm.stand_ins import any_answer, stand_ins
 from proofs.lemmas.base import range_spec
-from proofs.lifting import Name, as_bits, exact, lift_truth, lifted, truth_of, unsigned
-from proofs.paths import Unsupported, current, explore
-from proofs.program import Callables
+from proofs.lifting import (
+    Flag,
+    Handle,
+    Name,
+    Number,
+    as_bits,
+    exact,
+    lift_truth,
+    lifted,
+    truth_of,
+    unsigned,
+)
+from proofs.paths import Path, Unsupported, current, explore
+from proofs.program import Callables, Function
 from proofs.raw import RawFormat, format_of
 from proofs.specs import Flush, Specification
 from proofs.terms import same
@@ -35,8 +46,6 @@ from proofs.terms import same
 U64 = types.Integer(8, False)
 BOOL = types.Integer(1, False, True)
 INT = types.Integer(4, True)
-TABLE_FIELDS = ("ents", "ptes", "kinds", "bases", "orders", "ats")
-"""What a call may change of the heap while invariants are inferred."""
 
 
 class CProgram:
@@ -70,8 +79,8 @@ class CProgram:
 
     def bind(self, contracts: Callables) -> Callables:
         """Return the functions that lemmas call; callees in ``contracts`` are not entered."""
-        stand_ins = self._contracts(contracts)
-        found: dict[str, Callable[..., Any]] = {
+        made = stand_ins(self.bound, self._levels, contracts, self._use)
+        functions: dict[str, Function] = {
             "kvm_pgd_alloc": self._pgd_alloc,
             "table_init": self._table_init,
             "kvm_mips_pte_for_gpa": self._pte_for_gpa,
@@ -93,7 +102,10 @@ class CProgram:
             "kvm_mmu_free_memory_caches": self._free_caches,
             "cache_minimum": lambda rt, **_: self.layout.cache_needed,
         }
-        return {name: partial(one, contracts=stand_ins) for name, one in found.items()}
+        return {name: partial(function, contracts=made) for name, function in functions.items()}
+
+    def _use(self, title: str) -> None:
+        self.used.add(title)
 
     def _machine(
         self, rt: CRuntime, contracts: Mapping[str, Contract], rule: Rule | None = None
@@ -102,7 +114,7 @@ class CProgram:
 
     def _run(self, machine: KvmMachine, name: str, args: list[Value]) -> Value:
         """Execute a bound function by our name."""
-        return self._run_actual(machine, self._actual(name), args)
+        return self._run_actual(machine, self.bound.actual(name), args)
 
     def _run_actual(self, machine: KvmMachine, actual: str, args: list[Value]) -> Value:
         """Execute a function by its C name."""
@@ -112,24 +124,19 @@ class CProgram:
         finally:
             self.entered |= run.entered
 
-    def _actual(self, name: str) -> str:
-        if name not in self.bound.names:
-            raise Unsupported(self.bound.missing.get(name, f"not bound: {name}"))
-        return self.bound.names[name]
-
     # Values
 
-    def _word(self, value: Any) -> Int:
+    def _word(self, value: Number) -> Int:
         """Return a lemma's number as an ``unsigned long``."""
         return Int(lifted(value).sized(self.word.width), self.word)
 
-    def _long(self, value: Any) -> Int:
+    def _long(self, value: Number) -> Int:
         return Int(lifted(value).sized(64), U64)
 
-    def _flag(self, value: Any) -> Int:
+    def _flag(self, value: Flag) -> Int:
         return truth_int(truth_of(value), BOOL)
 
-    def _number(self, value: Value) -> Any:
+    def _number(self, value: Value) -> Number:
         """Return a C integer as a lemma's number."""
         if not isinstance(value, Int):
             raise Unsupported("a function returns what is no number")
@@ -139,7 +146,7 @@ class CProgram:
             return exact(value.term, -half, half - 1)
         return unsigned(value.term)
 
-    def _page(self, machine: KvmMachine, table: Any, level: int | None, kind: str) -> Ptr:
+    def _page(self, machine: KvmMachine, table: Handle, level: int | None, kind: str) -> Ptr:
         page = TablePage(machine, as_bits(table, PAGE_BITS), level)
         to = self.unit.types.parse(kind)
         assert isinstance(to, types.Pointer)
@@ -147,7 +154,7 @@ class CProgram:
 
     # Life of the table
 
-    def _pgd_alloc(self, rt: CRuntime, contracts: Mapping[str, Contract]) -> Any:
+    def _pgd_alloc(self, rt: CRuntime, contracts: Mapping[str, Contract]) -> Handle:
         machine = self._machine(rt, contracts)
         found = self._run(machine, "kvm_pgd_alloc", [])
         for _, gfp in machine.gfp:
@@ -174,7 +181,7 @@ class CProgram:
     def _root_flags(self) -> bool | None:
         flags: set[bool] = set()
 
-        def program(path: Any) -> None:
+        def program(path: Path) -> None:
             rt = CRuntime(path, self.layout, fresh_heap(self.shape))
             rt.private = True
             machine = self._machine(rt, {})
@@ -187,12 +194,12 @@ class CProgram:
         return flags.pop() if len(flags) == 1 else None
 
     def _table_init(
-        self, rt: CRuntime, level: int, table: Any, contracts: Mapping[str, Contract]
+        self, rt: CRuntime, level: int, table: Handle, contracts: Mapping[str, Contract]
     ) -> None:
         name = f"{self.layout.tables[level].name}_init"
         machine = self._machine(rt, contracts)
         page = TablePage(machine, as_bits(table, PAGE_BITS), None)
-        function = self.unit.functions[self._actual(name)]
+        function = self.unit.functions[self.bound.actual(name)]
         if len(function.parameters) == 1:
             args: list[Value] = [machine.page_pointer(page)]
         else:
@@ -208,7 +215,7 @@ class CProgram:
     # The walk and faults
 
     def _pte_for_gpa(
-        self, rt: CRuntime, allocate: bool, address: Any, contracts: Mapping[str, Contract]
+        self, rt: CRuntime, allocate: bool, address: Number, contracts: Mapping[str, Contract]
     ) -> Slot | None:
         machine = self._machine(rt, contracts)
         none = Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void())
@@ -227,8 +234,10 @@ class CProgram:
         number = unsigned(terms.extract(found.index, SLOT_BITS - 1, 0))
         return Slot(Name(found.block.name), number)  # type: ignore[arg-type]
 
-    def _fault(self, name: str) -> Callable[..., Any]:
-        def run(rt: CRuntime, address: Any, write: Any, contracts: Mapping[str, Contract]) -> Any:
+    def _fault(self, name: str) -> Function:
+        def run(
+            rt: CRuntime, address: Number, write: Flag, contracts: Mapping[str, Contract]
+        ) -> Number:
             machine = self._machine(rt, contracts, attempts_rule)
             vcpu = machine.structure("kvm_vcpu").pointer()
             none = Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void())
@@ -244,11 +253,11 @@ class CProgram:
         op: RangeOp | None,
         rt: CRuntime,
         level: int,
-        table: Any,
-        start: Any,
-        end: Any,
+        table: Handle,
+        start: Number,
+        end: Number,
         contracts: Mapping[str, Contract],
-    ) -> Any:
+    ) -> Flag:
         name = self.bound.table(op, self.layout.tables[level].name)
         if name is None:
             raise Unsupported(f"not bound: the function of a {self.layout.tables[level].name}")
@@ -260,8 +269,8 @@ class CProgram:
         return self._call_table(machine, name, level, table, start, end)
 
     def _call_table(
-        self, machine: KvmMachine, name: str, level: int, table: Any, start: Any, end: Any
-    ) -> Any:
+        self, machine: KvmMachine, name: str, level: int, table: Handle, start: Number, end: Number
+    ) -> Flag:
         kind = self.unit.functions[name].parameters[0].type
         pointer = self._page(machine, table, level, kind)
         args = [pointer, self._word(start), self._word(end)]
@@ -274,7 +283,7 @@ class CProgram:
         return range_spec(op, level != leaf, self.entry)
 
     def _facts_of(
-        self, name: str, level: int, table: Any, start: Any, end: Any
+        self, name: str, level: int, table: Handle, start: Number, end: Number
     ) -> dict[tuple[str, ...], Facts]:
         """Return what is known of the loops of a function of one table; inferred once."""
         key = (name, level)
@@ -283,7 +292,7 @@ class CProgram:
             def execute(observer: Observer) -> terms.Truth:
                 rt = CRuntime(current(), self.layout, fresh_heap(self.shape))
                 rt.around.locked = True
-                contracts = {one.name: _any_answer(one, self._levels) for one in self.bound.tables}
+                contracts = {table.name: any_answer(table) for table in self.bound.tables}
                 machine = self._machine(rt, contracts, lambda _, *loop: observer.rule(*loop))
                 machine.symbolic = frozenset(observer.symbolic)
                 truth = self._call_table(machine, name, level, table, start, end)
@@ -295,8 +304,10 @@ class CProgram:
 
     # Entry points over ranges
 
-    def _inclusive(self, name: str) -> Callable[..., Any]:
-        def run(rt: CRuntime, first: Any, last: Any, contracts: Mapping[str, Contract]) -> Any:
+    def _inclusive(self, name: str) -> Function:
+        def run(
+            rt: CRuntime, first: Number, last: Number, contracts: Mapping[str, Contract]
+        ) -> Flag:
             machine = self._machine(rt, contracts)
             kvm = machine.structure("kvm").pointer()
             value = self._run(machine, name, [kvm, self._long(first), self._long(last)])
@@ -304,8 +315,10 @@ class CProgram:
 
         return run
 
-    def _half_open(self, name: str) -> Callable[..., Any]:
-        def run(rt: CRuntime, first: Any, last: Any, contracts: Mapping[str, Contract]) -> Any:
+    def _half_open(self, name: str) -> Function:
+        def run(
+            rt: CRuntime, first: Number, last: Number, contracts: Mapping[str, Contract]
+        ) -> Flag:
             if self._by_address(name):
                 return self._notified(rt, name, first, last, contracts)
             machine = self._machine(rt, contracts)
@@ -326,10 +339,15 @@ class CProgram:
         return function is not None and function.parameters[1].type == WORD
 
     def _notified(
-        self, rt: CRuntime, name: str, first: Any, last: Any, contracts: Mapping[str, Contract]
-    ) -> Any:
+        self,
+        rt: CRuntime,
+        name: str,
+        first: Number,
+        last: Number,
+        contracts: Mapping[str, Contract],
+    ) -> Flag:
         """Run a notifier for a range that is a slot, whose memory is anywhere in user space."""
-        wanted = self.unit.functions[self._actual(name)].parameters[1:]
+        wanted = self.unit.functions[self.bound.actual(name)].parameters[1:]
         # One address stands for one page, and so does what is asked of it (model.contracts).
         shift, single = self.layout.page_shift, len(wanted) == 1
         bits = self.layout.bits
@@ -352,7 +370,7 @@ class CProgram:
         answer = is_true(self._run(machine, name, [kvm, *args]))
         return lift_truth(terms.either(answer, rt.flushed))
 
-    def _witness(self, rt: CRuntime, first: Any) -> None:
+    def _witness(self, rt: CRuntime, first: Number) -> None:
         """Let the first frame be looked at."""
         frame = terms.low_bits(lifted(first).sized(64), self.shape.frame_bits)
         rt.path.point("frame", frame)  # type: ignore[arg-type]
@@ -361,9 +379,9 @@ class CProgram:
     def _masked(
         self,
         rt: CRuntime,
-        base: Any,
-        offset: Any,
-        mask: Any,
+        base: Number,
+        offset: Number,
+        mask: Number,
         contracts: Mapping[str, Contract],
     ) -> None:
         assert rt.operation is not None
@@ -375,7 +393,7 @@ class CProgram:
         args = [kvm, slot, self._long(offset), word]
         self._run(machine, "kvm_arch_mmu_enable_log_dirty_pt_masked", args)
 
-    def _slot(self, machine: KvmMachine, base: Any, pages: Any) -> Ptr:
+    def _slot(self, machine: KvmMachine, base: Number, pages: Number) -> Ptr:
         machine.operands |= {
             "kvm_memory_slot.base_gfn": self._long(base),
             "kvm_memory_slot.npages": self._word(pages),
@@ -383,7 +401,7 @@ class CProgram:
         return machine.structure("kvm_memory_slot").pointer()
 
     def _flush_slot(
-        self, rt: CRuntime, base: Any, pages: Any, contracts: Mapping[str, Contract]
+        self, rt: CRuntime, base: Number, pages: Number, contracts: Mapping[str, Contract]
     ) -> None:
         machine = self._machine(rt, contracts)
         kvm = machine.structure("kvm").pointer()
@@ -391,7 +409,7 @@ class CProgram:
         self._run(machine, "kvm_arch_flush_shadow_memslot", [kvm, slot])
 
     def _commit(
-        self, rt: CRuntime, base: Any, pages: Any, contracts: Mapping[str, Contract]
+        self, rt: CRuntime, base: Number, pages: Number, contracts: Mapping[str, Contract]
     ) -> None:
         """The one case in which it acts: dirty logging is switched on."""
         machine = self._machine(rt, contracts)
@@ -400,7 +418,7 @@ class CProgram:
         change = int_of(self.unit.enumerators.get("KVM_MR_FLAGS_ONLY", 3), types.Integer(4, False))
         args: list[Value] = [kvm, old, new, change]
         name = "kvm_arch_commit_memory_region"
-        if len(self.unit.functions[self._actual(name)].parameters) > len(args):
+        if len(self.unit.functions[self.bound.actual(name)].parameters) > len(args):
             # The user's region: only messages look at it.
             args.insert(1, Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void()))
         self._run(machine, name, args)
@@ -412,122 +430,3 @@ class CProgram:
             self._run(machine, name, [machine.structure("kvm").pointer()])
 
         return run
-
-    # Contracts
-
-    def _contracts(self, given: Callables) -> dict[str, Contract]:
-        """Return what stands for C functions, made of what stands for those of the lemmas."""
-        found: dict[str, Contract] = {}
-        for one in self.bound.tables:
-            key = "kvm_mips_flush_gpa_level" if one.op is None else "kvm_mips_range_op_level"
-            if key in given:
-                stand_in = partial(_of_table, one, given[key], self._levels[one.table])
-                found[one.name] = self._counted(one.title, stand_in)
-        for name in ("pmd_init", "pud_init"):
-            if name in self.bound.names:
-                level = self._levels[name.partition("_")[0]]
-                found[self.bound.names[name]] = self._counted(name, partial(_initialised, level))
-        fast = "_kvm_mips_map_page_fast"
-        if fast in given:
-            found[self._actual(fast)] = self._counted(fast, partial(_fast, given[fast]))
-        topup = "kvm_mmu_topup_memory_cache"
-        if topup in given:
-            found[self._actual(topup)] = partial(_topped_up, given[topup])
-        return found
-
-    def _counted(self, title: str, contract: Contract) -> Contract:
-        """Return a contract of which it is noted that it was used."""
-
-        def counted(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
-            self.used.add(title)
-            return contract(machine, run, args)
-
-        return counted
-
-
-def _table_arguments(machine: KvmMachine, level: int, args: list[Value]) -> tuple[Any, Any, Any]:
-    """Return table, start and end of a call of a function of one table."""
-    pointer, start, end = args
-    if not isinstance(pointer, Ptr) or not isinstance(pointer.block, TablePage):
-        raise Unsupported("a function of one table is called for what is no table")
-    page = pointer.block
-    rt = machine.rt
-    rt.demand("memory", "a function is called for a table of its level", page.level == level, True)
-    begins = terms.both(same(pointer.index, 0), pointer.offset == 0)
-    rt.demand("memory", "a function is called for the beginning of a table", begins)
-    return Name(page.name), unsigned(start.term), unsigned(end.term)
-
-
-def _answer(machine: KvmMachine, run: Interpreter, name: str, truth: terms.Truth) -> Int:
-    """Return a truth as a function's result: any number that is not 0 where it may be one."""
-    function = run.unit.functions[name]
-    kind = run.type(function.result)
-    if not isinstance(kind, types.Integer):
-        raise Unsupported(f"{name} returns no number")
-    if kind.boolean:
-        return truth_int(truth, kind)
-    number = machine.rt.path.fresh("answer", kind.width)
-    machine.rt.path.assume(terms.agree(terms.negate(same(number, 0)), truth))
-    return Int(number, kind)
-
-
-def _of_table(
-    one: TableFunction,
-    contract: Callable[..., Any],
-    level: int,
-    machine: KvmMachine,
-    run: Interpreter,
-    args: list[Value],
-) -> Value:
-    table, start, end = _table_arguments(machine, level, args)
-    operands = (level, table, start, end)
-    found = contract(machine.rt, *(operands if one.op is None else (one.op, *operands)))
-    return _answer(machine, run, one.name, truth_of(found))
-
-
-def _any_answer(one: TableFunction, levels: Mapping[str, int]) -> Contract:
-    """Return what stands for a function of one table while invariants are inferred."""
-
-    def contract(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
-        rt = machine.rt
-        rt.heap = rt.heap.havoc(*TABLE_FIELDS)
-        return _answer(machine, run, one.name, rt.path.fresh("any", terms.BOOL))
-
-    return contract
-
-
-def _initialised(level: int, machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
-    """What stands for ``pud_init`` and ``pmd_init``: every slot is made empty."""
-    pointer = args[0].pointer if not isinstance(args[0], Ptr) else args[0]
-    page = pointer.block
-    if not isinstance(page, TablePage):
-        raise Unsupported("what is initialised is no page")
-    rt = machine.rt
-    begins = terms.both(same(pointer.index, 0), pointer.offset == 0)
-    rt.demand("memory", "a page is initialised from its beginning", begins)
-    marker = machine.marker(level + 1)
-    if len(args) > 1:
-        given, _ = machine.page_stored(args[1])
-        rt.demand("init", "a table is made empty with its own marker", same(given, marker.name))
-    last = machine.layout.tables[level].entries - 1
-    rt.fill(level, Name(page.name), 0, last, Name(marker.name))
-    return None
-
-
-def _fast(
-    contract: Callable[..., Any], machine: KvmMachine, run: Interpreter, args: list[Value]
-) -> Value:
-    for out in args[3:]:
-        if not isinstance(out, Ptr) or out.block is not None:
-            raise Unsupported("the fast path is asked for the entry")
-    found = contract(machine.rt, unsigned(args[1].term), lift_truth(is_true(args[2])))
-    return int_of(found, INT)
-
-
-def _topped_up(
-    contract: Callable[..., Any], machine: KvmMachine, run: Interpreter, args: list[Value]
-) -> Value:
-    least = args[1].term
-    if least.op != "number":
-        raise Unsupported("the memory cache is asked for a number of pages that is not known")
-    return int_of(contract(machine.rt, least.data), INT)

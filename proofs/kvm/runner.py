@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path as File
@@ -27,7 +27,7 @@ from proofs.c.syntax import Unit, reduced
 from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, Desk, Options, Proof, prove
 from proofs.kvm.binding import SIGNATURES, Bound, bind
 from proofs.kvm.lemmas import Task, lemmas
-from proofs.kvm.machine import Opaque
+from proofs.kvm.memory import Opaque
 from proofs.kvm.program import CProgram
 from proofs.kvm.rules import MISMATCH
 from proofs.kvm.runtime import CRuntime
@@ -219,7 +219,7 @@ class Store:
     def __init__(self, folder: File | None) -> None:
         self.folder = folder
 
-    def _records(self, key: str) -> list[dict[str, Any]]:
+    def _records(self, key: str) -> list[dict[str, Any]]:  # JSON, believed once it is read
         if self.folder is None:
             return []
         try:
@@ -228,7 +228,9 @@ class Store:
         except (OSError, ValueError):
             return []
 
-    def load(self, key: str, digest: Any) -> tuple[Proof, tuple[str, ...], dict[str, str]] | None:
+    def load(
+        self, key: str, digest: Callable[[str], str]
+    ) -> tuple[Proof, tuple[str, ...], dict[str, str]] | None:
         """Return a proof kept under ``key`` of which every function entered reads as it did."""
         for record in self._records(key):
             try:

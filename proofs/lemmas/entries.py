@@ -16,7 +16,7 @@ from model.entry import Entry, EntryFormat
 from proofs import terms
 from proofs.heap import ENTRY, PFN_BITS, RAW_BITS
 from proofs.lemmas.base import Setting
-from proofs.lifting import as_bits, lifted, truth_of, unsigned
+from proofs.lifting import as_bits, as_plain, lifted, truth_of, unsigned
 from proofs.raw import OWN
 from proofs.terms import Truth, both, same
 
@@ -24,7 +24,7 @@ from proofs.terms import Truth, both, same
 def _any_entry(at: Setting, pfn_top: int) -> Entry:
     pfn = at.path.fresh("pfn", pfn_top.bit_length())
     at.path.show("pfn", pfn)
-    return Entry(unsigned(pfn), at.flag("writable"), at.flag("young"), at.flag("dirty"))
+    return Entry(as_plain(unsigned(pfn)), at.flag("writable"), at.flag("young"), at.flag("dirty"))
 
 
 def _equal(one: Any, other: Any) -> Truth:

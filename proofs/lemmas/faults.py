@@ -16,7 +16,7 @@ from proofs.heap import (
 )
 from proofs.lemmas.base import Setting, balanced, before_rule, unchanged
 from proofs.lemmas.life import topup_contract
-from proofs.lifting import Name, SymBool, as_bits, lifted, truth_of, unsigned
+from proofs.lifting import Name, SymBool, as_bits, as_plain, lifted, truth_of, unsigned
 from proofs.specs import (
     assume_invariant,
     goal_points,
@@ -169,7 +169,7 @@ def map_locked(at: Setting) -> None:
 
 
 def _installed(at: Setting, pfn: Any, write: Any, writable: Any) -> Term:
-    number = unsigned(as_bits(pfn, at.entry.pfn_bits))
+    number = as_plain(unsigned(as_bits(pfn, at.entry.pfn_bits)))
     op = Op(Kind.FAULT, pfn=number, write=write, writable=writable)
     return abstraction.fault(0, op, at.entry)[1]
 
@@ -333,7 +333,7 @@ def fault(at: Setting) -> None:
     op = Op(Kind.FAULT, write=write, answer=Answer.ERROR)
     if page is not None:
         op = op._replace(
-            pfn=unsigned(as_bits(page.pfn, at.entry.pfn_bits)),
+            pfn=as_plain(unsigned(as_bits(page.pfn, at.entry.pfn_bits))),
             writable=page.writable,
             answer=Answer.PAGE,
         )

@@ -17,7 +17,7 @@ from model.layout import Layout
 from model.operations import EFAULT, U64, Kind, Op
 from proofs import abstraction, terms
 from proofs.heap import PFN_BITS, RAW_BITS
-from proofs.lifting import SymBool, as_bits, lifted, summary, truth_of, unsigned
+from proofs.lifting import SymBool, as_bits, as_plain, lifted, summary, truth_of, unsigned
 from proofs.paths import Path
 from proofs.raw import OWN
 from proofs.terms import Term, Truth, agree, both, either, implies, negate, same
@@ -231,7 +231,7 @@ def linear(at: Point) -> None:
     flags = (at.flag("may write"), at.flag("young"), at.flag("dirty"))
 
     def run() -> list[Any]:
-        pfn = unsigned(answer)
+        pfn = as_plain(unsigned(answer))
         op = Op(Kind.FAULT, 0, pfn=pfn, write=write, writable=writable)  # type: ignore[arg-type]
         entry = Entry(pfn, *flags) if mapped else None  # type: ignore[arg-type]
         word = pfn if mapped else KVM_INVALID_PAGE
@@ -245,7 +245,9 @@ def linear(at: Point) -> None:
     results, pfns = summary(run)
     at.prove("both faults have the same result", results)
     at.prove("both map the same PFN", pfns)
-    refused = summary(lambda: [map_word(unsigned(answer), False, Op(Kind.FAULT))[0] == -EFAULT])
+    refused = summary(
+        lambda: [map_word(as_plain(unsigned(answer)), False, Op(Kind.FAULT))[0] == -EFAULT]
+    )
     at.prove("outside the array a fault is refused", refused[0])
 
 
@@ -281,7 +283,8 @@ def widths(path: Path, one: Layout, other: Layout) -> None:
     path.check("before")
 
     access: Any = (flags["write"], flags["writable"])
-    op = Op(Kind.FAULT, unsigned(address), pfn=unsigned(pfn), write=access[0], writable=access[1])
+    where, number = as_plain(unsigned(address)), as_plain(unsigned(pfn))
+    op = Op(Kind.FAULT, where, pfn=number, write=access[0], writable=access[1])
     entry: Entry | None = None
     if flags["mapped"]:
         entry = Entry(unsigned(old), flags["may write"], flags["young"], flags["dirty"])  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from model.mips import layout
 from model.operations import Kind, Op
 from proofs import contracts, terms
 from proofs.contracts import Call, Named
+from proofs.evaluation import evaluate
 from proofs.heap import (
     CACHED,
     ENTRY,
@@ -37,7 +38,7 @@ from proofs.heap import (
 from proofs.lemmas.base import range_spec
 from proofs.paths import Path, explore
 from proofs.specs import Flush
-from proofs.terms import Term, Value, evaluate
+from proofs.terms import Term, Value
 from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 from tests.proofs.concrete import (
     POISON,

@@ -20,6 +20,7 @@ from model.mips import layout
 from model.operations import Kind, Op
 from proofs import terms
 from proofs.contracts import entry_of
+from proofs.evaluation import Model, evaluate
 from proofs.heap import (
     ENTRY,
     PAGE_BITS,
@@ -34,7 +35,7 @@ from proofs.lifting import Name, SymBool, SymInt, as_bits, lifted, summary, trut
 from proofs.paths import Path, Unsupported, explore
 from proofs.python_source import PythonProgram, check_loops, multilevel
 from proofs.symbolic import SymbolicRuntime
-from proofs.terms import BOOL, Model, Term, evaluate, variable
+from proofs.terms import BOOL, Term, variable
 from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 from tests.proofs.concrete import Watcher, algorithm, call_of, model_of
 

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What stands for C functions in their callers: the lemmas' contracts, called as C calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from proofs import terms
+from proofs.c import types
+from proofs.c.run import Run
+from proofs.c.values import Int, Ptr, Value, int_of, is_true, truth_int
+from proofs.kvm.binding import Bound, TableFunction
+from proofs.kvm.machine import Contract, KvmMachine
+from proofs.kvm.memory import TablePage
+from proofs.lifting import Name, Number, lift_truth, truth_of, unsigned
+from proofs.paths import Unsupported
+from proofs.program import Callables, Function
+from proofs.terms import same
+
+INT = types.Integer(4, True)
+TABLE_FIELDS = ("ents", "ptes", "kinds", "bases", "orders", "ats")
+"""What a call may change of the heap while invariants are inferred."""
+
+
+def stand_ins(
+    bound: Bound, levels: Mapping[str, int], given: Callables, used: Callable[[str], None]
+) -> dict[str, Contract]:
+    """Return what stands for C functions, by C name, made of what stands for those of the lemmas.
+
+    ``levels`` gives the number of a level by its name. ``used`` is called with the title of each
+    function that must be proved itself, when its contract is used.
+    """
+    made: dict[str, Contract] = {}
+    for table in bound.tables:
+        key = "kvm_mips_flush_gpa_level" if table.op is None else "kvm_mips_range_op_level"
+        if key in given:
+            contract = partial(_of_table, table, given[key], levels[table.table])
+            made[table.name] = _counted(table.title, contract, used)
+    for name in ("pmd_init", "pud_init"):
+        if name in bound.names:
+            level = levels[name.partition("_")[0]]
+            made[bound.names[name]] = _counted(name, partial(_initialised, level), used)
+    fast = "_kvm_mips_map_page_fast"
+    if fast in given:
+        made[bound.actual(fast)] = _counted(fast, partial(_fast, given[fast]), used)
+    topup = "kvm_mmu_topup_memory_cache"
+    if topup in given:
+        made[bound.actual(topup)] = partial(_topped_up, given[topup])
+    return made
+
+
+def _counted(title: str, contract: Contract, used: Callable[[str], None]) -> Contract:
+    """Return a contract of which it is noted that it was used."""
+
+    def counted(machine: KvmMachine, run: Run, args: list[Value]) -> Value:
+        used(title)
+        return contract(machine, run, args)
+
+    return counted
+
+
+def _table_arguments(
+    machine: KvmMachine, level: int, args: list[Value]
+) -> tuple[Name, Number, Number]:
+    """Return table, start and end of a call of a function of one table."""
+    pointer, start, end = args
+    if not isinstance(pointer, Ptr) or not isinstance(pointer.block, TablePage):
+        raise Unsupported("a function of one table is called for what is no table")
+    page = pointer.block
+    rt = machine.rt
+    rt.demand("memory", "a function is called for a table of its level", page.level == level, True)
+    begins = terms.both(same(pointer.index, 0), pointer.offset == 0)
+    rt.demand("memory", "a function is called for the beginning of a table", begins)
+    return Name(page.name), unsigned(start.term), unsigned(end.term)
+
+
+def _answer(machine: KvmMachine, run: Run, name: str, truth: terms.Truth) -> Int:
+    """Return a truth as a function's result: any number that is not 0 where it may be one."""
+    kind = run.type(run.unit.functions[name].result)
+    if not isinstance(kind, types.Integer):
+        raise Unsupported(f"{name} returns no number")
+    if kind.boolean:
+        return truth_int(truth, kind)
+    number = machine.rt.path.fresh("answer", kind.width)
+    machine.rt.path.assume(terms.agree(terms.negate(same(number, 0)), truth))
+    return Int(number, kind)
+
+
+def _of_table(
+    function: TableFunction,
+    contract: Function,
+    level: int,
+    machine: KvmMachine,
+    run: Run,
+    args: list[Value],
+) -> Value:
+    table, start, end = _table_arguments(machine, level, args)
+    operands = (level, table, start, end)
+    found = contract(machine.rt, *(operands if function.op is None else (function.op, *operands)))
+    return _answer(machine, run, function.name, truth_of(found))
+
+
+def any_answer(function: TableFunction) -> Contract:
+    """Return what stands for a function of one table while invariants are inferred."""
+
+    def contract(machine: KvmMachine, run: Run, args: list[Value]) -> Value:
+        rt = machine.rt
+        rt.heap = rt.heap.havoc(*TABLE_FIELDS)
+        return _answer(machine, run, function.name, rt.path.fresh("any", terms.BOOL))
+
+    return contract
+
+
+def _initialised(level: int, machine: KvmMachine, run: Run, args: list[Value]) -> Value:
+    """What stands for ``pud_init`` and ``pmd_init``: every slot is made empty."""
+    pointer = args[0].pointer if not isinstance(args[0], Ptr) else args[0]
+    page = pointer.block
+    if not isinstance(page, TablePage):
+        raise Unsupported("what is initialised is no page")
+    rt = machine.rt
+    begins = terms.both(same(pointer.index, 0), pointer.offset == 0)
+    rt.demand("memory", "a page is initialised from its beginning", begins)
+    marker = machine.marker(level + 1)
+    if len(args) > 1:
+        given, _ = machine.page_stored(args[1])
+        rt.demand("init", "a table is made empty with its own marker", same(given, marker.name))
+    last = machine.layout.tables[level].entries - 1
+    rt.fill(level, Name(page.name), 0, last, Name(marker.name))
+    return None
+
+
+def _fast(contract: Function, machine: KvmMachine, run: Run, args: list[Value]) -> Value:
+    for out in args[3:]:
+        if not isinstance(out, Ptr) or out.block is not None:
+            raise Unsupported("the fast path is asked for the entry")
+    found = contract(machine.rt, unsigned(args[1].term), lift_truth(is_true(args[2])))
+    return int_of(found, INT)
+
+
+def _topped_up(contract: Function, machine: KvmMachine, run: Run, args: list[Value]) -> Value:
+    least = args[1].term
+    if least.op != "number":
+        raise Unsupported("the memory cache is asked for a number of pages that is not known")
+    return int_of(contract(machine.rt, least.data), INT)
