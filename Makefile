@@ -76,6 +76,8 @@ lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/codespell
+	@$(BIN)/python -m tools.words
 
 format: setup
 	@$(BIN)/ruff check --fix-only .
