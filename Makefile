@@ -35,7 +35,7 @@ help:
 
 setup: $(STAMP)
 
-# dev.txt holds the pins of base.txt and kernel.txt too.
+# dev.txt holds the pins of base.txt too.
 $(STAMP): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'make: slatcheck needs Python 3.11 or newer; say which with PYTHON=python3.12' >&2; exit 1; }
@@ -76,6 +76,8 @@ lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/codespell
+	@$(BIN)/python -m tools.words
 
 format: setup
 	@$(BIN)/ruff check --fix-only .
@@ -108,8 +110,7 @@ LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-ha
 lock:
 	@command -v $(UV) >/dev/null || { echo 'make: lock needs uv' >&2; exit 1; }
 	@$(LOCK) -o requirements/base.txt
-	@$(LOCK) -c requirements/base.txt --extra kernel -o requirements/kernel.txt
-	@$(LOCK) -c requirements/kernel.txt --extra kernel --extra dev -o requirements/dev.txt
+	@$(LOCK) -c requirements/base.txt --extra dev -o requirements/dev.txt
 
 # The kernel trees in the cache stay.
 clean:

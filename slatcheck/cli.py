@@ -89,8 +89,8 @@ def _failure(problem: Exception, settings: Settings) -> int:
         return OPEN
     if isinstance(problem, ModuleNotFoundError) and problem.name in _KERNEL_MODULES:
         say(
-            f"kernel trees need the Python module '{problem.name}': "
-            "install slatcheck with its 'kernel' extra (make setup does)"
+            f"the Python module '{problem.name}' is missing: "
+            "install slatcheck again with its dependencies (make setup does)"
         )
         return USAGE
     if settings.traceback:

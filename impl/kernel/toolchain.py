@@ -107,7 +107,7 @@ def find(name: str | None = None) -> Toolchain:
     spec = importlib.util.find_spec("ziglang")
     if spec is None or spec.origin is None:
         raise TreeError(
-            "no compiler: install slatcheck with its 'kernel' extra (make setup does), "
+            "no compiler: install slatcheck again with its dependencies (make setup does), "
             "or name an installed clang or MIPS gcc with --cc"
         )
     zig = str(Path(spec.origin).with_name("zig"))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-AGAIN = "SLATCHECK_WRITE_EXAMPLES=1 .venv/bin/python -m pytest tests/docs writes it anew"
+AGAIN = "SLATCHECK_WRITE_EXAMPLES=1 .venv/bin/python -m pytest tests/docs writes it again"
 
 
 def writing() -> bool:
-    """Whether what the documentation shows is to be written anew."""
+    """Whether what the documentation shows is to be written again."""
     return os.environ.get("SLATCHECK_WRITE_EXAMPLES", "0") not in ("", "0")
 
 

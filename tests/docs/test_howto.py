@@ -54,7 +54,7 @@ def test_what_a_recipe_names_exists(page: Path) -> None:
     assert named or page.stem == "README"
     for one in named - {"slatcheck/reports/csv.py"}:
         assert (ROOT / one).exists(), one
-    # Names in code, such as _side() or CLAUSES, are told together with the file they are in.
+    # Names in code, such as _side() or CLAUSES, are given together with the file they are in.
     whole = "".join((ROOT / one).read_text() for one in named if one.endswith((".py", ".json"))
                     and (ROOT / one).exists())  # fmt: skip
     for name in re.findall(r"`(\w+)\(\)`|`([A-Z_]{4,})`", text):

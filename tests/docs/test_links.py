@@ -17,7 +17,9 @@ from tests.integrations.programs import parsed
 from tests.slatcheck.reports.test_pages import blocks
 from tests.slatcheck.test_docs import table
 
-PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", *(ROOT / "integrations").rglob("*.md")])
+PAGES = sorted(
+    [*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / "integrations").rglob("*.md")],
+)
 EVERY = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 _BEFORE = re.compile(r"^\s*(?:[-$] )?(?:\w+=\S* |git bisect run )*")
 _CALL = re.compile(rf"(?:\S*/)?slatcheck (?:{'|'.join(commands.NAMES)})\b")
