@@ -31,8 +31,8 @@ from impl.kernel.toolchain import find
 from impl.kernel.tree import open_tree
 from model.abstract_map import AbstractMap
 from model.layout import Layout
-from model.mips import layout
 from model.operations import ENOMEM, Answer, Kind, Op
+from model.ports import layout
 from model.triggers import trigger
 from slatcheck.search.campaign import Search
 from slatcheck.search.drawing import LENGTH

@@ -26,8 +26,8 @@ import z3
 
 from impl.multilevel import MultiLevel, index, pte, table
 from model.layout import Layout
-from model.mips import layout as layout_named
 from model.operations import Kind
+from model.ports import layout as layout_named
 from proofs.engine import (
     HOLDS,
     OPEN,

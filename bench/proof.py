@@ -26,7 +26,7 @@ from typing import Any
 import z3
 
 from model.layout import Layout
-from model.mips import layout
+from model.ports import layout
 from proofs import engine, solvers
 from proofs.engine import Options
 from proofs.lemmas import lemmas

@@ -21,7 +21,7 @@ import model
 import proofs
 from impl.multilevel.quirks import quirk
 from model.layout import Layout
-from model.mips import layout as layout_named
+from model.ports import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Clause, Desk, Options, Proof, prove
 from proofs.lemmas import ENTRY_CLAUSES, lemmas, setting
 from proofs.lemmas.specification import POINTWISE, specification, width_pairs, widths
@@ -64,7 +64,7 @@ def _format(layout: Layout) -> tuple[Any, ...]:
 
 
 def _first(key: Callable[[Layout], Any], layout: Layout) -> str:
-    from model.mips import layouts
+    from model.ports import layouts
 
     return next(one.name for one in layouts() if key(one) == key(layout))
 

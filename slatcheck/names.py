@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impl.kernel.errors import TreeError
-from model import mips
+from model import ports
 from model.layout import Layout
-from model.machines import BIG, LITTLE, ORDERS, byte_orders
-from model.operations import FUNCTIONS
+from model.machines import BIG, LITTLE, ORDERS
+from model.ports import byte_orders
 from model.rules import RULES, Rule
 from model.triggers import TRIGGERS
 from slatcheck.errors import InputError
@@ -35,17 +35,17 @@ def _is_pattern(text: str) -> bool:
 
 
 def _matching(pattern: str) -> list[Layout]:
-    found = mips.matching(pattern)
+    found = ports.matching(pattern)
     if not found:
         what = "no layout matches" if _is_pattern(pattern) else "unknown layout"
-        near = close(pattern.strip("*?[]"), [one.name for one in mips.layouts()])
+        near = close(pattern.strip("*?[]"), [one.name for one in ports.layouts()])
         raise InputError(f"{what} '{pattern}'{near or ';'} 'slatcheck layouts' lists them all")
     return found
 
 
 def _in_order(found: Iterable[Layout]) -> tuple[Layout, ...]:
     names = {one.name for one in found}
-    return tuple(one for one in mips.layouts() if one.name in names)
+    return tuple(one for one in ports.layouts() if one.name in names)
 
 
 def find_layouts(patterns: Sequence[str], permitted_only: bool = False) -> tuple[Layout, ...]:
@@ -53,7 +53,7 @@ def find_layouts(patterns: Sequence[str], permitted_only: bool = False) -> tuple
 
     Raises InputError for a pattern that matches nothing.
     """
-    found = [one for p in patterns for one in _matching(p)] if patterns else list(mips.layouts())
+    found = [one for p in patterns for one in _matching(p)] if patterns else list(ports.layouts())
     return _in_order(one for one in found if one.permitted or not permitted_only)
 
 
@@ -64,7 +64,7 @@ def layouts_to_check(patterns: Sequence[str]) -> tuple[Layout, ...]:
     InputError where nothing is selected.
     """
     if not patterns:
-        return mips.permitted_layouts()
+        return ports.permitted_layouts()
     chosen: list[Layout] = []
     for pattern in patterns:
         found = _matching(pattern)
@@ -104,7 +104,7 @@ def selected(
     layouts = _had(layouts_to_prove(names, refused_too), kernel, names)
     wanted: dict[str, set[str]] = {}
     for name, order in parts:
-        for layout in mips.matching(name):
+        for layout in ports.matching(name):
             wanted.setdefault(layout.name, set()).update([order] if order else ORDERS)
     chosen = {}
     for layout in layouts:
@@ -199,8 +199,9 @@ def check_fingerprint(text: str) -> None:
     if not trigger:
         raise InputError(f"'{text}' is no fingerprint: RULE/FUNCTION/TRIGGER, as a report shows it")
     find_rule(rule)
+    entries = {name for port in ports.ports() for name in port.functions.values()}
     for what, name, known in (
-        ("entry point", entry, set(FUNCTIONS.values())),
+        ("entry point", entry, entries),
         ("trigger", trigger.removesuffix("/out-of-contract"), {"any", *TRIGGERS}),
     ):
         if name not in known:

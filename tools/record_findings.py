@@ -12,7 +12,7 @@ from typing import Any
 
 from model.layout import Layout
 from model.machines import BIG, ORDERS
-from model.mips import layout
+from model.ports import layout
 from slatcheck.document.result import Verdict
 from slatcheck.errors import InputError
 from slatcheck.judge.judging import Request, check

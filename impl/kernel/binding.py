@@ -13,7 +13,8 @@ from impl.kernel.features import defines as feature_defines
 from impl.kernel.lines import cut_off
 from impl.kernel.slices import Definition, cut, functions
 from impl.kernel.tree import MIPS, MMU, Tree
-from model.operations import FUNCTIONS, Kind
+from model.operations import Kind
+from model.ports.mips.functions import FUNCTIONS
 
 STATIC_ENTRIES = {
     "kvm_mips_pte_for_gpa": "SLAT_PTE_FOR_GPA",

@@ -27,7 +27,7 @@ class Feature:
 
     A tree has it if and only if ``file`` contains ``pattern``, a regular expression. ``shim``
     says what stands for it, ``known`` how we know that this is what the tree's text means.
-    ``software`` names the bits of model.mips.SoftwareBits that are not as in the newest trees,
+    ``software`` names the bits of SoftwareBits that are not as in the newest trees,
     ``renames`` gives the tree's own names of functions, ``defines`` macros for the compiler,
     ``kconfig`` symbols that such a tree needs to be on, and ``layouts`` shell patterns of the
     layouts that it can be built for ('*': all), ``orders`` in which byte orders. ``beyond``

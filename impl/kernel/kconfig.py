@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from impl.kernel.features import features, text_of
 from impl.kernel.tree import Tree
 from model.layout import Layout
-from model.machines import byte_orders
+from model.ports import byte_orders
 
 KCONFIG = "arch/mips/Kconfig"
 _DEFAULT = re.compile(r"^\s+default (\d+)(?: if ([A-Z0-9_ ()&|!]+))?\s*$")

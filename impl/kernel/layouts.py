@@ -11,7 +11,7 @@ from impl.kernel.features import features
 from impl.kernel.kconfig import refusal
 from impl.kernel.tree import Tree, open_tree
 from model.layout import Layout
-from model.mips import SoftwareBits, with_bits
+from model.ports.mips.layouts import SoftwareBits, with_bits
 
 
 def layout_in(tree: Tree, layout: Layout) -> Layout:

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from impl.linear import KVM_INVALID_PAGE, map_word
-from model import mips, pointwise
+from model import pointwise
 from model.entry import Entry
 from model.layout import Layout
 from model.operations import EFAULT, U64, Kind, Op
+from model.ports import permitted_layouts
 from proofs import abstraction, terms
 from proofs.heap import PFN_BITS, RAW_BITS
 from proofs.lifting import SymBool, as_bits, as_plain, lifted, summary, truth_of, unsigned
@@ -317,7 +318,7 @@ def widths(path: Path, one: Layout, other: Layout) -> None:
 
 def width_pairs() -> list[tuple[Layout, Layout]]:
     """Return each 32-bit layout with the 64-bit layouts of its page size, permitted ones only."""
-    found = mips.permitted_layouts()
+    found = permitted_layouts()
     return [
         (one, other)
         for one in found

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem, shell_complete
 
-from model import mips
+from model import ports
 from model.rules import RULES
 from slatcheck.errors import InputError
 from slatcheck.gate import bisect
@@ -63,7 +63,7 @@ def _path(typed: str | Path) -> Path:
 
 def _layouts(context: click.Context) -> Iterator[tuple[str, str]]:
 
-    for one in mips.layouts():
+    for one in ports.layouts():
         yield one.name, one.refusal and f"refused: {one.refusal}"
 
 

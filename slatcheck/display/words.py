@@ -10,8 +10,6 @@ from itertools import groupby
 from typing import Any
 
 from model.layout import Layout
-from model.mips import layout as layout_called
-from model.mips import layouts as all_layouts
 from model.operations import (
     ADDRESSED,
     HALF_OPEN,
@@ -23,6 +21,8 @@ from model.operations import (
     frame_range,
     from_json,
 )
+from model.ports import layout as layout_called
+from model.ports import layouts as all_layouts
 
 WIDTH = 100
 """The columns that lines of text have at most."""

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from model.layout import Layout
-from model.operations import FUNCTIONS, HALF_OPEN, Kind
+from model.operations import HALF_OPEN, Kind
+from model.ports import kind_of
 from model.rules import REMOVING, RULES
 from slatcheck.document import titles
 from slatcheck.document.evidence import BELOW, BROKEN, LONGER, WRAPPED
@@ -23,10 +24,8 @@ BUILT_IN = ".built-in"
 
 _ORDER = {known.name: number for number, known in enumerate(RULES)}
 _SAFETY = {known.name for known in RULES if known.memory_safety}
-_KINDS = {function: kind for kind, function in FUNCTIONS.items()}
 _WALKING = {Kind.FAULT_FAST, Kind.LOOKUP, Kind.TEST_AGE}
 """Operations that only walk to one entry; a fault begins as a fast one."""
-_CREATE = FUNCTIONS[Kind.CREATE]
 
 
 def causes_of(findings: Sequence[Finding], layouts: Iterable[Layout]) -> tuple[Cause, ...]:
@@ -73,7 +72,7 @@ class _Ties:
         if finding.as_if == WRAPPED:
             return REACH
         if finding.as_if == LONGER:
-            notifier = _KINDS.get(finding.entry) in HALF_OPEN
+            notifier = kind_of(finding.entry) in HALF_OPEN
             return NOTIFIER_END if notifier else f"range-end.{cause_id(finding.entry)}"
         if finding.as_if == BROKEN and finding.step == 1:
             creator = self._creator(finding)
@@ -126,11 +125,11 @@ def _place(finding: Finding) -> tuple[object, ...] | None:
 
     Where a lock is missing, say, the line of the access belongs to a function that is right.
     """
-    kind, spot = _KINDS.get(finding.entry), finding.location
+    kind, spot = kind_of(finding.entry), finding.location
     telling = finding.rule in _SAFETY or finding.rule == "leak"
     if kind is None or not finding.contract or not telling or not spot.line:
         return None
-    if spot.function in ("", *_KINDS):
+    if not spot.function or kind_of(spot.function) is not None:
         return None
     below = Kind.FLUSH if kind is Kind.DESTROY else BELOW.get(kind, kind)
     below = Kind.LOOKUP if below in _WALKING else below
@@ -140,13 +139,13 @@ def _place(finding: Finding) -> tuple[object, ...] | None:
 
 def _shortest(finding: Finding) -> tuple[bool, int, str]:
     """Order findings of one place: at the function below first, then the shorter to show."""
-    above = _KINDS[finding.entry] in (*BELOW, Kind.DESTROY, Kind.FAULT_FAST, Kind.TEST_AGE)
+    above = kind_of(finding.entry) in (*BELOW, Kind.DESTROY, Kind.FAULT_FAST, Kind.TEST_AGE)
     return above, len(finding.trace), finding.fingerprint
 
 
 def _breaks_creation(finding: Finding) -> bool:
     """Whether a finding says that a new table is broken before anybody used it."""
-    creates = finding.entry == _CREATE and finding.step == 0 and finding.contract
+    creates = kind_of(finding.entry) is Kind.CREATE and finding.step == 0 and finding.contract
     return creates and finding.rule in _SAFETY
 
 
@@ -175,7 +174,7 @@ def _leads(root: str, finding: Finding) -> tuple[bool, bool, bool, int, bool, in
         not finding.contract,
         finding.severity != "unsafe",
         len(finding.trace),
-        _KINDS.get(finding.entry) not in REMOVING,
+        kind_of(finding.entry) not in REMOVING,
         _ORDER.get(finding.rule, len(_ORDER)),
         finding.fingerprint,
     )

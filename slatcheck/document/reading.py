@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from model.mips import layout as layout_named
+from model.ports import layout as layout_named
 from slatcheck.document.result import (
     SCHEMA,
     Check,

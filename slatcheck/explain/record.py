@@ -18,7 +18,8 @@ from model.abstract_map import NOTHING, AbstractMap, Expected
 from model.contracts import in_contract
 from model.entry import Entry
 from model.layout import Layout
-from model.operations import ENOMEM, FUNCTIONS, Kind, Op
+from model.operations import ENOMEM, Kind, Op
+from model.ports import entry_point
 from slatcheck.explain.sources import ROOT, Sources
 from slatcheck.judge.traces import Trace, tree_for, unit_of
 from slatcheck.names import check_quirks
@@ -150,6 +151,6 @@ def _expect(state: AbstractMap, op: Op, outcome: Outcome) -> Expected:
 
 def entry_of(recording: Recording, op: Op) -> tuple[str, str]:
     """Return the function that carries out ``op`` and the ``file:line`` of its definition."""
-    name = FUNCTIONS[op.kind]
+    name = entry_point(recording.trace.layout, op.kind)
     file, line = recording.places.get(name, ("", 0))
     return name, f"{file}:{line}" if file else ""

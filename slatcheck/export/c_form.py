@@ -10,7 +10,6 @@ from model.operations import (
     ADDRESSED,
     EFAULT,
     ENOMEM,
-    FUNCTIONS,
     HALF_OPEN,
     INCLUSIVE,
     SLOT,
@@ -19,6 +18,7 @@ from model.operations import (
     Kind,
     Op,
 )
+from model.ports import entry_point
 from slatcheck.errors import InputError
 from slatcheck.export.case import Case, Step
 from slatcheck.export.head import head
@@ -106,7 +106,7 @@ def shown(layout: Layout, step: Step) -> dict[str, object]:
         "number": step.number,
         "words": step.words,
         "kind": op.kind.name,
-        "function": FUNCTIONS[op.kind],
+        "function": entry_point(layout, op.kind),
         "first": number(op.first, layout.bits if op.kind in ADDRESSED else 64),
         "last": number(op.last, 64),
         "mask": number(op.mask, layout.bits),

@@ -10,7 +10,7 @@ from pathlib import Path
 from impl.kernel.build import Image
 from model.layout import Layout
 from model.machines import BIG
-from model.mips import layouts
+from model.ports import layouts
 from slatcheck.display.words import find_layout
 from slatcheck.document.result import Verdict
 from slatcheck.errors import InputError

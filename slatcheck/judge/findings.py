@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from model.machines import ORDERS
-from model.mips import layout as layout_named
 from model.operations import to_json
+from model.ports import layout as layout_named
 from slatcheck.display import describe
 from slatcheck.document.causes import causes_of
 from slatcheck.document.result import Finding, Location, severity_of

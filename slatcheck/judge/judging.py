@@ -11,9 +11,10 @@ from typing import Any
 from impl.kernel.kconfig import refusal
 from impl.kernel.tree import open_tree
 from model.layout import Layout
-from model.machines import BIG, ORDERS, byte_orders
-from model.mips import permitted_layouts
-from model.operations import FUNCTIONS, Kind
+from model.machines import BIG, ORDERS
+from model.operations import Kind
+from model.ports import byte_orders, entry_point, permitted_layouts, port_of
+from model.ports import layout as layout_named
 from model.rules import rules_of
 from slatcheck import __version__
 from slatcheck.document.result import Check, Document, Verdict
@@ -275,7 +276,7 @@ def checks_of(report: Report) -> list[Check]:
     ]
     ended_by = _ends_everything(report)
     share = report.campaign.seconds / max(1, report.campaign.operations)
-    for kind, function in FUNCTIONS.items():
+    for kind, function in port_of(layout_named(report.unit.layout)).functions.items():
         cases = report.campaign.compared.get(kind, 0)
         for rule in rules_of(kind):
             if rule.name == "geometry" and subject != "kernel":
@@ -310,7 +311,7 @@ def _ends_everything(report: Report) -> str:
 
 def _verdict(report: Report, kind: Kind, rule: str, cases: int) -> tuple[Verdict, str]:
     hits = report.campaign.hits.values()
-    function = FUNCTIONS[kind]
+    function = entry_point(layout_named(report.unit.layout), kind)
     for hit in hits:
         if hit.symptom.rule == rule and hit.symptom.entry == function and hit.symptom.contract:
             return Verdict.VIOLATED, hit.symptom.fingerprint

@@ -27,8 +27,9 @@ from impl.kernel.tree import open_tree
 from impl.kernel.typed import preprocessed
 from model.layout import Layout
 from model.machines import BIG
-from model.mips import layout as layout_named
-from model.operations import FUNCTIONS, Kind, Op
+from model.operations import Kind, Op
+from model.ports import entry_point
+from model.ports import layout as layout_named
 from proofs import engine, runner
 from proofs.engine import REFUTED, Clause, Options
 from proofs.kvm.primitives import BY_CONTRACT, PRIMITIVES
@@ -370,7 +371,7 @@ class Replays:
 
         Where not ``thorough``, only runs made of the counterexample's own numbers are tried.
         """
-        told = _told_by(one, clause)
+        told = _told_by(self.layout, one, clause)
         if _asked(one, clause) in self.in_vain:
             return None
         for rules, entry in told:
@@ -440,9 +441,9 @@ Telling = tuple[frozenset[str], str]
 """Rules, and the entry point at which they must be broken ('' for any)."""
 
 
-def _told_by(one: Proved, clause: Clause) -> list[Telling]:
+def _told_by(layout: Layout, one: Proved, clause: Clause) -> list[Telling]:
     """Return what counts as a symptom of a refuted promise, the most telling first."""
-    entry = FUNCTIONS[one.kind] if one.kind is not None else ""
+    entry = entry_point(layout, one.kind) if one.kind is not None else ""
     rules = frozenset(CLAUSES[clause.name][1]) | set(EXTRA.get(clause.name, ()))
     found = [(rules, entry)]
     if clause.name not in STRICT or one.kind is Kind.CREATE:

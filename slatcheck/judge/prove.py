@@ -10,8 +10,9 @@ from pathlib import Path
 from impl.multilevel import MultiLevel, quirk
 from impl.multilevel.quirks import QUIRKS, Quirk
 from model.layout import Layout
-from model.machines import ORDERS, byte_orders
-from model.mips import layout as layout_named
+from model.machines import ORDERS
+from model.ports import byte_orders
+from model.ports import layout as layout_named
 from proofs import engine, runner, theorems
 from proofs.engine import Clause, Options, Proof
 from proofs.lemmas import lemmas

@@ -15,9 +15,9 @@ from model.abstract_map import AbstractMap
 from model.contracts import in_contract
 from model.entry import Entry
 from model.layout import Layout
-from model.mips import layout as layout_named
-from model.mips import layouts
-from model.operations import ENOMEM, FUNCTIONS, Answer, Kind, Op, frame_range, from_json, to_json
+from model.operations import ENOMEM, Answer, Kind, Op, frame_range, from_json, to_json
+from model.ports import entry_point, layouts, port_of
+from model.ports import layout as layout_named
 from model.triggers import beyond
 from slatcheck.display.describe import frames
 from slatcheck.errors import InputError
@@ -60,7 +60,9 @@ class Comparison:
 
 def function_of(parting: Parting) -> str:
     """Return the kernel function that carries out the operation at which two sides part."""
-    return FUNCTIONS[from_json(parting.trace[parting.step]).kind]
+    return entry_point(
+        layout_named(parting.layout_left), from_json(parting.trace[parting.step]).kind
+    )
 
 
 class ModelImplementation:
@@ -275,7 +277,12 @@ def diff(
         parting = _parting(pair, first) if first else None
     except ToolLimitError as limit:
         raise InputError(f"the comparison cannot go on: {limit}; try fewer operations") from None
-    notes = [f"not compared: {FUNCTIONS[k]}" for k in sorted(set(Kind) - pair.kinds)]
+    functions = port_of(sides[0].layout).functions
+    notes = [
+        f"not compared: {name}"
+        for kind, name in sorted(functions.items())
+        if kind not in pair.kinds
+    ]
     return Comparison(parting, tried[0], tried[1], sides[0].title, sides[1].title, notes)
 
 

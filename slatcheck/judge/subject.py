@@ -11,7 +11,7 @@ from impl.kernel.errors import UnsupportedError
 from impl.kernel.features import features
 from impl.kernel.toolchain import find
 from impl.kernel.tree import MMU, open_tree
-from model.operations import FUNCTIONS
+from model.ports.mips.functions import FUNCTIONS
 
 
 def kernel_facts(path: Path | None, cc: str | None) -> dict[str, Any] | None:

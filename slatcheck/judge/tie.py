@@ -20,7 +20,8 @@ from impl.multilevel import QUIRKS, MultiLevel
 from impl.multilevel.quirks import Quirk
 from model.contracts import in_contract
 from model.layout import Layout
-from model.operations import FUNCTIONS, Kind, Op
+from model.operations import Kind, Op
+from model.ports import entry_point
 from slatcheck.display.describe import frames
 from slatcheck.display.words import count, operation
 from slatcheck.search.drawing import draw
@@ -129,7 +130,7 @@ def tie(kernel: EmulatedKernel, seed: int = 0, unseen: frozenset[str] = _UNSEEN)
     return Tie(
         layout=layout.name,
         quirks=tuple(one.name for one in QUIRKS if one in best.quirks),
-        operations={FUNCTIONS[kind]: best.agreed[kind] for kind in kinds},
+        operations={entry_point(layout, kind): best.agreed[kind] for kind in kinds},
         parting=best.parting or limit,
         coverage=_coverage(kernel, reached),
     )
@@ -272,7 +273,7 @@ class _Comparison:
             said = self._differ(op, self.kernel.outcomes[step], self.table.outcomes[step], stopped)
             if said:
                 text = operation(op, self.layout.page_shift)
-                return f"step {step + 1}, {FUNCTIONS[op.kind]} ({text}): {said}"
+                return f"step {step + 1}, {entry_point(self.layout, op.kind)} ({text}): {said}"
             agreed[op.kind] += 1
             if stopped:
                 return ""

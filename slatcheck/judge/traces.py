@@ -9,8 +9,8 @@ from typing import Any
 
 from model.layout import Layout
 from model.machines import BIG, ORDERS
-from model.mips import layout as layout_named
 from model.operations import Kind, Op, from_json
+from model.ports import layout as layout_named
 from model.rules import rule
 from slatcheck.document.reading import read_json
 from slatcheck.document.result import SCHEMA

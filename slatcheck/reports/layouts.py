@@ -8,7 +8,7 @@ from typing import Any
 
 from impl.memory_cost import LinearCost, TableCost, linear_cost, table_cost
 from model.layout import Layout
-from model.machines import byte_orders, machines
+from model.ports import byte_orders, machines
 from slatcheck.display.words import columns, count, size
 from slatcheck.document.result import layout_json
 from slatcheck.document.schema import LAYOUTS, validated

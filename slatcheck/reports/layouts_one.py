@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from impl.memory_cost import table_cost
 from impl.multilevel.quirks import QUIRKS
 from model.layout import Layout
-from model.machines import machines
+from model.ports import machines
 from slatcheck.display.address import split
 from slatcheck.display.ruler import field_name
 from slatcheck.display.words import columns, count, size

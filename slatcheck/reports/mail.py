@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from model.machines import machines as runs
-from model.operations import FUNCTIONS, Kind
+from model.operations import Kind
+from model.ports import entry_point, layout
+from model.ports import machines as runs
 from model.rules import RULES
 from model.triggers import TRIGGERS
 from slatcheck.display.words import clean, count, find_layout, layout_names
@@ -94,7 +95,7 @@ def _trace(finding: Finding) -> Iterator[str]:
     yield from paragraph(f"The shortest sequence found, on {finding.shown_on}, {order}:")
     told = [line.lstrip("> ").partition(". ")[2] for line in lines.trace(finding)]
     for number, (text, op) in enumerate(zip(told, finding.trace, strict=True), 1):
-        yield from item(f"{number}. ", f"{_function(op)}{text}")
+        yield from item(f"{number}. ", f"{_function(finding, op)}{text}")
     yield ""
     difference = list(lines.difference(finding))
     if difference:
@@ -105,10 +106,12 @@ def _trace(finding: Finding) -> Iterator[str]:
         yield ""
 
 
-def _function(op: dict[str, object]) -> str:
+def _function(finding: Finding, op: dict[str, object]) -> str:
     """Return the kernel's function for an operation of a trace, where it is one."""
     name = str(op.get("op", "")).upper()
-    return f"{FUNCTIONS[Kind[name]]}(): " if name in Kind.__members__ else ""
+    if name not in Kind.__members__:
+        return ""
+    return f"{entry_point(layout(finding.shown_on), Kind[name])}(): "
 
 
 def _where(finding: Finding, others: Sequence[Finding]) -> Iterator[str]:

@@ -12,7 +12,8 @@ from model.abstract_map import NOTHING, AbstractMap, Expected
 from model.contracts import in_contract
 from model.entry import Entry
 from model.layout import Layout
-from model.operations import ADDRESSED, ENOMEM, FUNCTIONS, Answer, Kind, Op
+from model.operations import ADDRESSED, ENOMEM, Answer, Kind, Op
+from model.ports import entry_point, port_of
 from model.rules import rule
 from model.triggers import beyond, trigger
 from slatcheck.document.finding import fingerprint
@@ -176,7 +177,7 @@ class Judge:
         slug = event.subject.replace(",", "").replace(" ", "-")
         return Symptom(
             rule=event.rule,
-            entry=FUNCTIONS[op.kind],
+            entry=entry_point(self.layout, op.kind),
             trigger=kind_of if safety else slug or kind_of,
             step=step,
             stops=event.fatal,
@@ -206,7 +207,7 @@ class Judge:
         return [
             Symptom(
                 rule=name,
-                entry=FUNCTIONS[op.kind],
+                entry=entry_point(self.layout, op.kind),
                 trigger=kind_of,
                 step=step,
                 stops=bool(different) or op.kind is Kind.CREATE,
@@ -351,7 +352,7 @@ def _entries(frames: list[int]) -> str:
 
 def _shape(state: AbstractMap, op: Op) -> tuple[str, str]:
     """Return (entry point, trigger) of an operation, given the map before it."""
-    return FUNCTIONS[op.kind], trigger(state, op)
+    return entry_point(state.layout, op.kind), trigger(state, op)
 
 
 def plan(
@@ -364,7 +365,8 @@ def plan(
     state = AbstractMap(layout)
     entries = {entry for entry, _ in excluded}
     kept, expected = [], []
-    watched = {k for k, f in FUNCTIONS.items() if f in entries} - {Kind.CREATE, Kind.DESTROY}
+    functions = port_of(layout).functions
+    watched = {k for k, f in functions.items() if f in entries} - {Kind.CREATE, Kind.DESTROY}
     for op in ops:
         if op.kind in watched and _shape(state, op) in excluded:
             continue

@@ -18,8 +18,8 @@ from impl.kernel.tree import open_tree
 from impl.multilevel import MultiLevel, quirk
 from model.layout import Geometry, Layout
 from model.machines import BIG, LITTLE
-from model.mips import layout as layout_named
 from model.operations import Kind, Op
+from model.ports import layout as layout_named
 from slatcheck.document.result import Verdict
 from slatcheck.errors import InputError
 from slatcheck.search.campaign import DEFAULT_OPS, Campaign, Hit, Search

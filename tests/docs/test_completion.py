@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from impl.multilevel.quirks import QUIRKS
-from model.mips import layouts
+from model.ports import layouts
 from model.rules import RULES
 from slatcheck import commands
 from slatcheck.commands.completion import VARIABLE

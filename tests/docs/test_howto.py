@@ -91,7 +91,7 @@ def test_the_slip_in_the_implementation_is_found() -> None:
     slip = "op.first <= f < op.last"
     assert f"`{slip}`" in page and "op.first <= f <= op.last" in flat
     names = executed(
-        flat.replace("op.first <= f <= op.last", slip), "from model.mips import layout"
+        flat.replace("op.first <= f <= op.last", slip), "from model.ports import layout"
     )
     found = Search(names["Flat"](names["layout"]("mips64-4k")), 0, "flat").run(3_000)
     (told,) = (one for one in blocks(HOWTO / "add-an-implementation.md") if "stale" in one)

@@ -11,8 +11,8 @@ from pathlib import Path
 from impl.interface import Implementation
 from impl.kernel.errors import ToolLimitError
 from impl.kernel.tree import MIPS
-from model.mips import layout
 from model.operations import ADDRESSED, Answer, Kind, Op
+from model.ports import layout
 from slatcheck.document.causes import causes_of
 from slatcheck.document.result import Cause, Finding
 from slatcheck.judge.findings import merge

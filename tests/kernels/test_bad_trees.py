@@ -16,7 +16,7 @@ from impl.kernel.errors import TreeError, UnsupportedError
 from impl.kernel.sandbox import Limits, landlock_available, run
 from impl.kernel.toolchain import find
 from impl.kernel.tree import MMU, open_tree
-from model.mips import layout
+from model.ports import layout
 from tests.kernels.copies import edit, share
 
 

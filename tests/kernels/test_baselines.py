@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from model.mips import permitted_layouts
+from model.ports import permitted_layouts
 from slatcheck import cli
 from slatcheck.gate import baseline
 from tests.conftest import ROOT, VERSIONS

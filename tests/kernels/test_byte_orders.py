@@ -12,7 +12,7 @@ import pytest
 
 from impl.kernel.tree import MMU
 from model.machines import BIG, LITTLE, ORDERS
-from model.mips import layout
+from model.ports import layout
 from proofs.engine import Options
 from proofs.kvm.runner import LayoutProof, Session
 from slatcheck.document.result import Check, Document, Finding, Location, Verdict

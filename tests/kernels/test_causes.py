@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from impl.kernel.tree import open_tree
-from model.mips import layout
+from model.ports import layout
 from slatcheck.display import words
 from slatcheck.document.result import Finding
 from slatcheck.judge.judging import Request, check

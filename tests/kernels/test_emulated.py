@@ -17,8 +17,8 @@ from impl.kernel.errors import ToolLimitError
 from impl.kernel.toolchain import find
 from impl.kernel.tree import open_tree
 from model.layout import Layout
-from model.mips import layout, layouts
 from model.operations import Kind, Op
+from model.ports import layout, layouts
 from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 from slatcheck.search.unit import geometry_symptoms
 

@@ -16,8 +16,8 @@ from impl.kernel.build import build
 from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.toolchain import find
 from impl.kernel.tree import MIPS, MMU, Tree, open_tree
-from model.mips import layout
 from model.operations import Op
+from model.ports import layout
 from slatcheck.judge.judging import Request, check
 from slatcheck.judge.replay import replay, replay_file
 from slatcheck.search.campaign import DEFAULT_OPS, Campaign, Hit, Search

@@ -14,8 +14,8 @@ from impl.kernel.binding import bind
 from impl.kernel.slices import functions
 from impl.kernel.tree import MMU, open_tree
 from impl.multilevel.quirks import PGD_FREED_AS_ONE_PAGE, YOUNG_READS_PFN_WORD, Quirk
-from model.mips import layout
-from model.operations import FUNCTIONS
+from model.ports import layout
+from model.ports.mips.functions import FUNCTIONS
 from slatcheck.judge.judging import Request, check
 from slatcheck.judge.tie import BUDGET, Tie, ties
 from slatcheck.reports import text

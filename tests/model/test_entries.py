@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from model.entry import SURPLUS_SHIFT, Entry
 from model.layout import Layout
-from model.mips import layout, layouts
+from model.ports import layout, layouts
 
 EVERY = pytest.mark.parametrize("one", layouts(), ids=lambda one: one.name)
 

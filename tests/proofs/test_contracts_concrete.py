@@ -16,8 +16,8 @@ from impl.interface import Run
 from impl.multilevel import MultiLevel, multilevel
 from impl.multilevel.interface import RangeOp
 from model.layout import Layout
-from model.mips import layout
 from model.operations import Kind, Op
+from model.ports import layout
 from proofs import contracts, terms
 from proofs.contracts import Call, Named
 from proofs.evaluation import evaluate

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from impl.multilevel import MultiLevel, index, table
-from model.mips import layout
+from model.ports import layout
 from proofs.mutants import Mutant, mutants_of
 from slatcheck.search.campaign import DEFAULT_OPS, Search
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.mutants import LAYOUTS, Trial, all_mutants, by_hand, planted
-from model.mips import layout
+from model.ports import layout
 from proofs.lemmas import ENTRY_CLAUSES
 from proofs.mutants import Mutant
 

@@ -16,8 +16,8 @@ from impl.multilevel.interface import Slot
 from impl.multilevel.multilevel import MultiLevel
 from impl.multilevel.runtime import ConcreteRuntime
 from model.layout import Layout
-from model.mips import layout
 from model.operations import Kind, Op
+from model.ports import layout
 from proofs import terms
 from proofs.contracts import entry_of
 from proofs.evaluation import Model, evaluate

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from model.layout import Layout
-from model.mips import layout
+from model.ports import layout
 from proofs.bitblast import Refutation, Satisfiable, refute
 from proofs.lemmas import lemmas, setting
 from proofs.paths import Query, explore

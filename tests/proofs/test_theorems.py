@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from model.mips import layout, layouts, permitted_layouts
+from model.ports import layout, layouts, permitted_layouts
 from proofs.engine import Options
 from proofs.lemmas import ENTRY_CLAUSES, lemmas
 from proofs.lemmas.ranges import ENTRY_POINTS

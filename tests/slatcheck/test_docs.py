@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from impl.multilevel.quirks import QUIRKS
-from model.contracts import CONTRACTS
-from model.operations import FUNCTIONS, Kind
+from model.operations import Kind
+from model.ports.mips.functions import CONTRACTS, FUNCTIONS
 from model.rules import RULES, Rule
 from model.triggers import TRIGGERS
 from slatcheck.document.result import EXIT, Verdict

@@ -14,7 +14,8 @@ from impl.kernel.errors import UnsupportedError
 from impl.kernel.features import ARCH, BITS, FEATURES, HOST, TABLES, Feature, defines, features
 from impl.kernel.layouts import layout_in
 from impl.kernel.tree import MIPS, MMU, SOURCES, Tree, open_tree
-from model.mips import SoftwareBits, layout, layouts
+from model.ports import layout, layouts
+from model.ports.mips.layouts import SoftwareBits
 from slatcheck.document.result import Verdict
 from slatcheck.judge.judging import Request, check
 from slatcheck.search.unit import Unit, search

@@ -14,7 +14,7 @@ from impl.kernel.errors import UnsupportedError
 from impl.kernel.kconfig import KCONFIG, LONGEST, _holds, autoconf, pgtable_levels, refusal, symbols
 from impl.kernel.layouts import layout_in
 from impl.kernel.tree import Tree, open_tree
-from model.mips import layout, layouts, permitted_layouts
+from model.ports import layout, layouts, permitted_layouts
 from tests.kernels.copies import share
 
 SYMBOLS = ("A", "B", "PAGE_SIZE_4KB")

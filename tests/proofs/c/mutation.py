@@ -19,7 +19,7 @@ from impl.kernel.errors import UnsupportedError
 from impl.kernel.toolchain import find
 from impl.kernel.tree import open_tree
 from model.machines import BIG
-from model.mips import layout as layout_named
+from model.ports import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
 from proofs.kvm.runner import LayoutProof, Session, Store, read_unit
 from slatcheck.judge.kernel_proof import MISMATCH, Replays, Task

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from model.mips import layouts
+from model.ports import layouts
 from slatcheck.search.unit import Unit, search
 from tests.proofs.c.edits import (
     FOUR,

@@ -14,7 +14,7 @@ import pytest
 from impl.kernel.binding import bind
 from impl.kernel.toolchain import find
 from impl.kernel.tree import open_tree
-from model.mips import layout as layout_named
+from model.ports import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
 from proofs.kvm.lemmas import lemmas
 from proofs.kvm.runner import LayoutProof, Proved, Session, Store, read_unit

@@ -15,8 +15,8 @@ import pytest
 
 from impl.kernel.errors import TreeError, UnsupportedError
 from model.layout import Layout
-from model.mips import layout, layouts, permitted_layouts
 from model.operations import Kind, Op, to_json
+from model.ports import layout, layouts, permitted_layouts
 from slatcheck import cli, commands, memory_ranges
 from slatcheck.commands import delivery
 from slatcheck.document.result import Check, Document, Finding, Location, Verdict

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.layout import Layout
-from model.mips import layouts
+from model.ports import layouts
 from slatcheck.display.address import BEYOND, LOST, join, split, stands_for
 
 addresses = st.one_of(

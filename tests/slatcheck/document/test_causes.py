@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from model.mips import layouts, permitted_layouts
-from model.operations import FUNCTIONS, Kind
+from model.operations import Kind
+from model.ports import layouts, permitted_layouts
+from model.ports.mips.functions import FUNCTIONS
 from slatcheck import cli
 from slatcheck.document import causes
 from slatcheck.document.causes import cause_id, causes_of

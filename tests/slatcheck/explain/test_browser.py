@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from model.mips import layout
+from model.ports import layout
 from slatcheck.explain import page
 from slatcheck.judge.judging import Request, check
 from slatcheck.reports import html, layouts_picture

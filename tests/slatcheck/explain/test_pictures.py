@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from impl.multilevel import QUIRKS
 from model.layout import Layout
-from model.mips import layouts
 from model.operations import Kind
+from model.ports import layouts
 from slatcheck.display.canvas import CHAR, WIDTH, Canvas, fit, length
 from slatcheck.explain import page, svg, terminal
 from slatcheck.explain.record import record

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from model.mips import layout
 from model.operations import Kind, Op, to_json
+from model.ports import layout
 from model.rules import rule
 from slatcheck import cli
 from slatcheck.document.result import Verdict

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.mips import layout
+from model.ports import layout
 from slatcheck.document.result import Check, Document, Finding, Location, Verdict
 from slatcheck.gate.acceptance import accept, was_judged
 from slatcheck.gate.baseline import NOTHING, Baseline, Entry

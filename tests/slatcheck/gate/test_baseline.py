@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.mips import permitted_layouts
+from model.ports import permitted_layouts
 from slatcheck import cli
 from slatcheck.document.result import Verdict
 from slatcheck.errors import InputError

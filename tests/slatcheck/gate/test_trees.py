@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from model.mips import layout
+from model.ports import layout
 from slatcheck.cli import run
 from slatcheck.document.result import Check, Document, Finding, Location, Verdict
 from slatcheck.errors import InputError

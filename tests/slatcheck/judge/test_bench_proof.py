@@ -21,7 +21,7 @@ from bench.proof import (
     ratio,
     refutation,
 )
-from model.mips import layout
+from model.ports import layout
 from proofs import solvers
 
 ONE = layout("mips32-4k")

@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from impl.multilevel import MultiLevel, quirk
-from model.mips import layout
 from model.operations import Kind, Op
+from model.ports import layout
 from slatcheck.judge import candidates
 from slatcheck.judge.candidates import confirm
 

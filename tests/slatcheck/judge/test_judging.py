@@ -18,8 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.mips import layout
-from model.operations import FUNCTIONS, Kind, Op
+from model.operations import Kind, Op
+from model.ports import layout
+from model.ports.mips.functions import FUNCTIONS
 from model.rules import rules_of
 from slatcheck.document import reading
 from slatcheck.document.result import EXIT, Check, Document, Verdict, severity_of, worst

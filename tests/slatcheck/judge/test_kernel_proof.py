@@ -18,8 +18,8 @@ from impl.kernel.errors import UnsupportedError
 from impl.kernel.toolchain import Toolchain
 from impl.kernel.tree import MMU, open_tree
 from model.machines import BIG
-from model.mips import layout
 from model.operations import Kind
+from model.ports import layout
 from proofs import engine
 from proofs.engine import Clause, Options, Proof
 from proofs.kvm.runner import LayoutProof, Proved

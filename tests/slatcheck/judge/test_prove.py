@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from impl.multilevel.quirks import QUIRKS, quirk
-from model.mips import layout
+from model.ports import layout
 from proofs import engine, runner
 from proofs.engine import Clause, Options, Proof
 from proofs.theorems import CLAUSES, theorems

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from model.mips import layout
-from model.operations import FUNCTIONS, Kind
+from model.operations import Kind
+from model.ports import layout
+from model.ports.mips.functions import FUNCTIONS
 from slatcheck.document.result import EXIT, Finding, Verdict
 from slatcheck.errors import InputError
 from slatcheck.judge.judging import Request, check

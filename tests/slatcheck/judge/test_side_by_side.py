@@ -7,8 +7,8 @@ import pytest
 
 from impl.interface import Implementation, Outcome
 from impl.multilevel import MultiLevel, quirk
-from model.mips import layout
 from model.operations import ENOMEM, Kind, from_json
+from model.ports import layout
 from slatcheck.errors import InputError
 from slatcheck.judge.side_by_side import Comparison, ModelImplementation, diff
 

@@ -15,8 +15,8 @@ import slatcheck
 from impl.interface import Event, Outcome, Run
 from impl.multilevel import QUIRKS, MultiLevel, quirk
 from impl.multilevel.quirks import Quirk
-from model.mips import layout, permitted_layouts
 from model.operations import Kind
+from model.ports import layout, permitted_layouts
 from slatcheck.display import words
 from slatcheck.document.result import Document
 from slatcheck.judge.tie import Tie, chosen, tie

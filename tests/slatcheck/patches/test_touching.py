@@ -12,7 +12,7 @@ from impl.kernel.build import INCLUDES, build
 from impl.kernel.reading import FOLDERS
 from impl.kernel.toolchain import find
 from impl.kernel.tree import SOURCES, open_tree
-from model.mips import layout
+from model.ports import layout
 from slatcheck.patches.touching import matters
 
 

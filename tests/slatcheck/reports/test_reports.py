@@ -10,8 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from model.mips import layout, permitted_layouts
 from model.operations import Answer, Kind, Op, operand_names, to_json
+from model.ports import layout, permitted_layouts
 from model.rules import RULES, Severity
 from slatcheck.display import words
 from slatcheck.document import schema as schemas

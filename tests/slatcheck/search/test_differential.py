@@ -15,8 +15,9 @@ from impl.interface import Capabilities, Event, Outcome, Run
 from impl.multilevel import QUIRKS, MultiLevel, Quirk
 from model.entry import Entry
 from model.layout import Layout
-from model.mips import layout, layouts, permitted_layouts
-from model.operations import ENOMEM, FUNCTIONS, U64, Answer, Kind, Op
+from model.operations import ENOMEM, U64, Answer, Kind, Op
+from model.ports import layout, layouts, permitted_layouts
+from model.ports.mips.functions import FUNCTIONS
 from slatcheck.judge.side_by_side import ModelImplementation
 from slatcheck.search.differential import AS_BEFORE, Judge, Symptom, plan
 from slatcheck.search.sequences import BLOCK, HEADER, Decoder

@@ -10,8 +10,8 @@ import pytest
 
 from impl.interface import Run
 from impl.multilevel import MultiLevel, quirk
-from model.mips import layout
 from model.operations import Kind, Op
+from model.ports import layout
 from slatcheck.search.campaign import Search
 from slatcheck.search.kept_traces import Traces
 

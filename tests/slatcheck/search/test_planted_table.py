@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from impl.multilevel import QUIRKS, MultiLevel, quirk, table
-from model.mips import layout, permitted_layouts
+from model.ports import layout, permitted_layouts
 from model.rules import RULES
 from slatcheck.search.campaign import DEFAULT_OPS, Search
 

@@ -10,8 +10,9 @@ import pytest
 from impl.interface import Event, Outcome, Run
 from impl.kernel.errors import ToolLimitError
 from impl.multilevel import MultiLevel, quirk
-from model.mips import layout
-from model.operations import FUNCTIONS, Kind, Op, frame_range
+from model.operations import Kind, Op, frame_range
+from model.ports import layout
+from model.ports.mips.functions import FUNCTIONS
 from slatcheck.document.evidence import BELOW, BROKEN, LONGER, NOTHING, WRAPPED, Evidence
 from slatcheck.judge.judging import Request, check
 from slatcheck.search.differential import Judge

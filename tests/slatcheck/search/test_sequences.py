@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.layout import Layout
-from model.mips import layout, layouts
 from model.operations import ADDRESSED, U64, Kind, Op
+from model.ports import layout, layouts
 from slatcheck.search.sequences import BLOCK, HEADER, Addresses, Decoder, addresses
 
 EVERY = pytest.mark.parametrize("one", layouts(), ids=lambda one: one.name)

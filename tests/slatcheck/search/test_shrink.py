@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from impl.multilevel import MultiLevel, quirk
 from model.layout import Layout
-from model.mips import layout, layouts
 from model.operations import Kind, Op
+from model.ports import layout, layouts
 from slatcheck.search.differential import Judge
 from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 from slatcheck.search.shrink import LIMIT, Shows, shrink

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import fnmatch
 from dataclasses import dataclass, replace
 from functools import cache
 
 from model.entry import EntryFormat, PfnField
 from model.layout import Geometry, Layout, Level
 
+PORT = "mips"
+"""What the port is called; the names of its layouts begin with it."""
 PAGE_KB = (4, 8, 16, 32, 64)
 CACHE_ATTRIBUTE = 3
 """``_CACHE_CACHABLE_NONCOHERENT`` in units of ``_CACHE_SHIFT``: the cache attribute given."""
@@ -300,6 +301,7 @@ def layout_of(choice: Choice) -> Layout:
     geometry, tables = _geometry_32(choice) if choice.bits == 32 else _geometry_64(choice)
     why = refusal(choice)
     return Layout(
+        port=PORT,
         name=choice.name,
         geometry=geometry,
         tables=tables,
@@ -315,21 +317,3 @@ def layout_of(choice: Choice) -> Layout:
 def layouts() -> tuple[Layout, ...]:
     """Return all 40 layouts, 32-bit first, by page size."""
     return tuple(layout_of(choice) for choice in all_choices())
-
-
-def permitted_layouts() -> tuple[Layout, ...]:
-    """Return the layouts that Kconfig permits together with KVM."""
-    return tuple(layout for layout in layouts() if layout.permitted)
-
-
-def layout(name: str) -> Layout:
-    """Return the layout called ``name``. Raises KeyError where there is none."""
-    for candidate in layouts():
-        if candidate.name == name:
-            return candidate
-    raise KeyError(name)
-
-
-def matching(pattern: str) -> list[Layout]:
-    """Return the layouts whose name matches the shell pattern; a bare name matches itself."""
-    return [one for one in layouts() if fnmatch.fnmatchcase(one.name, pattern)]
