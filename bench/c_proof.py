@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from impl.kernel.tree import MMU
+from impl.kernel.ports.mips.files import MMU
 from model.layout import Layout
 from model.machines import BIG
 from model.ports import layout as layout_named

@@ -19,9 +19,9 @@ from slatcheck.errors import InputError
 from support.lazy import lazily
 
 with lazily():
+    from impl import ports as references
     from impl.kernel import kconfig
-    from impl.kernel import tree as trees
-    from impl.multilevel import quirks
+    from impl.kernel import ports as trees
 
 
 def close(name: str, known: Iterable[str]) -> str:
@@ -185,7 +185,7 @@ def find_rule(name: str) -> Rule:
 
 def check_quirks(names: Iterable[str]) -> None:
     """Raise InputError where one of ``names`` is no quirk of the built-in table."""
-    known = [one.name for one in quirks.QUIRKS]
+    known = [one.name for one in references.every_quirk()]
     for name in names:
         if name not in known:
             near = close(name, known)

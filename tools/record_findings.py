@@ -80,7 +80,7 @@ def pairs_of(findings: dict[str, list[str]]) -> frozenset[Pair]:
 
 def record(tree: Path) -> tuple[str, dict[str, Any]]:
     """Return the digest of a tree and what is to be expected of it."""
-    from impl.kernel.tree import open_tree
+    from impl.kernel.ports import open_tree
 
     opened = open_tree(tree)
     pairs: set[Pair] = set()

@@ -16,9 +16,10 @@ from pathlib import Path as File
 from typing import Any
 
 from impl.kernel.binding import Binding
+from impl.kernel.ports.mips.files import MIPS, MMU
 from impl.kernel.slices import functions
 from impl.kernel.toolchain import Toolchain
-from impl.kernel.tree import MIPS, MMU, Tree
+from impl.kernel.tree import Tree
 from impl.kernel.typed import typed_tree
 from model.layout import Layout
 from model.operations import Kind

@@ -20,7 +20,7 @@ from slatcheck.names import SOLVERS
 from support.lazy import lazily
 
 with lazily():
-    from impl.multilevel import quirks as table_quirks
+    from impl import ports as references
     from slatcheck.gate import baseline as baselines
 
 VARIABLE = "_SLATCHECK_COMPLETE"
@@ -74,7 +74,7 @@ def _rules(context: click.Context) -> Iterator[tuple[str, str]]:
 
 def _quirks(context: click.Context) -> Iterator[tuple[str, str]]:
 
-    return ((one.name, one.statement) for one in table_quirks.QUIRKS)
+    return ((one.name, one.statement) for one in references.every_quirk())
 
 
 def _solvers(context: click.Context) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
@@ -119,7 +120,7 @@ def spared_names(names: Sequence[str], among: Sequence[str]) -> str:
     told, rest = layout_names(names, among), sorted(set(among) - set(names))
     if not rest or len(among) < 2 or (told.startswith("all ") and "," not in told):
         return told
-    spared = f"all but {layout_names(rest, among)}".replace("all mips", "the mips")
+    spared = "all but " + re.sub(r"\ball (?=\w+ layouts)", "the ", layout_names(rest, among))
     many = f" ({len(set(names))} of {len(among)})"
     if set(names) <= set(among) and len(spared) < len(told):
         return spared + many

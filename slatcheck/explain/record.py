@@ -9,11 +9,10 @@ from pathlib import Path
 
 from impl.interface import Capabilities, Outcome, Run
 from impl.kernel.errors import ToolLimitError, UnsupportedError
+from impl.kernel.ports import open_for
 from impl.kernel.snapshot import KernelStepper
-from impl.kernel.tree import open_tree
-from impl.multilevel import quirk
+from impl.ports import quirks_named, reference_of
 from impl.snapshot import Step, Stepper
-from impl.snapshot_table import TableStepper
 from model.abstract_map import NOTHING, AbstractMap, Expected
 from model.contracts import in_contract
 from model.entry import Entry
@@ -79,7 +78,7 @@ def _prepare(trace: Trace, tree: Path | None, cc: str | None) -> _Subject:
         return _Subject(_built_in(trace), Sources(ROOT))
 
     report = Report(unit_of(trace, tree, cc), "kernel")
-    opened = open_tree(tree)
+    opened = open_for(tree, trace.layout)
     kernel = kernel_implementation(report.unit, report)
     emulator = kernel.emulator
     return _Subject(
@@ -94,7 +93,9 @@ def _prepare(trace: Trace, tree: Path | None, cc: str | None) -> _Subject:
 def _built_in(trace: Trace) -> Stepper:
 
     check_quirks(trace.quirks)
-    return TableStepper(trace.layout, frozenset(quirk(name) for name in trace.quirks))
+    return reference_of(trace.layout).stepper(
+        trace.layout, quirks_named(trace.layout, trace.quirks)
+    )
 
 
 @dataclass

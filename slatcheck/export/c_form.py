@@ -18,7 +18,7 @@ from model.operations import (
     Kind,
     Op,
 )
-from model.ports import entry_point
+from model.ports import entry_point, port_of
 from slatcheck.errors import InputError
 from slatcheck.export.case import Case, Step
 from slatcheck.export.head import head
@@ -63,9 +63,10 @@ def render_c(case: Case) -> str:
             f"{case.trace.fingerprint} cannot be a C program: it shows when the tree's headers are "
             "compiled, not when they run; export it --as pytest"
         )
+    emulators = " or ".join(f"{name} FILE" for name in port_of(case.layout).user_emulators)
     run = [
         "slatcheck run THIS-FILE --kernel PATH (in an emulator, isolated), or with "
-        "--program FILE added, qemu-mips FILE or qemu-mips64 FILE (not isolated)"
+        f"--program FILE added, {emulators} (not isolated)"
     ]
     about = head(
         case,

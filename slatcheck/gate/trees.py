@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from impl.kernel.errors import TreeError
-from impl.kernel.tree import MMU, Tree, open_tree
+from impl.kernel.ports import open_tree
+from impl.kernel.ports.mips.files import MMU
+from impl.kernel.tree import Tree
 from slatcheck import names
 from slatcheck.document import reading
 from slatcheck.document.result import Document, Verdict, worst

@@ -13,16 +13,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from impl.kernel.ports import KERNEL_PORTS
 from slatcheck.errors import InputError
 from support import cache as keeping
 
-PARTS = (
-    "Makefile",
-    "arch/mips/include",
-    "arch/mips/kvm",
-    "arch/mips/mm",
-    "include",
-    "virt/kvm",
+PARTS = tuple(
+    dict.fromkeys(
+        [
+            *("Makefile", "include", "virt/kvm"),
+            *(part for port in KERNEL_PORTS.values() for part in port.files.revision),
+        ]
+    )
 )
 """The parts of a tree that are compiled, or read for meaning."""
 KEPT = 6

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from impl.kernel.kconfig import refusal
-from impl.kernel.tree import open_tree
+from impl.kernel.ports import open_tree
 from model.layout import Layout
 from model.machines import BIG, ORDERS
 from model.operations import Kind

@@ -19,11 +19,10 @@ import model
 import proofs
 import slatcheck
 from impl.kernel import reading
-from impl.kernel.binding import bind
 from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
 from impl.kernel.layouts import layout_in
+from impl.kernel.ports import bind, kernel_port, open_for
 from impl.kernel.toolchain import find
-from impl.kernel.tree import open_tree
 from impl.kernel.typed import preprocessed
 from model.layout import Layout
 from model.machines import BIG
@@ -175,7 +174,7 @@ def prove_layout(task: Task) -> Outcome:
 
 def _prove(task: Task) -> tuple[Outcome, list[Path]]:
 
-    tree = open_tree(task.root)
+    tree = open_for(task.root, layout_named(task.layout))
     binding = bind(tree)
     layout = layout_in(tree, layout_named(task.layout))
     total, files = Outcome(task.layout), []
@@ -476,6 +475,7 @@ class Kept:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.file: Path | None = None
+        self.files = kernel_port(layout_named(task.layout).port).files
         if task.folder is not None and not task.options.emit:
             parts = (
                 everything(),
@@ -495,7 +495,7 @@ class Kept:
             return None
         try:
             data = json.loads(self.file.read_text(encoding="utf-8"))
-            if not reading.unchanged(self.task.root, data["files"]):
+            if not reading.unchanged(self.task.root, self.files, data["files"]):
                 return None
             return _outcome(data["outcome"])
         except (OSError, ValueError, KeyError, TypeError):
@@ -507,7 +507,7 @@ class Kept:
         if self.file is None or any(one.verdict in undecided for one in outcome.checks):
             return
         root = self.task.root
-        read = reading.record(root, [*files, *reading.judged(root)])
+        read = reading.record(root, self.files, [*files, *reading.judged(root, self.files)])
         keeping.write(self.file, json.dumps({"files": read, "outcome": _plain(outcome)}))
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from impl.multilevel import MultiLevel, quirk
-from impl.multilevel.quirks import QUIRKS, Quirk
+from impl import ports as references
+from impl.multilevel.quirks import Quirk
+from impl.ports import quirks_named, reference_of
 from model.layout import Layout
 from model.machines import ORDERS
 from model.ports import byte_orders
@@ -16,6 +17,7 @@ from model.ports import layout as layout_named
 from proofs import engine, runner, theorems
 from proofs.engine import Clause, Options, Proof
 from proofs.lemmas import lemmas
+from proofs.ports.mips.quirks import refuted_by
 from proofs.runner import MAP, Store, Task
 from proofs.theorems import Theorem
 from slatcheck import __version__
@@ -24,7 +26,6 @@ from slatcheck.judge.candidates import confirm
 from slatcheck.judge.findings import merge
 from slatcheck.judge.kernel_proof import Known, prove_tree, trusted
 from slatcheck.judge.kernel_proof import Outcome as TreeOutcome
-from slatcheck.judge.quirk_theorems import refuted_by
 from slatcheck.judge.subject import kernel_facts
 from slatcheck.progress import Progress
 from slatcheck.search.campaign import Campaign
@@ -241,9 +242,8 @@ def refute(
     shrinking: bool = True,
 ) -> list[Finding]:
     """Return what a run of the table shows of a refuted theorem; nothing where none does."""
-    switched = frozenset(quirk(name) for name in quirks)
     kind = next(one.kind for one in lemmas(layout) if one.name == theorem.lemma)
-    campaign = confirm(MultiLevel(layout, switched), kind, clause.values, shrinking)
+    campaign = confirm(references.table(layout, quirks), kind, clause.values, shrinking)
     fitting = {
         mark: hit for mark, hit in campaign.hits.items() if hit.symptom.rule in theorem.rules
     }
@@ -275,7 +275,7 @@ def _quirk_checks(
     """Ask of each quirk, alone, that it refutes just the theorems that it should."""
     tasks: dict[tuple[str, str], list[Task]] = {}
     for layout in request.layouts:
-        for one in QUIRKS:
+        for one in reference_of(layout).quirks:
             tasks[one.name, layout.name] = [
                 replace(task, quirks=(one.name,), only=only)
                 for task in plain[layout.name]
@@ -287,7 +287,7 @@ def _quirk_checks(
     for (name, where), several in tasks.items():
         layout = layout_named(where)
         mine = [proof for task in several for proof in proofs[task]]
-        out += quirk_checks(layout, quirk(name), mine, request)
+        out += quirk_checks(layout, next(iter(quirks_named(layout, (name,)))), mine, request)
     return out
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from impl.interface import Capabilities, Implementation, Outcome, Run
 from impl.kernel.errors import ToolLimitError, UnsupportedError
-from impl.linear import Linear
+from impl.ports import reference_of
 from model.abstract_map import AbstractMap
 from model.contracts import in_contract
 from model.entry import Entry
 from model.layout import Layout
 from model.operations import ENOMEM, Answer, Kind, Op, frame_range, from_json, to_json
-from model.ports import entry_point, layouts, port_of
+from model.ports import entry_point, layouts, permitted_layouts, port_of
 from model.ports import layout as layout_named
 from model.triggers import beyond
 from slatcheck.display.describe import frames
@@ -115,8 +115,9 @@ def _side(spec: str, fallback: str, cc: str | None) -> _Side:
     title = f"{name}{':' + argument if argument else ''}@{layout.name}"
     if name == "model":
         return _Side(title, lambda: ModelImplementation(layout), layout, linear=False)
-    if name == "linear":
-        return _Side(title, lambda: Linear(layout, _LINEAR_PAGES), layout, linear=True)
+    if name in reference_of(layout).others:
+        make = reference_of(layout).others[name]
+        return _Side(title, lambda: make(layout, _LINEAR_PAGES), layout, linear=True)
     if name == "multilevel":
         return _Side(title, _table(layout, argument), layout, linear=False)
     if name == "kernel" and argument:
@@ -268,7 +269,7 @@ def diff(
     A side is ``name[:argument][@layout]``; a side without a layout takes the other's. Raises
     InputError and TreeError.
     """
-    fallback = _split(left)[2] or _split(right)[2] or "mips32-4k"
+    fallback = _split(left)[2] or _split(right)[2] or permitted_layouts()[0].name
     sides = _side(left, fallback, cc), _side(right, fallback, cc)
     pair = _Pair(*sides)
     tried = [0, 0]

@@ -6,11 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from impl.kernel.binding import bind
 from impl.kernel.errors import UnsupportedError
-from impl.kernel.features import features
+from impl.kernel.ports import bind, features, open_tree
+from impl.kernel.ports.mips.files import MMU
 from impl.kernel.toolchain import find
-from impl.kernel.tree import MMU, open_tree
 from model.ports.mips.functions import FUNCTIONS
 
 

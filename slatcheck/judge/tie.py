@@ -16,8 +16,9 @@ from pathlib import Path
 from impl.interface import Outcome, Run
 from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
-from impl.multilevel import QUIRKS, MultiLevel
+from impl.kernel.ports import kernel_port
 from impl.multilevel.quirks import Quirk
+from impl.ports import reference_of
 from model.contracts import in_contract
 from model.layout import Layout
 from model.operations import Kind, Op
@@ -35,7 +36,6 @@ SEQUENCES = 250
 """Sequences that are drawn at most: where everything breaks, they are short."""
 TRIES = 120
 """Sets of quirks that may be tried on a layout."""
-FOLDER = "arch/mips/kvm/"
 """Where the C lies whose coverage is told."""
 _RUNNER = "slat_"
 """How the runner's own functions begin; they stand for a tree's function that left no name."""
@@ -129,7 +129,7 @@ def tie(kernel: EmulatedKernel, seed: int = 0, unseen: frozenset[str] = _UNSEEN)
     kinds = sorted(kernel.capabilities.kinds)
     return Tie(
         layout=layout.name,
-        quirks=tuple(one.name for one in QUIRKS if one in best.quirks),
+        quirks=tuple(one.name for one in reference_of(layout).quirks if one in best.quirks),
         operations={entry_point(layout, kind): best.agreed[kind] for kind in kinds},
         parting=best.parting or limit,
         coverage=_coverage(kernel, reached),
@@ -178,11 +178,12 @@ def _within(layout: Layout, ops: list[Op]) -> list[Op]:
 def _coverage(kernel: EmulatedKernel, reached: set[int]) -> dict[str, tuple[int, int]]:
     """Return (reached, all) points of each function of the tree's own C, by name."""
     symbols = kernel.emulator.symbols
+    folder = kernel_port(kernel.layout.port).files.folder
     every: Counter[str] = Counter()
     hit: Counter[str] = Counter()
     for address in kernel.emulator.coverage()[1]:
         place = symbols.place(address)
-        if place.where.startswith(FOLDER) and not place.function.startswith(_RUNNER):
+        if place.where.startswith(folder) and not place.function.startswith(_RUNNER):
             every[place.function] += 1
             hit[place.function] += address in reached
     return {name: (hit[name], every[name]) for name in sorted(every)}
@@ -200,7 +201,7 @@ def _settle(layout: Layout, attempt: _Trying) -> _Trial:
     Begins with all that bite, then with none, and switches one or two over as long as that
     helps.
     """
-    biting = [one for one in QUIRKS if one.bites(layout)]
+    biting = [one for one in reference_of(layout).quirks if one.bites(layout)]
     left = [TRIES]
     best = _climb(frozenset(biting), biting, attempt, left)
     if not best.settled:
@@ -236,7 +237,7 @@ def _climb(
 
 def _try(layout: Layout, runs: _Runs, quirks: frozenset[Quirk], unseen: frozenset[str]) -> _Trial:
     """Run the table on the same sequences until it and the C part."""
-    table = MultiLevel(layout, quirks)
+    table = reference_of(layout).table(layout, quirks)
     agreed: Counter[Kind] = Counter()
     cut = 0
     for number, (ops, run) in enumerate(runs, 1):

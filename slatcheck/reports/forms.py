@@ -12,7 +12,7 @@ from impl.kernel.errors import TreeError
 from support.lazy import lazily
 
 with lazily():
-    from impl.kernel import tree as trees
+    from impl.kernel import ports as trees
     from slatcheck.document import result
 
 

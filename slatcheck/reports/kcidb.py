@@ -88,7 +88,7 @@ class _Report:
         out = self._named(suite.name) | {
             "checkout_id": self._named()["id"],
             "comment": f"{suite.name}: {suite.verdict.value}",
-            "architecture": "mips",
+            "architecture": layout.port if layout is not None else "",
             "status": STATUS[_built(suite)],
         }
         if layout is not None:

@@ -7,15 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from impl import ports as references
 from impl.interface import Implementation
-from impl.kernel.binding import bind
 from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
 from impl.kernel.images import image
 from impl.kernel.layouts import layout_in
+from impl.kernel.ports import bind, open_for
 from impl.kernel.toolchain import find
-from impl.kernel.tree import open_tree
-from impl.multilevel import MultiLevel, quirk
 from model.layout import Geometry, Layout
 from model.machines import BIG, LITTLE
 from model.operations import Kind, Op
@@ -99,10 +98,9 @@ def search(unit: Unit) -> Report:
 def table(unit: Unit) -> Implementation:
     """Return the built-in table of a unit. Raises InputError for an unknown quirk."""
     try:
-        quirks = frozenset(quirk(name) for name in unit.quirks)
+        return references.table(layout_named(unit.layout), unit.quirks)
     except KeyError as unknown:
         raise InputError(f"no quirk called {unknown}; see docs/quirks.md") from None
-    return MultiLevel(layout_named(unit.layout), quirks)
 
 
 def kernel_implementation(unit: Unit, report: Report) -> EmulatedKernel:
@@ -111,7 +109,7 @@ def kernel_implementation(unit: Unit, report: Report) -> EmulatedKernel:
     Raises TreeError and UnsupportedError.
     """
     assert unit.kernel is not None
-    tree = open_tree(unit.kernel)
+    tree = open_for(unit.kernel, layout_named(unit.layout))
     binding = bind(tree)
     report.missing, report.places = dict(binding.missing), binding.places
     report.beyond, report.names = binding.beyond, binding.entries

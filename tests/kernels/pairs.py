@@ -10,7 +10,7 @@ from pathlib import Path
 
 from impl.interface import Implementation
 from impl.kernel.errors import ToolLimitError
-from impl.kernel.tree import MIPS
+from impl.kernel.ports.mips.files import MIPS
 from model.operations import ADDRESSED, Answer, Kind, Op
 from model.ports import layout
 from slatcheck.document.causes import causes_of

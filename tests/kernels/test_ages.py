@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.features import features
-from impl.kernel.tree import open_tree
+from impl.kernel.ports import features, open_tree
 from slatcheck.search.differential import Symptom
 from slatcheck.search.unit import Unit, search
 from tests.kernels.ages import SHAPES, Shape, Twin, built

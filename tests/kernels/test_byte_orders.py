@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.tree import MMU
+from impl.kernel.ports.mips.files import MMU
 from model.machines import BIG, LITTLE, ORDERS
 from model.ports import layout
 from proofs.engine import Options

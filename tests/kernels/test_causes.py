@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.tree import open_tree
+from impl.kernel.ports import open_tree
 from model.ports import layout
 from slatcheck.display import words
 from slatcheck.document.result import Finding

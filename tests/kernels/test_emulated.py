@@ -10,12 +10,11 @@ from random import Random
 
 import pytest
 
-from impl.kernel.binding import bind
 from impl.kernel.build import build
 from impl.kernel.emulated import MAX_OPS, EmulatedKernel
 from impl.kernel.errors import ToolLimitError
+from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
-from impl.kernel.tree import open_tree
 from model.layout import Layout
 from model.operations import Kind, Op
 from model.ports import layout, layouts

@@ -347,7 +347,7 @@ def test_other_findings_of_the_same_steps_do_not_count(
 
 REFUSED = {
     "bounds": "shows only where accesses, pages and warnings are watched",
-    "leak": "destroy, is a function of mips.c",
+    "leak": "destroy, is no function of mmu.c",
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from impl.kernel.tree import open_tree
+from impl.kernel.ports import open_tree
 from model.ports import layout
 from slatcheck.judge.judging import Request, check
 from slatcheck.search.campaign import DEFAULT_OPS

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.binding import bind
 from impl.kernel.build import build
 from impl.kernel.emulated import EmulatedKernel
+from impl.kernel.ports import bind, open_tree
+from impl.kernel.ports.mips.files import MIPS, MMU
 from impl.kernel.toolchain import find
-from impl.kernel.tree import MIPS, MMU, Tree, open_tree
+from impl.kernel.tree import Tree
 from model.operations import Op
 from model.ports import layout
 from slatcheck.judge.judging import Request, check

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from impl.kernel.ports.mips.files import MIPS, MMU
 from impl.kernel.slices import functions
-from impl.kernel.tree import MIPS, MMU
 from slatcheck.search.unit import Unit, search
 from tests.kernels.copies import edit, share
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.tree import open_tree
+from impl.kernel.ports import open_tree
 from impl.multilevel import QUIRKS, quirk
 from impl.multilevel.quirks import PGD_FREED_AS_ONE_PAGE, YOUNG_READS_PFN_WORD, Quirk
 from model.ports import layout

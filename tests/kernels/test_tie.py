@@ -10,9 +10,9 @@ import jsonschema
 import pytest
 
 import slatcheck
-from impl.kernel.binding import bind
+from impl.kernel.ports import bind, open_tree
+from impl.kernel.ports.mips.files import MMU
 from impl.kernel.slices import functions
-from impl.kernel.tree import MMU, open_tree
 from impl.multilevel.quirks import PGD_FREED_AS_ONE_PAGE, YOUNG_READS_PFN_WORD, Quirk
 from model.ports import layout
 from model.ports.mips.functions import FUNCTIONS

@@ -285,6 +285,20 @@ def choice_of(layout: Layout) -> Choice:
     return next(choice for choice in all_choices() if choice.name == layout.name)
 
 
+def choices(layout: Layout) -> tuple[str, ...]:
+    """Return in words what Kconfig chooses beyond width and page size."""
+    symbols, found = layout.kconfig, []
+    if "MIPS_VA_BITS_48" in symbols:
+        found.append("48 bits of virtual address (MIPS_VA_BITS_48)")
+    if "XPA" in symbols:
+        found.append("extended physical addresses (XPA)")
+    elif layout.bits == 32 and "PHYS_ADDR_T_64BIT" in symbols:
+        found.append("36-bit physical addresses (PHYS_ADDR_T_64BIT)")
+    if "MIPS_HUGE_TLB_SUPPORT" in symbols:
+        found.append("room for huge pages in an entry (MIPS_HUGE_TLB_SUPPORT)")
+    return tuple(found)
+
+
 def entry_format(choice: Choice, software: SoftwareBits) -> EntryFormat:
     """Return the format of a leaf entry in a tree that has these software bits."""
     formats = {"": _format_r4k, "p64": _format_p64, "xpa": _format_xpa}

@@ -14,10 +14,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from impl.kernel.binding import bind
 from impl.kernel.errors import UnsupportedError
+from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
-from impl.kernel.tree import open_tree
 from model.machines import BIG
 from model.ports import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options

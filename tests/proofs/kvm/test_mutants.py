@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from impl.kernel.tree import open_tree
+from impl.kernel.ports import open_tree
 from proofs.engine import HOLDS
 from proofs.kvm.runner import Session
 from tests.kernels.copies import share

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.binding import bind
+from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
-from impl.kernel.tree import open_tree
 from model.ports import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
 from proofs.kvm.lemmas import lemmas

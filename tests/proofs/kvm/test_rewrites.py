@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from impl.kernel.tree import MMU
+from impl.kernel.ports.mips.files import MMU
 from proofs.engine import HOLDS, OPEN
 from proofs.kvm.runner import LayoutProof
 from tests.kernels.copies import share

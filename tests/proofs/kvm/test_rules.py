@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.tree import MMU
+from impl.kernel.ports.mips.files import MMU
 from proofs.engine import HOLDS, OPEN, REFUTED, UNSUPPORTED, Clause
 from proofs.kvm.runner import Proved, Session, Store
 from tests.kernels.copies import share

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.tree import MMU
+from impl.kernel.ports.mips.files import MMU
 from proofs import engine
 from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, Clause, Proof
 from proofs.kvm import runner

@@ -15,8 +15,9 @@ import pytest
 import slatcheck
 from impl.kernel import toolchain
 from impl.kernel.errors import UnsupportedError
+from impl.kernel.ports import open_tree
+from impl.kernel.ports.mips.files import MMU
 from impl.kernel.toolchain import Toolchain
-from impl.kernel.tree import MMU, open_tree
 from model.machines import BIG
 from model.operations import Kind
 from model.ports import layout

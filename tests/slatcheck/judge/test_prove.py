@@ -12,11 +12,11 @@ from impl.multilevel.quirks import QUIRKS, quirk
 from model.ports import layout
 from proofs import engine, runner
 from proofs.engine import Clause, Options, Proof
+from proofs.ports.mips.quirks import refuted_by
 from proofs.theorems import CLAUSES, theorems
 from slatcheck import cli
 from slatcheck.document.result import Check, Document, Verdict
 from slatcheck.judge import prove
-from slatcheck.judge.quirk_theorems import refuted_by
 from slatcheck.progress import Progress
 
 SMALL = "mips32-64k"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from kcidb_io import schema
 
-from impl.kernel.tree import open_tree
+from impl.kernel.ports import open_tree
 from slatcheck import cli
 from slatcheck.document.result import Document, Verdict
 from slatcheck.reports import forms

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given
 
-from impl.kernel.tree import open_tree
+from impl.kernel.ports import open_tree
 from slatcheck import cli
 from slatcheck.document.result import Document, Location
 from slatcheck.errors import InputError

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The tree's own files, and one call into them for each operation. */
-#include SLAT_MMU_C
+#include SLAT_MAIN_C
 #include "mips_slice.h"
 #include "kvm_main_slice.h"
 #include "slat.h"
@@ -122,8 +122,8 @@ s64 slat_dispatch(const struct slat_op *op, struct kvm *kvm, struct kvm_vcpu *vc
 
 	switch (op->kind) {
 	case OP_CREATE:
-		kvm->arch.gpa_mm.pgd = kvm_pgd_alloc();
-		return kvm->arch.gpa_mm.pgd ? 0 : -ENOMEM;
+		kvm->SLAT_ROOT = kvm_pgd_alloc();
+		return kvm->SLAT_ROOT ? 0 : -ENOMEM;
 	case OP_FAULT:
 	case OP_FAULT_FAST:
 		return fault(op, kvm, vcpu, op->kind == OP_FAULT_FAST);
