@@ -267,7 +267,7 @@ def attempts_rule(machine: KvmMachine, run: Run, loop: Loop) -> Signal | None:
     rt = machine.rt
     path, heap, held = rt.path, rt.heap, rt.held()
     path.settle()
-    rt._others_act()
+    rt.others_act()
     cells = run.assigned(loop.nodes)
     for cell in cells.values():
         cell.forget()

@@ -153,8 +153,8 @@ class Session:
                 uniform=task.lemma.uniform,
                 entry=entry,
                 runtime=CRuntime,
+                of_kernel=True,
             )
-            at.of_kernel = True
             try:
                 task.lemma.script(at)
             except Opaque as reason:
