@@ -121,7 +121,7 @@ def load(run: Run, at: Ptr) -> Value:
 def missing(run: Run, value: Missing) -> Value:
     """Refuse a value that there is not."""
     if value.lost:
-        raise Mismatch("annotation mismatch: a loop carries a value of which no invariant is known")
+        raise Mismatch("a loop carries a value of which no invariant is known")
     run.machine.demand("a variable is written before it is read", False)
     raise Unsupported("a variable is read that was not written")
 

@@ -338,7 +338,7 @@ def _kvm(memory: Memory, kind: CType) -> Value:
 
 def _held(memory: Memory, kind: CType) -> Value:
     around = memory.rt.around
-    return memory.number(int(around.locked or memory.rt.private), 4, signed=True)
+    return memory.number(int(around.locked or around.private), 4, signed=True)
 
 
 def _sequence(memory: Memory, kind: CType) -> Value:

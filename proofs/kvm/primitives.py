@@ -212,7 +212,7 @@ def _marked(memory: Memory, run: Run, args: list[Value]) -> Value:
 
 
 def _flushed(memory: Memory, run: Run, args: list[Value]) -> Value:
-    memory.rt.flushed = True
+    memory.rt.around.flushed = True
     return None
 
 
@@ -309,7 +309,7 @@ def _is_cache(memory: Memory, value: Value) -> None:
 
 def _free_cache(memory: Memory, run: Run, args: list[Value]) -> Value:
     _is_cache(memory, args[0])
-    memory.rt.caches_freed = True
+    memory.rt.around.caches_freed = True
     return None
 
 

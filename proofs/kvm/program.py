@@ -183,7 +183,7 @@ class CProgram:
 
         def program(path: Path) -> None:
             rt = CRuntime(path, self.layout, fresh_heap(self.shape))
-            rt.private = True
+            rt.around.private = True
             machine = self._machine(rt, {})
             try:
                 self._run(machine, "kvm_pgd_alloc", [])
@@ -210,7 +210,7 @@ class CProgram:
         machine = self._machine(rt, contracts)
         vcpu = machine.structure("kvm_vcpu").pointer()
         self._run(machine, "kvm_mmu_free_memory_caches", [vcpu])
-        return rt.caches_freed
+        return rt.around.caches_freed
 
     # The walk and faults
 
@@ -368,7 +368,7 @@ class CProgram:
             assert isinstance(kind, types.Integer)
             args.append(int_of(0, kind))
         answer = is_true(self._run(machine, name, [kvm, *args]))
-        return lift_truth(terms.either(answer, rt.flushed))
+        return lift_truth(terms.either(answer, rt.around.flushed))
 
     def _witness(self, rt: CRuntime, first: Number) -> None:
         """Let the first frame be looked at."""
@@ -384,9 +384,10 @@ class CProgram:
         mask: Number,
         contracts: Mapping[str, Contract],
     ) -> None:
-        assert rt.operation is not None
+        bits = rt.loops.bits
+        assert bits is not None
         word = self._word(mask)
-        machine = self._machine(rt, contracts, bits_rule(*rt.operation, word.term))
+        machine = self._machine(rt, contracts, bits_rule(bits.op, bits.within, word.term))
         machine.operands["kvm_memory_slot.base_gfn"] = self._long(base)
         kvm = machine.structure("kvm").pointer()
         slot = machine.structure("kvm_memory_slot").pointer()

@@ -29,7 +29,7 @@ from proofs.specs import (
 from proofs.terms import Term, Truth, at_most, both, either, implies, negate, same
 from proofs.traversal import substitute
 
-MISMATCH = "loop"
+FITS = "loop"
 """The clause of what a loop must keep for its invariant to fit; not a promise of the kernel."""
 
 
@@ -44,7 +44,7 @@ class Subject:
 
 def mismatch(loop: Loop, why: str) -> Mismatch:
     """Return what says that no invariant fits a loop."""
-    return Mismatch(f"annotation mismatch: the loop of {loop.key[-2]}: {why}")
+    return Mismatch(f"the loop of {loop.key[-2]}: {why}")
 
 
 # Loops over the slots of a table
@@ -184,11 +184,11 @@ def table_rule(subject: Subject, facts: Mapping[tuple[str, ...], Facts]) -> Rule
 
 def _demand_facts(path: Path, head: _Head, upto: Term) -> None:
     now = numbers(head.run)
-    path.prove(MISMATCH, "the loop goes from slot to slot", head.within(upto))
+    path.prove(FITS, "the loop goes from slot to slot", head.within(upto))
     stepped = same(now[head.step].term, head.stepped(upto))
-    path.prove(MISMATCH, "a variable tells the slot", stepped)
+    path.prove(FITS, "a variable tells the slot", stepped)
     for statement, fact in head.facts_hold(now):
-        path.prove(MISMATCH, statement, fact)
+        path.prove(FITS, statement, fact)
 
 
 def _table_loop(rt: CRuntime, run: Run, loop: Loop, head: _Head) -> Signal | None:
@@ -267,7 +267,7 @@ def attempts_rule(machine: KvmMachine, run: Run, loop: Loop) -> Signal | None:
     rt = machine.rt
     path, heap, held = rt.path, rt.heap, rt.held()
     path.settle()
-    rt._others_act()
+    rt.others_act()
     cells = run.assigned(loop.nodes)
     for cell in cells.values():
         cell.forget()
@@ -395,7 +395,7 @@ class _MaskLoop:
         demand_invariant(path, rt.state)
         path.prove("accounting", "a turn takes and gives back alike", held == rt.held())
         left = self.left()
-        path.prove(MISMATCH, "only bits of the mask are left", self.subset(left))
+        path.prove(FITS, "only bits of the mask are left", self.subset(left))
         prove_rest(path, self.old, rt.heap, ("ptes",))
         _, frame = goal_points(path, rt.heap)
         done = self.facts(rt.heap, frame, left)

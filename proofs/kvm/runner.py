@@ -30,10 +30,10 @@ from proofs.kvm.binding import SIGNATURES, Bound, bind
 from proofs.kvm.lemmas import Task, lemmas
 from proofs.kvm.memory import Opaque
 from proofs.kvm.program import CProgram
-from proofs.kvm.rules import MISMATCH
+from proofs.kvm.rules import FITS
 from proofs.kvm.runtime import CRuntime
 from proofs.lemmas.base import setting
-from proofs.paths import Path
+from proofs.paths import MISMATCH, Path
 from proofs.raw import RawFormat, format_of, opaque_format
 from proofs.runner import identity, proof_of, sources
 from support.cache import write
@@ -46,7 +46,7 @@ PLACES = (
     "virt/kvm/kvm_main.c",
 )
 """The files that are read as C, in which places are told."""
-INTERNAL = (MISMATCH, "entry")
+INTERNAL = (FITS, "entry")
 """Clauses of what the proof's own invariants need; they are no promises of the kernel."""
 NOT_REACHED = "not reached: another promise fails"
 KEPT = 24
@@ -154,8 +154,8 @@ class Session:
                 uniform=task.lemma.uniform,
                 entry=entry,
                 runtime=CRuntime,
+                of_kernel=True,
             )
-            at.of_kernel = True
             try:
                 task.lemma.script(at)
             except Opaque as reason:
@@ -203,10 +203,10 @@ def _told(proof: Proof) -> Proof:
     for name in INTERNAL:
         proof.clauses.pop(name, None)
     if broken:
-        reason = f"annotation mismatch: {broken[0].reason}"
+        reason = f"{MISMATCH}: {broken[0].reason}"
         for clause in proof.clauses.values():
             if clause.verdict == HOLDS:
-                clause.becomes(OPEN, reason)
+                clause.becomes(OPEN, reason, mismatch=True)
     if any(one.verdict == REFUTED for one in proof.clauses.values()):
         for clause in proof.clauses.values():
             if clause.verdict == VACUOUS:

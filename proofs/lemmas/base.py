@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from impl.multilevel.interface import RangeOp
@@ -28,7 +28,7 @@ from proofs.specs import (
     assume_invariant,
     demand_invariant,
 )
-from proofs.symbolic import SymbolicRuntime
+from proofs.symbolic import Loops, OverBits, SymbolicRuntime
 from proofs.terms import Term, Truth
 
 
@@ -58,6 +58,10 @@ class Setting:
     def heap(self) -> Heap:
         """The present heap."""
         return self.rt.heap
+
+    def over_bits(self, bits: OverBits) -> Setting:
+        """Return the setting with a runtime that carries out a loop over bits so."""
+        return replace(self, rt=self.rt.over_bits(bits))
 
     def word(self, name: str) -> Any:
         """Return any ``unsigned long``."""
@@ -129,6 +133,7 @@ def setting(
     uniform: bool = False,
     entry: RawFormat = OWN,
     runtime: type[SymbolicRuntime] = SymbolicRuntime,
+    of_kernel: bool = False,
 ) -> Setting:
     """Return a heap of which nothing is known but the invariant, and a runtime on it.
 
@@ -136,17 +141,17 @@ def setting(
     """
     heap = fresh_heap(shape_of(layout, entry))
     leaf = layout.levels - 1
-    loops: dict[str, Specification] = dict.fromkeys(
+    tables: dict[str, Specification] = dict.fromkeys(
         ("kvm_mips_flush_gpa_pte", "kvm_mips_flush_gpa_table"), Flush(leaf)
     )
     for op in RangeOp:
         for kind in ("pte", "table"):
-            loops[f"kvm_mips_{op.value}_{kind}"] = range_spec(op, uniform, entry)
-    rt = runtime(path, layout, heap, quirks, loops)
+            tables[f"kvm_mips_{op.value}_{kind}"] = range_spec(op, uniform, entry)
+    rt = runtime(path, layout, heap, quirks, Loops(tables))
     assume_invariant(path, heap)
     path.point("page", heap.root)
     rt.state.kept = heap
-    return Setting(path, layout, rt, program, uniform)
+    return Setting(path, layout, rt, program, uniform, of_kernel=of_kernel)
 
 
 def range_spec(op: RangeOp, uniform: bool = False, entry: RawFormat = OWN) -> Range:

@@ -21,12 +21,13 @@ from proofs.lemmas.base import Script, Setting, before_rule, unchanged
 from proofs.lemmas.tables import level_contracts
 from proofs.lifting import Name, as_bits, truth_of
 from proofs.paths import Path
+from proofs.runtime.pages import as_frame
 from proofs.specs import (
     assume_invariant,
     goal_points,
     prove_invariant,
 )
-from proofs.symbolic import SymbolicRuntime, as_frame
+from proofs.symbolic import SymbolicRuntime
 from proofs.terms import Term, Truth, agree, both, either, less, negate, same
 
 # Allocation and initialisation
@@ -58,7 +59,7 @@ def create(at: Setting) -> None:
         ],
     )
     path.check("before")
-    rt.private = True
+    rt.around.private = True
     root = at.run("kvm_pgd_alloc")
     unchanged(at, held)
     if isinstance(root, int) and root == 0:
@@ -170,7 +171,7 @@ def free_caches(at: Setting) -> None:
     at.rt.around.array = True
     before, held = at.heap, at.rt.held()
     at.path.check("before")
-    at.rt.private = True
+    at.rt.around.private = True
     at.run("kvm_mmu_free_memory_caches")
     unchanged(at, held)
     at.prove("leak", "the array of the memory cache is given back", not at.rt.around.array)
@@ -188,7 +189,7 @@ def free_caches(at: Setting) -> None:
 def destroy(at: Setting) -> None:
     """``kvm_mips_free_gpa_pt`` after the memory caches were given back."""
     rt, path = at.rt, at.path
-    rt.private = True
+    rt.around.private = True
     rt.heap = rt.state.kept = replace(at.heap, depth=terms.number(0, 3))
     assume_invariant(path, at.heap)
     path.check("before")

@@ -16,15 +16,16 @@ from proofs.heap import (
 )
 from proofs.lemmas.base import Script, Setting, balanced
 from proofs.lemmas.tables import level_contracts
-from proofs.lifting import lifted, summary, truth_of, unsigned
+from proofs.lifting import Number, lifted, summary, truth_of, unsigned
 from proofs.paths import PathEnd
+from proofs.runtime.pages import as_frame
 from proofs.specs import (
     assume_invariant,
     demand_invariant,
     goal_points,
     prove_invariant,
 )
-from proofs.symbolic import SymbolicRuntime, as_frame
+from proofs.symbolic import OverBits, SymbolicRuntime
 from proofs.terms import Term, Truth, both, choose, either, implies, negate, same
 
 # Entry points over ranges
@@ -42,8 +43,7 @@ def entry_point(function: str, kind: Kind, locks: bool) -> Script:
         before = at.heap
         within = _within(at, op)
         path.check("before")
-        rt.bits_rule = bits_rule(op, within)
-        rt.operation = op, within
+        at = at.over_bits(OverBits(op, within, bits_rule(op, within)))
         result = at.run(function, *args, **level_contracts(at))
         point = goal_points(path, at.heap)
         _effect(at, op, before, point[1], within)
@@ -140,10 +140,10 @@ def _safe(at: Setting, op: Op, result: Any, page: Term) -> None:
     at.prove("reach", "a range that ends beyond the reach is the whole range", implies(whole, told))
 
 
-def bits_rule(op: Op, within: Truth) -> Callable[[SymbolicRuntime, Term], Iterator[Any]]:
+def bits_rule(op: Op, within: Truth) -> Callable[[SymbolicRuntime, Term], Iterator[Number]]:
     """Return the rule of the loop over the bits of a mask: the frames below bit i are clean."""
 
-    def rule(rt: SymbolicRuntime, mask: Term) -> Iterator[Any]:
+    def rule(rt: SymbolicRuntime, mask: Term) -> Iterator[Number]:
         path, old, shift = rt.path, rt.heap, rt.layout.page_shift
 
         def facts(new: Heap, frame: Term, upto: Any) -> list[Truth]:

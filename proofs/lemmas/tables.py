@@ -14,13 +14,14 @@ from proofs.heap import (
 )
 from proofs.lemmas.base import Script, Setting, range_spec, unchanged
 from proofs.lifting import Name, lift_truth, truth_of
+from proofs.runtime.pages import as_frame
 from proofs.specs import (
     Flush,
     Specification,
     contract_rule,
     prove_effect,
 )
-from proofs.symbolic import SymbolicRuntime, as_frame
+from proofs.symbolic import SymbolicRuntime
 from proofs.terms import Term
 
 # Functions of one table
@@ -89,5 +90,5 @@ def level_contracts(at: Setting) -> dict[str, Callable[..., Any]]:
 def _may_call(at: Setting, level: int) -> None:
     """Demand what every call of a function of one table needs; the induction goes down."""
     at.prove("memory", "the recursion goes down a level", level > at.level)
-    held = at.rt.around.locked or at.rt.private
+    held = at.rt.around.locked or at.rt.around.private
     at.prove("lock", "a table is accessed with mmu_lock held", held)

@@ -53,8 +53,6 @@ BASE = ("kvm_pgd_alloc", "exact")
 """The base case: that a new table maps nothing, on which every proof rests as well."""
 ASSUMED = GLOBAL | {"exact", "result", "leak"}
 """Clauses of a function that its contract takes for granted in its callers."""
-MISMATCH = "annotation mismatch"
-"""How the reason begins where no invariant fits a loop."""
 STRICT = frozenset({"exact", "result", "reach", "dirty", "safe", "lock", "warning"})
 """Clauses whose failure shows at the function itself, not at a later operation."""
 FAMILY = ("exact", "result", "memory", "invariant", "init", "safe", "leak", "accounting")
@@ -241,7 +239,7 @@ class _Judged:
         )
         if clause.verdict == engine.REFUTED:
             return self._refuted(base, one, clause, marks)
-        if clause.verdict == engine.OPEN and clause.reason.startswith(MISMATCH):
+        if clause.mismatch:
             return self._mismatch(base, one, clause, marks)
         if clause.verdict != engine.HOLDS:
             outside = clause.verdict == engine.UNSUPPORTED

@@ -490,9 +490,10 @@ def as_terms(name: str, level: int, op: RangeOp | None, bounded: bool) -> Any:
         result = path.fresh("result", terms.BOOL)
         upto: Value | None = path.fresh("upto", 16) if bounded else None
         spec = Flush(shape.levels - 1) if op is None else range_spec(op)
-        named = spec.frame(old, new, call, result, frame, upto)
-        named += spec.witness(old, new, call, result, frame, upto)
-        named += spec.page(old, new, call, page)
+        promised = spec.frame(old, new, call, result, frame, upto)
+        promised += spec.witness(old, new, call, result, frame, upto)
+        promised += spec.page(old, new, call, page)
+        named: Named = [(part.statement, part.holds) for part in promised]
         named += contracts.requires(old, call) + contracts.page_invariant(new, page)
         named += contracts.frame_invariant(new, frame) + contracts.cache_invariant(new)
         built.append((old, new, named))

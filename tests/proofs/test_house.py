@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The proof engine can be read from the bottom up: no files import each other in a circle."""
+"""The proof engine can be read from the bottom up: no circles of files, no file too long."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "proofs").rglob("*.py"))
+LONGEST_FILE = 500
+LONGEST_FUNCTION = 60
 
 
 def module(path: Path) -> str:
@@ -59,3 +61,13 @@ def test_no_files_import_each_other() -> None:
 def test_a_circle_is_seen_wherever_the_import_stands(back: str) -> None:
     assert circle({"p.a": "from p.b import B", "p.b": back}) != []
     assert circle({"p.a": "from p.b import B", "p.b": "import p.c"}) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_are_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) < LONGEST_FILE
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno < LONGEST_FUNCTION, node.name

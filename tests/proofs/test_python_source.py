@@ -435,7 +435,7 @@ def test_lookup_is_the_lookup(where: Layout, monkeypatch: pytest.MonkeyPatch) ->
     def program(path: Path) -> None:
         symbolic = runtimes(path, where)
         heaps[:] = [symbolic.heap]
-        symbolic.private = True
+        symbolic.around.private = True
         address = unsigned(variable("gpa", where.bits))
         functions = multilevel().bind({})
         answers[path] = functions["kvm_mips_pte_for_gpa"](symbolic, False, address)

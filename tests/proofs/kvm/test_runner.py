@@ -191,11 +191,13 @@ def test_where_an_invariant_fails_nothing_is_known(name: str, verdict: str) -> N
     for clause in told.clauses.values():
         assert clause.verdict == OPEN
         assert clause.reason == f"annotation mismatch: {name} told so"
+        assert clause.mismatch
 
 
 def test_what_is_refuted_stays_refuted_where_an_invariant_fails() -> None:
     told = runner._told(proof_with(exact=REFUTED, memory=HOLDS, loop=REFUTED))
     assert told.clauses["exact"].verdict == REFUTED
+    assert not told.clauses["exact"].mismatch
     assert told.clauses["memory"].verdict == OPEN
 
 

@@ -24,11 +24,11 @@ from model.ports import layout
 from proofs import engine
 from proofs.engine import Clause, Options, Proof
 from proofs.kvm.runner import LayoutProof, Proved
+from proofs.paths import MISMATCH
 from slatcheck import cli
 from slatcheck.document.result import Check, Finding, Location, Verdict
 from slatcheck.judge import kernel_proof
 from slatcheck.judge.kernel_proof import (
-    MISMATCH,
     Kept,
     Outcome,
     Replays,
@@ -49,10 +49,10 @@ def task(folder: Path | None = None, root: Path = Path("/nowhere"), **more: Any)
     return Task(root, SMALL, None, Options(), folder, **more)
 
 
-def clause(name: str, verdict: str, reason: str = "told so") -> Clause:
+def clause(name: str, verdict: str, reason: str = "told so", mismatch: bool = False) -> Clause:
     found = Clause(name)
     if verdict != engine.HOLDS:
-        found.becomes(verdict, reason)
+        found.becomes(verdict, reason, mismatch)
     return found
 
 
@@ -206,10 +206,11 @@ def test_a_finding_is_told_once() -> None:
 @pytest.mark.parametrize("mark", ["", MARK])
 def test_a_mismatch_is_unknown_unless_a_run_shows_something(mark: str) -> None:
     one = proved(UNMAP)
-    one.proof.clauses["exact"] = clause("exact", OPEN, f"{MISMATCH}: the loop of f")
+    reason = f"{MISMATCH}: the loop of f"
+    one.proof.clauses["exact"] = clause("exact", OPEN, reason, mismatch=True)
     checks, outcome, shown = judge(one, marks={(UNMAP, "exact"): mark} if mark else {})
     assert checks["unmap/exact"].verdict is (Verdict.VIOLATED if mark else Verdict.UNKNOWN)
-    assert f"{MISMATCH}: the loop of f" in checks["unmap/exact"].reason
+    assert reason in checks["unmap/exact"].reason
     assert [found.fingerprint for found in outcome.findings] == ([mark] if mark else [])
     assert shown.asked == {(UNMAP, "exact"): True}
 
