@@ -85,6 +85,7 @@ class TablePage:
         machine.looks_at_entries()
         size = machine.entry.fmt.size
         slot, offset = self._slot(at, size)
+        whole_numbers(kind, offset, machine.word.size)
         raw = machine.rt.pte_load(Slot(Name(self.name), signed(slot)))  # type: ignore[arg-type]
         bits = machine.known_bits(as_bits(raw, machine.entry.raw_bits))
         return cut(terms.extract(bits, 8 * size - 1, 0), offset, kind)
@@ -113,6 +114,7 @@ class TablePage:
         machine.looks_at_entries()
         size = machine.entry.fmt.size
         slot, offset = self._slot(at, size)
+        whole_numbers(kind, offset, machine.word.size)
         where = Slot(Name(self.name), signed(slot))  # type: ignore[arg-type]
         new = joined(value, kind)
         if new.width != 8 * size:
@@ -138,6 +140,7 @@ class TablePage:
             machine.rt.poke_link(name, number, machine.page_stored(stored)[0])
         else:
             machine.looks_at_entries()
+            whole_numbers(kind, offset, machine.word.size)
             raw = terms.bits(joined(value, kind), machine.entry.raw_bits)
             machine.rt.poke_entry(name, number, raw)
 
@@ -166,6 +169,17 @@ def scalars(kind: CType, offset: int = 0) -> list[tuple[int, types.Integer]]:
         case types.Record() if not kind.union:
             return [one for part in kind.fields for one in scalars(part.type, offset + part.offset)]
     raise Unsupported("an entry is of another type than numbers")
+
+
+def whole_numbers(kind: CType, offset: int, size: int) -> None:
+    """Refuse access to an entry but by whole numbers of ``size`` bytes, of which it consists.
+
+    What a part of a number holds, or two numbers read as one, depends on the byte order, which
+    proofs know nothing of.
+    """
+    for where, scalar in scalars(kind):
+        if scalar.size != size or (offset + where) % size:
+            raise Unsupported("a number in an entry is accessed in parts, or with another")
 
 
 def cut(bits: Term, offset: int, kind: CType) -> Value:
