@@ -81,6 +81,7 @@ lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@said="$$($(BIN)/lint-imports --no-cache --no-logo 2>&1)" || { echo "$$said" >&2; exit 1; }
 	@$(BIN)/codespell
 	@$(BIN)/python -m tools.words
 
