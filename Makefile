@@ -28,7 +28,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check prove prove-all trees test kernels man lint format lock bench bench-proof bench-c-proof bench-second-run bench-mutants clean
+.PHONY: help setup check prove prove-all trees test kernels man docs lint format lock bench bench-proof bench-c-proof bench-second-run bench-mutants clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -72,10 +72,16 @@ test: lint
 man: setup
 	@SLATCHECK_WRITE_EXAMPLES=1 $(BIN)/python -m pytest -q -n0 tests/docs/test_commands.py
 
+# What is drawn and listed in docs/, from the program as it is now.
+docs: setup
+	@$(BIN)/python -m tools.floors
+	@$(BIN)/python -m tools.worked_example
+
 lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@said="$$($(BIN)/lint-imports --no-cache --no-logo 2>&1)" || { echo "$$said" >&2; exit 1; }
 	@$(BIN)/codespell
 	@$(BIN)/python -m tools.words
 

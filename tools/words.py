@@ -67,8 +67,12 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def prose_of_page(text: str) -> str:
-    """Return a page in which all that is not prose is white space; lines keep their numbers."""
-    for shown in (r"^```.*?^```$", r"<!--.*?-->", r"`[^`]+`", r"\]\([^)]*\)"):
+    """Return a page in which all that is not prose is white space; lines keep their numbers.
+
+    Nor is what was made from the program: it is to be changed there.
+    """
+    made = r"<!-- ([^\n]*): made by make docs -->.*?<!-- end of \1 -->"
+    for shown in (made, r"^```.*?^```$", r"<!--.*?-->", r"`[^`]+`", r"\]\([^)]*\)"):
         text = re.sub(shown, _blank, text, flags=re.DOTALL | re.MULTILINE)
     return text
 

@@ -19,10 +19,10 @@ class Port:
     ``name`` is what ``--arch`` calls it, ``title`` what people call its KVM and ``arch`` the
     architecture; ``user_emulators`` run its programs on another machine. ``functions`` is the
     kernel's entry point for each operation that the port has, ``contracts`` what its callers can
-    pass, and where that was read. ``layouts`` returns all layouts that its headers define, permitted or not;
-    ``machines`` those that can run a kernel of a layout, none where Kconfig refuses it.
-    ``choices`` says in words what its Kconfig chooses beyond width and page size. Of the symbols of
-    a layout, ``telling`` are those that a mail names, ``plain`` those that all have.
+    pass, and where that was read. ``layouts`` returns all layouts that its headers define,
+    permitted or not; ``machines`` those that can run a kernel of a layout, none where Kconfig
+    refuses it. ``choices`` says in words what its Kconfig chooses beyond width and page size. Of
+    the symbols of a layout, ``telling`` are those that a mail names, ``plain`` those that all have.
     """
 
     name: str

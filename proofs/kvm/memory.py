@@ -13,7 +13,7 @@ from proofs.c.types import CType
 from proofs.c.values import Address, Block, Callee, Int, Ptr, Value, int_of, truth_int
 from proofs.heap import FREE, PAGE_BITS, SLOT_BITS, empty_marker
 from proofs.kvm.runtime import CRuntime
-from proofs.kvm.scalars import cut, joined, plain, replaced, shaped, signed
+from proofs.kvm.scalars import cut, joined, plain, replaced, shaped, signed, whole_numbers
 from proofs.lifting import Name, as_bits
 from proofs.paths import Unsupported
 from proofs.terms import Term, Truth, less, negate, same
@@ -221,6 +221,7 @@ class TablePage:
         memory.looks_at_entries()
         size = memory.entry.fmt.size
         slot, offset = self._slot(at, size)
+        whole_numbers(kind, offset, memory.word.size)
         raw = memory.rt.pte_load(Slot(Name(self.name), signed(slot)))  # type: ignore[arg-type]
         bits = memory.known_bits(as_bits(raw, memory.entry.raw_bits))
         return cut(terms.extract(bits, 8 * size - 1, 0), offset, kind)
@@ -249,6 +250,7 @@ class TablePage:
         memory.looks_at_entries()
         size = memory.entry.fmt.size
         slot, offset = self._slot(at, size)
+        whole_numbers(kind, offset, memory.word.size)
         where = Slot(Name(self.name), signed(slot))  # type: ignore[arg-type]
         new = joined(value, kind)
         if new.width != 8 * size:
@@ -274,6 +276,7 @@ class TablePage:
             memory.rt.poke_link(name, number, memory.page_stored(stored)[0])
         else:
             memory.looks_at_entries()
+            whole_numbers(kind, offset, memory.word.size)
             raw = terms.bits(joined(value, kind), memory.entry.raw_bits)
             memory.rt.poke_entry(name, number, raw)
 

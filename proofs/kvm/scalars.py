@@ -44,6 +44,17 @@ def scalars(kind: CType, offset: int = 0) -> list[tuple[int, types.Integer]]:
     raise Unsupported("an entry is of another type than numbers")
 
 
+def whole_numbers(kind: CType, offset: int, size: int) -> None:
+    """Refuse access to an entry but by whole numbers of ``size`` bytes, of which it consists.
+
+    What a part of a number holds, or two numbers read as one, depends on the byte order, which
+    proofs know nothing of.
+    """
+    for where, scalar in scalars(kind):
+        if scalar.size != size or (offset + where) % size:
+            raise Unsupported("a number in an entry is accessed in parts, or with another")
+
+
 def cut(bits: Term, offset: int, kind: CType) -> Value:
     """Return the part of an entry that a type sees from byte ``offset`` on."""
     leaves: dict[int, Value] = {}

@@ -15,6 +15,7 @@ from model.rules import RULES, Rule
 from model.triggers import TRIGGERS
 from slatcheck.document.result import EXIT, Verdict
 from slatcheck.reports.rules import page
+from tools.sections import replaced
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -85,7 +86,8 @@ def test_files_that_the_architecture_names_exist() -> None:
         for name in ("support", "model", "impl", "proofs", "slatcheck", "tests", "tools")
     ]
     known = [f"/{p.relative_to(ROOT)}" for room in rooms for p in (room, *room.rglob("*"))]
-    text = (DOCS / "architecture.md").read_text()
+    # What is made from the files themselves quotes their docstrings, which name files of kernels.
+    text = replaced((DOCS / "architecture.md").read_text(), "rooms and files", "")
     named = set(re.findall(r"`([\w./-]+(?:\.(?:py|c|h|md)|/))`", text)) - {"mmu.c"}
     assert len(named) > 50
     for name in named:

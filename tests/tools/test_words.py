@@ -58,6 +58,11 @@ def test_what_a_page_shows_of_programs_is_left_alone() -> None:
     assert refused(words.prose_of_page(page)) == [(1, "told"), (7, "told")]
 
 
+def test_what_was_made_from_the_program_is_left_alone() -> None:
+    page = "<!-- x: made by make docs -->\ntold\n<!-- end of x -->\nit is told\n"
+    assert refused(words.prose_of_page(page)) == [(4, "told")]
+
+
 def test_code_is_read_for_its_comments_and_docstrings() -> None:
     code = '''"""What is told."""
 

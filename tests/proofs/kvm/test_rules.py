@@ -77,6 +77,8 @@ ANOTHER = "safe_to_remove = false;"
 LINK = f"clear_page(new_pte);\n\t\t{POPULATE}"
 DEEP = "static int kvm_mips_deep(int n)\n{\n\treturn n > 0 ? kvm_mips_deep(n - 1) : n;\n}"
 AGED = "return kvm_mips_mkold_pgd("
+PRESENT = "pte_present(pte[i])"
+PARTS = "a number in an entry is accessed in parts"
 
 CASES: tuple[Case, ...] = (
     # Variables that a loop changes in a way that its text does not show at once.
@@ -151,6 +153,19 @@ CASES: tuple[Case, ...] = (
     Case("a function that calls itself, of numbers", PTE, (
         *helper(PTE, DEEP), *edits(PTE, (DROP, f"{DROP}\n\t\tkvm_mips_deep(i);")),
     ), "", UNSUPPORTED, "kvm_mips_deep is called too deep"),
+    # Bytes of a number: which they are depends on the byte order.
+    Case("the first half of an entry is read", PTE, edits(
+        PTE, (PRESENT, "(*(unsigned int *)(pte + i) & _PAGE_PRESENT)"),
+    ), "", UNSUPPORTED, PARTS, WIDE),
+    Case("the second half of an entry is read", PTE, edits(
+        PTE, (PRESENT, "(((unsigned int *)(pte + i))[1] & _PAGE_PRESENT)"),
+    ), "", UNSUPPORTED, PARTS, WIDE),
+    Case("half of an entry is written", PTE, edits(
+        PTE, (DROP, "*(unsigned int *)(pte + i) = 0;"),
+    ), "", UNSUPPORTED, PARTS, WIDE),
+    Case("both words of an entry are read as one number", PTE, edits(
+        PTE, (PRESENT, "(*(unsigned long long *)(pte + i) & _PAGE_PRESENT)"),
+    ), "", UNSUPPORTED, PARTS, "mips32-16k-xpa"),
     # Tables that are gone, or not there yet.
     Case("a table written after it was freed", PGD, edits(
         PMD, (FREE_PTE, f"{FREE_PTE}\n\t\t\tset_pte(pte, __pte(0));"),
