@@ -19,13 +19,14 @@ from typing import Any
 import impl
 import model
 import proofs
-from impl.multilevel.quirks import quirk
+from impl.ports import quirks_named
 from model.layout import Layout
 from model.ports import layout as layout_named
+from model.ports import layouts
 from proofs.engine import HOLDS, REFUTED, Clause, Desk, Options, Proof, prove
-from proofs.lemmas import ENTRY_CLAUSES, lemmas, setting
+from proofs.lemmas.base import setting
 from proofs.lemmas.specification import POINTWISE, specification, width_pairs, widths
-from proofs.python_source import PythonProgram, multilevel
+from proofs.ports import table_of
 from support.cache import digest_of, write
 from support.pool import spread
 
@@ -56,16 +57,14 @@ def tasks_of(layout: Layout) -> tuple[Task, Task]:
 
 
 def _geometry(layout: Layout) -> tuple[Any, ...]:
-    return layout.tables, layout.bits, layout.geometry.cache_min
+    return layout.port, layout.tables, layout.bits, layout.geometry.cache_min
 
 
 def _format(layout: Layout) -> tuple[Any, ...]:
-    return layout.entry, layout.pfn_top
+    return layout.port, layout.entry, layout.pfn_top
 
 
 def _first(key: Callable[[Layout], Any], layout: Layout) -> str:
-    from model.ports import layouts
-
     return next(one.name for one in layouts() if key(one) == key(layout))
 
 
@@ -75,10 +74,11 @@ def carry_out(task: Task, options: Options) -> list[Proof]:
     if task.scope == MAP:
         return list(_map_proofs(desk))
     layout = layout_named(task.layout)
-    program = PythonProgram("mutant", task.source) if task.source else multilevel()
-    quirks = frozenset(quirk(name) for name in task.quirks)
+    port = table_of(layout)
+    program = port.program(task.source)
+    quirks = quirks_named(layout, task.quirks)
     found = []
-    for lemma in lemmas(layout):
+    for lemma in port.lemmas(layout):
         if lemma.scope != task.scope or (task.only and lemma.name not in task.only):
             continue
         consulted: set[str] = set()
@@ -91,7 +91,7 @@ def carry_out(task: Task, options: Options) -> list[Proof]:
             finally:
                 seen.update(one.name for one in at.rt.consulted)
 
-        proof = prove(lemma.name, run, desk, ENTRY_CLAUSES[lemma.function])
+        proof = prove(lemma.name, run, desk, port.clauses[lemma.function])
         proof.consulted = tuple(sorted(consulted))
         found.append(proof)
     return found

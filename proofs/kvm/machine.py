@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from proofs import terms
 from proofs.c import types
 from proofs.c.run import Loop, Run, Signal
 from proofs.c.syntax import Unit
 from proofs.c.types import CType
-from proofs.c.values import Block, Int, Ptr, Value
+from proofs.c.values import Block, Ptr, Value
 from proofs.kvm.descriptors import PageMap
 from proofs.kvm.memory import Memory
-from proofs.kvm.primitives import PRIMITIVES
+from proofs.kvm.primitives import PRIMITIVES, Primitive
 from proofs.kvm.runtime import CRuntime
 from proofs.paths import Unsupported
 from proofs.terms import Truth
@@ -32,10 +33,13 @@ class KvmMachine(Memory):
         rt: CRuntime,
         unit: Unit,
         contracts: Mapping[str, Contract],
+        services: Services,
         rule: Rule | None = None,
         symbolic: frozenset[tuple[str, ...]] | None = None,
     ) -> None:
-        super().__init__(rt, unit, PRIMITIVES.keys())
+        self.primitives = {**PRIMITIVES, **services.primitives}
+        super().__init__(rt, unit, self.primitives.keys())
+        self.services = services
         self.contracts = contracts
         self.rule = rule
         self.symbolic = symbolic
@@ -45,13 +49,13 @@ class KvmMachine(Memory):
 
     def takes(self, run: Run, name: str, args: list[Value]) -> bool:
         """Return whether a contract or a primitive stands for a function."""
-        return name in self.contracts or name in PRIMITIVES
+        return name in self.contracts or name in self.primitives
 
     def call(self, run: Run, name: str, args: list[Value]) -> Value:
         """Carry out a contract or a primitive."""
         if name in self.contracts:
             return self.contracts[name](self, run, args)
-        found = PRIMITIVES.get(name)
+        found = self.primitives.get(name)
         if found is None:
             raise Unsupported(f"nothing is known of {name}()")
         return found.act(self, run, args)
@@ -71,20 +75,12 @@ class KvmMachine(Memory):
             none = Ptr(None, zero, 1, 0, types.Void())
             size = kind.of.size if isinstance(kind, types.Array) else 1
             return self.pointer(PageMap(none), size, kind)
-        if name == "_page_cachable_default":
-            return self.pointer(Constant(self._cachable()), self.word.size, kind)
-        if name == "kvm_mips_callbacks":
-            where = self.structure("kvm_mips_callbacks").pointer()
-            return self.pointer(Constant(where), self.word.size, kind)
+        if name in self.services.variables:
+            value = self.services.variables[name](self)
+            return self.pointer(Constant(value), self.word.size, kind)
         if name not in self.unit.globals:
             raise Unsupported(f"nothing is known of the variable {name}")
         raise Unsupported(f"the global variable {name}")
-
-    def _cachable(self) -> Int:
-        """Return the attribute, as it stands in the lowest bits of the cache field."""
-        cache = self.entry.fmt.cache
-        bits = self.word.width
-        return self.number(cache >> bits if cache >> bits else cache)
 
     def loop(self, run: Run, loop: Loop) -> Callable[[], Signal | None] | None:
         """Return the rule of a loop, None where its turns are to be executed."""
@@ -103,6 +99,14 @@ class KvmMachine(Memory):
     def demand(self, statement: str, goal: Truth) -> None:
         """Demand that an operation is defined."""
         self.rt.demand("memory", statement, goal, fatal=True)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What only a port's code uses: further primitives, and global variables that never change."""
+
+    primitives: Mapping[str, Primitive] = field(default_factory=dict)
+    variables: Mapping[str, Callable[[KvmMachine], Value]] = field(default_factory=dict)
 
 
 class Endless(Unsupported):

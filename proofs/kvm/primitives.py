@@ -211,7 +211,8 @@ def _marked(memory: Memory, run: Run, args: list[Value]) -> Value:
     raise Unsupported("a page is marked as a table of the kernel, of which no account is kept")
 
 
-def _flushed(memory: Memory, run: Run, args: list[Value]) -> Value:
+def flushed(memory: Memory, run: Run, args: list[Value]) -> Value:
+    """Note that derived mappings were flushed."""
     memory.rt.around.flushed = True
     return None
 
@@ -348,11 +349,11 @@ def _unreachable(memory: Memory, run: Run, args: list[Value]) -> Value:
 
 
 _ALLOCATOR = "the page allocator: honest in the emulator, where every error is a finding"
-_ASSEMBLY = "assembly in arch/mips/mm: fills a page with zeros"
+_ASSEMBLY = "assembly of the architecture: fills a page with zeros"
 _LOCK = "a spinlock: taken and released; what others do meanwhile is assumed, see 'mmu_lock'"
 _HOST = "virt/kvm, generic code beside the subject; compared by test"
 _OWN_CACHE = "the page cache of mmu.c until 5.8, beside the subject; compared by test"
-_TLB = "derived mappings, beyond the table"
+DERIVED = "derived mappings, beyond the table"
 
 PRIMITIVES: dict[str, Primitive] = {
     "slat_get_pages": Primitive(_get_pages, _ALLOCATOR),
@@ -386,10 +387,8 @@ PRIMITIVES: dict[str, Primitive] = {
     "kvm_set_pfn_dirty": Primitive(_nothing, _HOST + ": tells the host's page"),
     "kvm_set_pfn_accessed": Primitive(_nothing, _HOST + ": tells the host's page"),
     "mark_page_dirty": Primitive(_mark_dirty, _HOST + ": the dirty log"),
-    "kvm_flush_remote_tlbs": Primitive(_nothing, _TLB),
-    "kvm_mips_callbacks.flush_shadow_all": Primitive(_flushed, _TLB),
-    "kvm_mips_callbacks.flush_shadow_memslot": Primitive(_flushed, _TLB),
-    "kvm_flush_remote_tlbs_memslot": Primitive(_nothing, _TLB),
+    "kvm_flush_remote_tlbs": Primitive(_nothing, DERIVED),
+    "kvm_flush_remote_tlbs_memslot": Primitive(_nothing, DERIVED),
     "kvm_mmu_memory_cache_alloc": Primitive(_cache_alloc, _HOST + ": takes the last page"),
     "kvm_mmu_free_memory_cache": Primitive(_free_cache, _HOST + ": gives all pages back"),
     "mmu_memory_cache_alloc": Primitive(_cache_alloc, _OWN_CACHE + ": takes the last page"),

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A kernel tree's C as a program for the lemmas: their calls become calls of C functions."""
+"""A kernel tree's C as a program for the lemmas: what all ports share of calling its functions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
-from impl.multilevel.interface import RangeOp, Slot
+from impl.multilevel.interface import RangeOp
 from model.layout import Layout
 from proofs import terms
 from proofs.c import types
@@ -14,21 +14,18 @@ from proofs.c.infer import Facts, Observer, facts_of, observe
 from proofs.c.interpreter import Interpreter
 from proofs.c.purity import Purity
 from proofs.c.syntax import Unit
-from proofs.c.values import Int, Ptr, Value, int_of, is_true, truth_int
-from proofs.heap import PAGE_BITS, SLOT_BITS, fresh_heap, shape_of
-from proofs.kvm import user_space
-from proofs.kvm.binding import WORD, Bound
-from proofs.kvm.machine import Contract, Endless, KvmMachine, Rule
+from proofs.c.values import Int, Ptr, Value, is_true, truth_int
+from proofs.heap import PAGE_BITS, fresh_heap, shape_of
+from proofs.kvm.binding import Bound
+from proofs.kvm.machine import Contract, Endless, KvmMachine, Rule, Services
 from proofs.kvm.memory import TablePage
-from proofs.kvm.primitives import GFP_COMP
-from proofs.kvm.rules import Subject, attempts_rule, bits_rule, table_rule
+from proofs.kvm.rules import Subject, table_rule
 from proofs.kvm.runtime import CRuntime
 from proofs.kvm.stand_ins import any_answer, stand_ins
 from proofs.lemmas.base import range_spec
 from proofs.lifting import (
     Flag,
     Handle,
-    Name,
     Number,
     as_bits,
     exact,
@@ -37,11 +34,10 @@ from proofs.lifting import (
     truth_of,
     unsigned,
 )
-from proofs.paths import Path, Unsupported, current, explore
+from proofs.paths import Unsupported, current
 from proofs.program import Callables, Function
 from proofs.raw import RawFormat, format_of
 from proofs.specs import Flush, Specification
-from proofs.terms import same
 
 U64 = types.Integer(8, False)
 BOOL = types.Integer(1, False, True)
@@ -49,9 +45,14 @@ INT = types.Integer(4, True)
 
 
 class CProgram:
-    """The C of one tree in one layout."""
+    """The C of one tree in one layout; a port's program says which functions there are.
+
+    ``services`` are the port's own primitives and global variables.
+    """
 
     name = "kernel"
+    loops: Mapping[str, RangeOp | None] = {}
+    services = Services()
 
     def __init__(self, unit: Unit, layout: Layout, bound: Bound) -> None:
         self.unit = unit
@@ -80,29 +81,22 @@ class CProgram:
     def bind(self, contracts: Callables) -> Callables:
         """Return the functions that lemmas call; callees in ``contracts`` are not entered."""
         made = stand_ins(self.bound, self._levels, contracts, self._use)
+        made |= self.stand_ins(contracts)
         functions: dict[str, Function] = {
-            "kvm_pgd_alloc": self._pgd_alloc,
-            "table_init": self._table_init,
-            "kvm_mips_pte_for_gpa": self._pte_for_gpa,
-            "_kvm_mips_map_page_fast": self._fault("_kvm_mips_map_page_fast"),
-            "kvm_mips_map_page": self._fault("kvm_mips_map_page"),
-            "kvm_mips_flush_gpa_level": partial(self._table, None),
-            "kvm_mips_range_op_level": lambda rt, op, *args, **kw: self._table(op, rt, *args, **kw),
-            "kvm_mips_flush_gpa_pt": self._inclusive("kvm_mips_flush_gpa_pt"),
-            "kvm_mips_mkclean_gpa_pt": self._inclusive("kvm_mips_mkclean_gpa_pt"),
-            "kvm_mips_mkold_gpa_pt": self._inclusive("kvm_mips_mkold_gpa_pt"),
-            "kvm_arch_mmu_enable_log_dirty_pt_masked": self._masked,
-            "kvm_unmap_gfn_range": self._half_open("kvm_unmap_gfn_range"),
-            "kvm_age_gfn": self._half_open("kvm_age_gfn"),
-            "kvm_test_age_gfn": self._half_open("kvm_test_age_gfn"),
-            "kvm_arch_flush_shadow_memslot": self._flush_slot,
-            "kvm_arch_flush_shadow_all": self._of_kvm("kvm_arch_flush_shadow_all"),
-            "kvm_arch_commit_memory_region": self._commit,
-            "kvm_mips_free_gpa_pt": self._of_kvm("kvm_mips_free_gpa_pt"),
-            "kvm_mmu_free_memory_caches": self._free_caches,
+            "flush_level": partial(self._table, None),
+            "range_level": lambda rt, op, *args, **kw: self._table(op, rt, *args, **kw),
             "cache_minimum": lambda rt, **_: self.layout.cache_needed,
+            **self.functions(),
         }
         return {name: partial(function, contracts=made) for name, function in functions.items()}
+
+    def functions(self) -> dict[str, Function]:
+        """Return the port's functions by their roles; each also takes ``contracts``."""
+        raise NotImplementedError
+
+    def stand_ins(self, contracts: Callables) -> dict[str, Contract]:
+        """Return what stands for the port's own C functions, by C name."""
+        return {}
 
     def _use(self, title: str) -> None:
         self.used.add(title)
@@ -110,7 +104,7 @@ class CProgram:
     def _machine(
         self, rt: CRuntime, contracts: Mapping[str, Contract], rule: Rule | None = None
     ) -> KvmMachine:
-        return KvmMachine(rt, self.unit, contracts, rule)
+        return KvmMachine(rt, self.unit, contracts, self.services, rule)
 
     def _run(self, machine: KvmMachine, name: str, args: list[Value]) -> Value:
         """Execute a bound function by our name."""
@@ -151,100 +145,6 @@ class CProgram:
         to = self.unit.types.parse(kind)
         assert isinstance(to, types.Pointer)
         return machine.page_pointer(page, to.to)
-
-    # Life of the table
-
-    def _pgd_alloc(self, rt: CRuntime, contracts: Mapping[str, Contract]) -> Handle:
-        machine = self._machine(rt, contracts)
-        found = self._run(machine, "kvm_pgd_alloc", [])
-        for _, gfp in machine.gfp:
-            alike = bool(gfp & GFP_COMP) == bool(self.compound_root())
-            rt.demand("memory", "every root is taken in the same way", alike)
-        if not isinstance(found, Ptr):
-            raise Unsupported("kvm_pgd_alloc returns no pointer")
-        if found.block is None:
-            return 0
-        if not isinstance(found.block, TablePage):
-            raise Unsupported("kvm_pgd_alloc returns no page")
-        rt.demand("exact", "the root is its page's beginning", same(found.index, 0))
-        return Name(found.block.name)
-
-    def compound_root(self) -> bool | None:
-        """Return whether the root is taken as a compound page; None where that is not known."""
-        if not self._compound:
-            before, self.entered = self.entered, set()
-            self._compound.append(self._root_flags())
-            self._compound_entered, self.entered = self.entered, before
-        self.entered |= self._compound_entered
-        return self._compound[0]
-
-    def _root_flags(self) -> bool | None:
-        flags: set[bool] = set()
-
-        def program(path: Path) -> None:
-            rt = CRuntime(path, self.layout, fresh_heap(self.shape))
-            rt.around.private = True
-            machine = self._machine(rt, {})
-            try:
-                self._run(machine, "kvm_pgd_alloc", [])
-            finally:
-                flags.update(bool(gfp & GFP_COMP) for _, gfp in machine.gfp)
-
-        explore(program)
-        return flags.pop() if len(flags) == 1 else None
-
-    def _table_init(
-        self, rt: CRuntime, level: int, table: Handle, contracts: Mapping[str, Contract]
-    ) -> None:
-        name = f"{self.layout.tables[level].name}_init"
-        machine = self._machine(rt, contracts)
-        page = TablePage(machine, as_bits(table, PAGE_BITS), None)
-        function = self.unit.functions[self.bound.actual(name)]
-        if len(function.parameters) == 1:
-            args: list[Value] = [machine.page_pointer(page)]
-        else:
-            args = [machine.address(page), machine.address(machine.marker(level + 1))]
-        self._run(machine, name, args)
-
-    def _free_caches(self, rt: CRuntime, contracts: Mapping[str, Contract]) -> bool:
-        machine = self._machine(rt, contracts)
-        vcpu = machine.structure("kvm_vcpu").pointer()
-        self._run(machine, "kvm_mmu_free_memory_caches", [vcpu])
-        return rt.around.caches_freed
-
-    # The walk and faults
-
-    def _pte_for_gpa(
-        self, rt: CRuntime, allocate: bool, address: Number, contracts: Mapping[str, Contract]
-    ) -> Slot | None:
-        machine = self._machine(rt, contracts)
-        none = Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void())
-        args = [machine.structure("kvm").pointer(), none, self._word(address)]
-        found = self._run(machine, "kvm_mips_pte_for_gpa", args)
-        if not isinstance(found, Ptr):
-            raise Unsupported("the walk returns no pointer")
-        if found.block is None:
-            return None
-        if not isinstance(found.block, TablePage):
-            raise Unsupported("the walk returns no entry")
-        leaf = found.block.level == machine.leaf
-        rt.demand("exact", "the answer is an entry of a leaf table", leaf and found.offset == 0)
-        entries = self.layout.leaf.entries
-        rt.demand("exact", "the answer is within its table", terms.less(found.index, entries))
-        number = unsigned(terms.extract(found.index, SLOT_BITS - 1, 0))
-        return Slot(Name(found.block.name), number)  # type: ignore[arg-type]
-
-    def _fault(self, name: str) -> Function:
-        def run(
-            rt: CRuntime, address: Number, write: Flag, contracts: Mapping[str, Contract]
-        ) -> Number:
-            machine = self._machine(rt, contracts, attempts_rule)
-            vcpu = machine.structure("kvm_vcpu").pointer()
-            none = Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void())
-            args = [vcpu, self._word(address), self._flag(write), none, none]
-            return self._number(self._run(machine, name, args))
-
-        return run
 
     # Functions of one table
 
@@ -301,133 +201,3 @@ class CProgram:
             seen = observe(execute, Endless)
             self._facts[key] = {where: facts_of(one) for where, one in seen.items()}
         return self._facts[key]
-
-    # Entry points over ranges
-
-    def _inclusive(self, name: str) -> Function:
-        def run(
-            rt: CRuntime, first: Number, last: Number, contracts: Mapping[str, Contract]
-        ) -> Flag:
-            machine = self._machine(rt, contracts)
-            kvm = machine.structure("kvm").pointer()
-            value = self._run(machine, name, [kvm, self._long(first), self._long(last)])
-            return lift_truth(is_true(value))
-
-        return run
-
-    def _half_open(self, name: str) -> Function:
-        def run(
-            rt: CRuntime, first: Number, last: Number, contracts: Mapping[str, Contract]
-        ) -> Flag:
-            if self._by_address(name):
-                return self._notified(rt, name, first, last, contracts)
-            machine = self._machine(rt, contracts)
-            machine.operands |= {
-                "kvm_gfn_range.start": self._long(first),
-                "kvm_gfn_range.end": self._long(last),
-            }
-            self._witness(rt, first)
-            kvm = machine.structure("kvm").pointer()
-            range_ = machine.structure("kvm_gfn_range").pointer()
-            return lift_truth(is_true(self._run(machine, name, [kvm, range_])))
-
-        return run
-
-    def _by_address(self, name: str) -> bool:
-        """Return whether a notifier is told addresses of user space and looks up the slots."""
-        function = self.unit.functions.get(self.bound.names.get(name, ""))
-        return function is not None and function.parameters[1].type == WORD
-
-    def _notified(
-        self,
-        rt: CRuntime,
-        name: str,
-        first: Number,
-        last: Number,
-        contracts: Mapping[str, Contract],
-    ) -> Flag:
-        """Run a notifier for a range that is a slot, whose memory is anywhere in user space."""
-        wanted = self.unit.functions[self.bound.actual(name)].parameters[1:]
-        # One address stands for one page, and so does what is asked of it (model.contracts).
-        shift, single = self.layout.page_shift, len(wanted) == 1
-        bits = self.layout.bits
-        slot = user_space.Slot(self._long(first), self._long(last), shift, bits, single)
-        machine = self._machine(rt, contracts)
-        machine.operands |= {
-            "kvm.memslots.first": machine.structure("kvm_memory_slot").pointer(),
-            "kvm_memory_slot.base_gfn": slot.first,
-            "kvm_memory_slot.npages": user_space.pages(slot),
-            "kvm_memory_slot.userspace_addr": user_space.address(slot, 0),
-        }
-        self._witness(rt, first)
-        start, end = (user_space.address(slot, slots) for slots in (0, 1))
-        kvm = machine.structure("kvm").pointer()
-        args: list[Value] = [start, end][: len(wanted)]
-        for extra in wanted[2:]:
-            kind = self.unit.types.parse(extra.type)
-            assert isinstance(kind, types.Integer)
-            args.append(int_of(0, kind))
-        answer = is_true(self._run(machine, name, [kvm, *args]))
-        return lift_truth(terms.either(answer, rt.around.flushed))
-
-    def _witness(self, rt: CRuntime, first: Number) -> None:
-        """Let the first frame be looked at."""
-        frame = terms.low_bits(lifted(first).sized(64), self.shape.frame_bits)
-        rt.path.point("frame", frame)  # type: ignore[arg-type]
-        rt.state.witness = frame
-
-    def _masked(
-        self,
-        rt: CRuntime,
-        base: Number,
-        offset: Number,
-        mask: Number,
-        contracts: Mapping[str, Contract],
-    ) -> None:
-        bits = rt.loops.bits
-        assert bits is not None
-        word = self._word(mask)
-        machine = self._machine(rt, contracts, bits_rule(bits.op, bits.within, word.term))
-        machine.operands["kvm_memory_slot.base_gfn"] = self._long(base)
-        kvm = machine.structure("kvm").pointer()
-        slot = machine.structure("kvm_memory_slot").pointer()
-        args = [kvm, slot, self._long(offset), word]
-        self._run(machine, "kvm_arch_mmu_enable_log_dirty_pt_masked", args)
-
-    def _slot(self, machine: KvmMachine, base: Number, pages: Number) -> Ptr:
-        machine.operands |= {
-            "kvm_memory_slot.base_gfn": self._long(base),
-            "kvm_memory_slot.npages": self._word(pages),
-        }
-        return machine.structure("kvm_memory_slot").pointer()
-
-    def _flush_slot(
-        self, rt: CRuntime, base: Number, pages: Number, contracts: Mapping[str, Contract]
-    ) -> None:
-        machine = self._machine(rt, contracts)
-        kvm = machine.structure("kvm").pointer()
-        slot = self._slot(machine, base, pages)
-        self._run(machine, "kvm_arch_flush_shadow_memslot", [kvm, slot])
-
-    def _commit(
-        self, rt: CRuntime, base: Number, pages: Number, contracts: Mapping[str, Contract]
-    ) -> None:
-        """The one case in which it acts: dirty logging is switched on."""
-        machine = self._machine(rt, contracts)
-        kvm = machine.structure("kvm").pointer()
-        old, new = machine.slots(self._long(base), self._word(pages))
-        change = int_of(self.unit.enumerators.get("KVM_MR_FLAGS_ONLY", 3), types.Integer(4, False))
-        args: list[Value] = [kvm, old, new, change]
-        name = "kvm_arch_commit_memory_region"
-        if len(self.unit.functions[self.bound.actual(name)].parameters) > len(args):
-            # The user's region: only messages look at it.
-            args.insert(1, Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void()))
-        self._run(machine, name, args)
-
-    def _of_kvm(self, name: str) -> Callable[..., None]:
-        def run(rt: CRuntime, contracts: Mapping[str, Contract]) -> None:
-            machine = self._machine(rt, contracts)
-            machine.compound_root = self.compound_root()
-            self._run(machine, name, [machine.structure("kvm").pointer()])
-
-        return run

@@ -9,11 +9,12 @@ from functools import partial
 from proofs import terms
 from proofs.c import types
 from proofs.c.run import Run
-from proofs.c.values import Int, Ptr, Value, int_of, is_true, truth_int
+from proofs.c.values import Int, Ptr, Value, int_of, truth_int
 from proofs.kvm.binding import Bound, TableFunction
 from proofs.kvm.machine import Contract, KvmMachine
 from proofs.kvm.memory import TablePage
-from proofs.lifting import Name, Number, lift_truth, truth_of, unsigned
+from proofs.lemmas.tables import FLUSH_LEVEL, RANGE_LEVEL
+from proofs.lifting import Name, Number, truth_of, unsigned
 from proofs.paths import Unsupported
 from proofs.program import Callables, Function
 from proofs.terms import same
@@ -33,24 +34,14 @@ def stand_ins(
     """
     made: dict[str, Contract] = {}
     for table in bound.tables:
-        key = "kvm_mips_flush_gpa_level" if table.op is None else "kvm_mips_range_op_level"
+        key = FLUSH_LEVEL if table.op is None else RANGE_LEVEL
         if key in given:
             contract = partial(_of_table, table, given[key], levels[table.table])
-            made[table.name] = _counted(table.title, contract, used)
-    for name in ("pmd_init", "pud_init"):
-        if name in bound.names:
-            level = levels[name.partition("_")[0]]
-            made[bound.names[name]] = _counted(name, partial(_initialised, level), used)
-    fast = "_kvm_mips_map_page_fast"
-    if fast in given:
-        made[bound.actual(fast)] = _counted(fast, partial(_fast, given[fast]), used)
-    topup = "kvm_mmu_topup_memory_cache"
-    if topup in given:
-        made[bound.actual(topup)] = partial(_topped_up, given[topup])
+            made[table.name] = counted(table.title, contract, used)
     return made
 
 
-def _counted(title: str, contract: Contract, used: Callable[[str], None]) -> Contract:
+def counted(title: str, contract: Contract, used: Callable[[str], None]) -> Contract:
     """Return a contract of which it is noted that it was used."""
 
     def counted(machine: KvmMachine, run: Run, args: list[Value]) -> Value:
@@ -112,8 +103,8 @@ def any_answer(function: TableFunction) -> Contract:
     return contract
 
 
-def _initialised(level: int, machine: KvmMachine, run: Run, args: list[Value]) -> Value:
-    """What stands for ``pud_init`` and ``pmd_init``: every slot is made empty."""
+def initialised(level: int, machine: KvmMachine, run: Run, args: list[Value]) -> Value:
+    """What stands for a function that makes a new table of ``level`` empty."""
     pointer = args[0].pointer if not isinstance(args[0], Ptr) else args[0]
     page = pointer.block
     if not isinstance(page, TablePage):
@@ -130,15 +121,8 @@ def _initialised(level: int, machine: KvmMachine, run: Run, args: list[Value]) -
     return None
 
 
-def _fast(contract: Function, machine: KvmMachine, run: Run, args: list[Value]) -> Value:
-    for out in args[3:]:
-        if not isinstance(out, Ptr) or out.block is not None:
-            raise Unsupported("the fast path is asked for the entry")
-    found = contract(machine.rt, unsigned(args[1].term), lift_truth(is_true(args[2])))
-    return int_of(found, INT)
-
-
-def _topped_up(contract: Function, machine: KvmMachine, run: Run, args: list[Value]) -> Value:
+def topped_up(contract: Function, machine: KvmMachine, run: Run, args: list[Value]) -> Value:
+    """What stands for the function that fills the memory cache."""
     least = args[1].term
     if least.op != "number":
         raise Unsupported("the memory cache is asked for a number of pages that is not known")

@@ -141,12 +141,10 @@ def setting(
     """
     heap = fresh_heap(shape_of(layout, entry))
     leaf = layout.levels - 1
-    tables: dict[str, Specification] = dict.fromkeys(
-        ("kvm_mips_flush_gpa_pte", "kvm_mips_flush_gpa_table"), Flush(leaf)
-    )
-    for op in RangeOp:
-        for kind in ("pte", "table"):
-            tables[f"kvm_mips_{op.value}_{kind}"] = range_spec(op, uniform, entry)
+    tables: dict[str, Specification] = {
+        name: Flush(leaf) if op is None else range_spec(op, uniform, entry)
+        for name, op in program.loops.items()
+    }
     rt = runtime(path, layout, heap, quirks, Loops(tables))
     assume_invariant(path, heap)
     path.point("page", heap.root)

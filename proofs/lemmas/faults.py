@@ -45,13 +45,13 @@ def _judged(at: Setting, address: Any, goal: Truth) -> Truth:
 
 
 def fault_fast(at: Setting) -> None:
-    """``_kvm_mips_map_page_fast``."""
+    """A fast fault."""
     path = at.path
     address, write = at.word("gpa"), at.flag("write")
     frame, before = at.frame(address), at.heap
     acts = _acts(at, address)
     path.check("before")
-    result = at.run("_kvm_mips_map_page_fast", address, write)
+    result = at.run("fault_fast", address, write)
     good, left, dirtied = abstraction.fast(entry_of(before, frame), write, at.entry)
     at.prove(
         "result",
@@ -99,7 +99,7 @@ def _told(at: Setting, address: Any) -> Truth:
 
 
 def fast_contract(at: Setting) -> Callable[..., int]:
-    """Return what stands for ``_kvm_mips_map_page_fast`` in its caller."""
+    """Return what stands for a fast fault in its caller."""
 
     def contract(rt: SymbolicRuntime, address: Any, write: Any) -> int:
         path, before = at.path, rt.heap
@@ -137,7 +137,7 @@ def fast_contract(at: Setting) -> Callable[..., int]:
 
 
 def map_locked(at: Setting) -> None:
-    """``kvm_mips_map_page`` from taking the lock on, with the memory cache filled."""
+    """A fault from taking the lock on, with the memory cache filled."""
     rt, path = at.rt, at.path
     rt.around.locked = True
     address, write, writable = at.word("gpa"), at.flag("write"), at.flag("writable")
@@ -205,7 +205,7 @@ def locked_contract(at: Setting) -> Callable[..., None]:
 
 
 def map_slow(at: Setting) -> None:
-    """``kvm_mips_map_page`` where the fast path failed."""
+    """A fault where the fast path failed."""
     rt, path = at.rt, at.path
     rt.around.readers = 1
     address, write = at.word("gpa"), at.flag("write")
@@ -216,7 +216,7 @@ def map_slow(at: Setting) -> None:
         "map_page_slow",
         address,
         write,
-        kvm_mmu_topup_memory_cache=topup_contract(at),
+        topup=topup_contract(at),
         map_page_locked=locked_contract(at),
     )
     _slow_result(at, result, address, write, before, frame)
@@ -311,19 +311,19 @@ def _page(pfn: Term, writable: Term) -> Any:
 
 
 def fault(at: Setting) -> None:
-    """``kvm_mips_map_page``."""
+    """A whole fault."""
     rt, path = at.rt, at.path
     address, write = at.word("gpa"), at.flag("write")
     frame, before = at.frame(address), at.heap
     within = at.reached(address)
     path.check("before")
     result = at.run(
-        "kvm_mips_map_page",
+        "fault",
         address,
         write,
-        _kvm_mips_map_page_fast=fast_contract(at),
+        fault_fast=fast_contract(at),
         map_page_slow=slow_contract(at),
-        kvm_mmu_topup_memory_cache=topup_contract(at),
+        topup=topup_contract(at),
     )
     page = rt.around.page
     if result != 0:

@@ -33,7 +33,12 @@ from proofs.terms import Term, Truth, both, choose, either, implies, negate, sam
 _HAS_RESULT = frozenset({Kind.MKCLEAN, Kind.MKOLD, Kind.UNMAP, Kind.AGE, Kind.TEST_AGE})
 
 
-def entry_point(function: str, kind: Kind, locks: bool) -> Script:
+def role(kind: Kind) -> str:
+    """Return the name by which scripts call the function of an operation."""
+    return kind.name.lower()
+
+
+def entry_point(kind: Kind, locks: bool) -> Script:
     """A function that callers outside the table use; judged by ``model.pointwise``."""
 
     def script(at: Setting) -> None:
@@ -44,7 +49,7 @@ def entry_point(function: str, kind: Kind, locks: bool) -> Script:
         within = _within(at, op)
         path.check("before")
         at = at.over_bits(OverBits(op, within, bits_rule(op, within)))
-        result = at.run(function, *args, **level_contracts(at))
+        result = at.run(role(kind), *args, **level_contracts(at))
         point = goal_points(path, at.heap)
         _effect(at, op, before, point[1], within)
         if kind in _HAS_RESULT:
@@ -185,16 +190,16 @@ def bits_rule(op: Op, within: Truth) -> Callable[[SymbolicRuntime, Term], Iterat
     return rule
 
 
-ENTRY_POINTS = (
-    ("kvm_mips_flush_gpa_pt", Kind.FLUSH, False),
-    ("kvm_mips_mkclean_gpa_pt", Kind.MKCLEAN, False),
-    ("kvm_mips_mkold_gpa_pt", Kind.MKOLD, False),
-    ("kvm_arch_mmu_enable_log_dirty_pt_masked", Kind.LOG_DIRTY_MASKED, False),
-    ("kvm_unmap_gfn_range", Kind.UNMAP, False),
-    ("kvm_age_gfn", Kind.AGE, False),
-    ("kvm_test_age_gfn", Kind.TEST_AGE, False),
-    ("kvm_arch_flush_shadow_memslot", Kind.FLUSH_SLOT, True),
-    ("kvm_arch_flush_shadow_all", Kind.FLUSH_ALL, True),
-    ("kvm_arch_commit_memory_region", Kind.COMMIT_REGION, True),
+RANGES = (
+    (Kind.FLUSH, False),
+    (Kind.MKCLEAN, False),
+    (Kind.MKOLD, False),
+    (Kind.LOG_DIRTY_MASKED, False),
+    (Kind.UNMAP, False),
+    (Kind.AGE, False),
+    (Kind.TEST_AGE, False),
+    (Kind.FLUSH_SLOT, True),
+    (Kind.FLUSH_ALL, True),
+    (Kind.COMMIT_REGION, True),
 )
-"""Functions over ranges: their operation, and whether they take ``mmu_lock`` themselves."""
+"""Operations over ranges, and whether their functions take ``mmu_lock`` themselves."""

@@ -24,6 +24,9 @@ from proofs.specs import (
 from proofs.symbolic import SymbolicRuntime
 from proofs.terms import Term
 
+FLUSH_LEVEL, RANGE_LEVEL = "flush_level", "range_level"
+"""The roles of what is called for one table of any level."""
+
 # Functions of one table
 
 
@@ -44,10 +47,11 @@ def _table_call(at: Setting, level: int) -> tuple[Term, Any, Any, Call]:
     return table, start, end, call
 
 
-def of_table(function: str, level: int, op: RangeOp | None) -> Script:
+def of_table(level: int, op: RangeOp | None) -> Script:
     """A function that works on one table of ``level``; the level below is its contract.
 
-    ``function`` is the one that tells the leaf from directories: the contract stands for it.
+    It is called by the role of the one that tells the leaf from directories, as the contract stands
+    for that.
     """
 
     def script(at: Setting) -> None:
@@ -55,6 +59,7 @@ def of_table(function: str, level: int, op: RangeOp | None) -> Script:
         before, held = at.heap, at.rt.held()
         at.path.check("before")
         args = (level, Name(table), start, end)
+        function = FLUSH_LEVEL if op is None else RANGE_LEVEL
         result = at.run(function, *(args if op is None else (op, *args)), **level_contracts(at))
         unchanged(at, held)
         prove_effect(at.path, _spec(at, op), before, at.rt.state, call, truth_of(result), None)
@@ -84,7 +89,7 @@ def level_contracts(at: Setting) -> dict[str, Callable[..., Any]]:
         _may_call(at, level)
         return lift_truth(contract_rule(at.path, _spec(at, op), rt.state, call))
 
-    return {"kvm_mips_flush_gpa_level": flush, "kvm_mips_range_op_level": change}
+    return {FLUSH_LEVEL: flush, RANGE_LEVEL: change}
 
 
 def _may_call(at: Setting, level: int) -> None:

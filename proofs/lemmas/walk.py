@@ -64,7 +64,7 @@ def index(at: Setting) -> None:
 
 
 def lookup(at: Setting) -> None:
-    """``kvm_mips_pte_for_gpa`` without allocation."""
+    """The walk to an entry, without allocation."""
     rt, shape = at.rt, at.rt.shape
     rt.around.locked = True
     address = at.word("gpa")
@@ -72,7 +72,7 @@ def lookup(at: Setting) -> None:
     within = at.reached(address)
     at.path.check("before")
     held = rt.held()
-    found = at.run("kvm_mips_pte_for_gpa", False, address)
+    found = at.run("lookup", False, address)
     unchanged(at, held)
     at.prove("exact", "a lookup changes nothing", rt.heap is before)
     leaf = shape.levels - 1

@@ -31,8 +31,9 @@ from model.ports import entry_point
 from model.ports import layout as layout_named
 from proofs import engine, runner
 from proofs.engine import REFUTED, Clause, Options
+from proofs.kernel_runner import NOT_REACHED, LayoutProof, Proved, Session, Store, read_unit
 from proofs.kvm.primitives import BY_CONTRACT, PRIMITIVES
-from proofs.kvm.runner import NOT_REACHED, LayoutProof, Proved, Session, Store, read_unit
+from proofs.ports import CODES
 from proofs.theorems import CLAUSES
 from slatcheck.document.result import Check, Finding, Location, Verdict
 from slatcheck.judge.candidates import FALLBACK, confirm
@@ -556,5 +557,8 @@ def rules_of(check: Check) -> frozenset[str]:
 
 def trusted() -> list[str]:
     """Return the trusted primitives, each with the reason, in one line each."""
-    told = {name: one.reason for name, one in PRIMITIVES.items()} | BY_CONTRACT
+    known = dict(PRIMITIVES)
+    for port in CODES.values():
+        known |= port.services.primitives
+    told = {name: primitive.reason for name, primitive in known.items()} | BY_CONTRACT
     return [f"trusted, {name}(): {reason}" for name, reason in sorted(told.items())]

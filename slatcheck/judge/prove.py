@@ -16,8 +16,7 @@ from model.ports import byte_orders
 from model.ports import layout as layout_named
 from proofs import engine, runner, theorems
 from proofs.engine import Clause, Options, Proof
-from proofs.lemmas import lemmas
-from proofs.ports.mips.quirks import refuted_by
+from proofs.ports import table_of
 from proofs.runner import MAP, Store, Task
 from proofs.theorems import Theorem
 from slatcheck import __version__
@@ -242,7 +241,7 @@ def refute(
     shrinking: bool = True,
 ) -> list[Finding]:
     """Return what a run of the table shows of a refuted theorem; nothing where none does."""
-    kind = next(one.kind for one in lemmas(layout) if one.name == theorem.lemma)
+    kind = next(one.kind for one in table_of(layout).lemmas(layout) if one.name == theorem.lemma)
     campaign = confirm(references.table(layout, quirks), kind, clause.values, shrinking)
     fitting = {
         mark: hit for mark, hit in campaign.hits.items() if hit.symptom.rule in theorem.rules
@@ -299,7 +298,7 @@ def _asking(proofs: list[Proof], one: Quirk) -> tuple[str, ...]:
 def quirk_checks(layout: Layout, one: Quirk, proofs: list[Proof], request: Request) -> list[Check]:
     """Return the checks of one quirk in one layout."""
     by_name = {proof.name: proof for proof in proofs}
-    expected = refuted_by(one, layout)
+    expected = table_of(layout).refuted_by(one, layout)
     out = []
     for theorem in theorems.theorems(layout):
         proof = by_name.get(theorem.lemma)

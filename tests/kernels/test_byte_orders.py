@@ -14,7 +14,7 @@ from impl.kernel.ports.mips.files import MMU
 from model.machines import BIG, LITTLE, ORDERS
 from model.ports import layout
 from proofs.engine import Options
-from proofs.kvm.runner import LayoutProof, Session
+from proofs.kernel_runner import LayoutProof, Session
 from slatcheck.document.result import Check, Document, Finding, Location, Verdict
 from slatcheck.judge import kernel_proof
 from slatcheck.judge.judging import Request, check

@@ -20,7 +20,7 @@ from impl.kernel.toolchain import find
 from model.machines import BIG
 from model.ports import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
-from proofs.kvm.runner import LayoutProof, Session, Store, read_unit
+from proofs.kernel_runner import LayoutProof, Session, Store, read_unit
 from slatcheck.judge.kernel_proof import Replays, Task
 from slatcheck.search.campaign import Search
 from slatcheck.search.unit import Report, Unit, kernel_implementation

@@ -13,7 +13,7 @@ import pytest
 
 from impl.kernel.ports import open_tree
 from proofs.engine import HOLDS
-from proofs.kvm.runner import Session
+from proofs.kernel_runner import Session
 from tests.kernels.copies import share
 from tests.proofs.c.edits import (
     AGE,

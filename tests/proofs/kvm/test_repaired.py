@@ -15,8 +15,8 @@ from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
 from model.ports import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
-from proofs.kvm.lemmas import lemmas
-from proofs.kvm.runner import LayoutProof, Proved, Session, Store, read_unit
+from proofs.kernel_runner import LayoutProof, Proved, Session, Store, read_unit
+from proofs.ports.mips.c_lemmas import lemmas
 from support import cache as keeping
 from tests.proofs.c.edits import REPAIRS, Edit, apply, edited
 

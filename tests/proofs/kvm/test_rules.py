@@ -12,7 +12,7 @@ import pytest
 
 from impl.kernel.ports.mips.files import MMU
 from proofs.engine import HOLDS, OPEN, REFUTED, UNSUPPORTED, Clause
-from proofs.kvm.runner import Proved, Session, Store
+from proofs.kernel_runner import Proved, Session, Store
 from tests.kernels.copies import share
 from tests.proofs.c.edits import (
     DROP,

@@ -12,9 +12,9 @@ import pytest
 
 from impl.kernel.ports.mips.files import MMU
 from proofs import engine
+from proofs import kernel_runner as runner
 from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, Clause, Proof
-from proofs.kvm import runner
-from proofs.kvm.runner import INTERNAL, KEPT, LayoutProof, Store
+from proofs.kernel_runner import INTERNAL, KEPT, LayoutProof, Store
 from tests.kernels.copies import share
 from tests.proofs.c.edits import DROP, NARROW, PGD, PMD, PTE, WALK, Edit
 from tests.proofs.c.mutation import verdicts

@@ -23,7 +23,7 @@ from model.operations import Kind
 from model.ports import layout
 from proofs import engine
 from proofs.engine import Clause, Options, Proof
-from proofs.kvm.runner import LayoutProof, Proved
+from proofs.kernel_runner import LayoutProof, Proved
 from proofs.paths import MISMATCH
 from slatcheck import cli
 from slatcheck.document.result import Check, Finding, Location, Verdict

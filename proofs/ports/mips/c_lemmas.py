@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The lemmas on a kernel tree's own C: the scripts of ``proofs.lemmas``, function by function."""
+"""The lemmas on the C of KVM for MIPS: the scripts of ``proofs.lemmas``, function by function."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from impl.multilevel.interface import RangeOp
 from model.layout import Layout
 from model.operations import Kind
+from model.ports.mips.functions import FUNCTIONS
 from proofs.kvm.binding import Bound
+from proofs.kvm.task import Task
 from proofs.lemmas.base import Lemma, Setting, unchanged
 from proofs.lemmas.faults import fault, fault_fast
 from proofs.lemmas.life import create, destroy, table_init
-from proofs.lemmas.ranges import ENTRY_POINTS, entry_point
+from proofs.lemmas.ranges import RANGES, entry_point
 from proofs.lemmas.tables import of_table
 from proofs.lemmas.walk import lookup
+from proofs.ports.mips.binding import title
 
 _SAFE = ("memory", "invariant", "lock", "accounting")
 _TABLE = ("exact", "result", "memory", "lock", "accounting")
@@ -59,19 +61,9 @@ def free_caches(at: Setting) -> None:
     """``kvm_mmu_free_memory_caches``: the generic function is called for the vCPU's cache."""
     held = at.rt.held()
     at.path.check("before")
-    freed = at.run("kvm_mmu_free_memory_caches")
+    freed = at.run("free_caches")
     unchanged(at, held)
     at.prove("leak", "the memory cache is given back", freed)
-
-
-@dataclass(frozen=True)
-class Task:
-    """A lemma on a function: its clauses, the kernel's name for it, whether entries matter."""
-
-    lemma: Lemma
-    clauses: tuple[str, ...]
-    title: str
-    entries: bool
 
 
 def lemmas(layout: Layout, bound: Bound) -> list[Task]:
@@ -79,8 +71,8 @@ def lemmas(layout: Layout, bound: Bound) -> list[Task]:
     leaf = layout.levels - 1
     found: list[Task] = []
 
-    def add(lemma: Lemma, clauses: str, title: str) -> None:
-        found.append(Task(lemma, CLAUSES[clauses], title, clauses in OWN_FORMAT))
+    def add(lemma: Lemma, clauses: str, name: str) -> None:
+        found.append(Task(lemma, CLAUSES[clauses], name, clauses in OWN_FORMAT))
 
     def plain(name: str, script: Callable[[Setting], None], kind: Kind | None) -> None:
         add(Lemma(name, script, kind=kind), name, name)
@@ -96,21 +88,19 @@ def lemmas(layout: Layout, bound: Bound) -> list[Task]:
     for op in (None, RangeOp.MKCLEAN, RangeOp.MKOLD):
         for level in reversed(range(layout.levels)):
             lemma, clauses = _of_table(op, level, leaf)
-            what = "flush_gpa" if op is None else op.value
-            title = f"kvm_mips_{what}_{layout.tables[level].name}"
-            add(lemma, clauses, title)
-    for name, kind, locks in ENTRY_POINTS:
-        plain(name, entry_point(name, kind, locks), kind)
+            add(lemma, clauses, title(op, layout.tables[level].name))
+    for kind, locks in RANGES:
+        plain(FUNCTIONS[kind], entry_point(kind, locks), kind)
     plain("kvm_mips_free_gpa_pt", destroy, Kind.DESTROY)
     return found
 
 
 def _of_table(op: RangeOp | None, level: int, leaf: int) -> tuple[Lemma, str]:
     if op is None:
-        script = of_table("kvm_mips_flush_gpa_level", level, None)
+        script = of_table(level, None)
         lemma = Lemma("kvm_mips_flush_gpa_table", script, level, Kind.FLUSH)
         return lemma, "flush" if level == leaf else "flush directory"
     kind = Kind.MKCLEAN if op is RangeOp.MKCLEAN else Kind.MKOLD
-    script = of_table("kvm_mips_range_op_level", level, op)
+    script = of_table(level, op)
     lemma = Lemma(f"kvm_mips_{op.value}_table", script, level, kind, uniform=level != leaf)
     return lemma, "range" if level == leaf else "range directory"

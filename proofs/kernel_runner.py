@@ -16,7 +16,6 @@ from pathlib import Path as File
 from typing import Any
 
 from impl.kernel.binding import Binding
-from impl.kernel.ports.mips.files import MIPS, MMU
 from impl.kernel.slices import functions
 from impl.kernel.toolchain import Toolchain
 from impl.kernel.tree import Tree
@@ -26,26 +25,18 @@ from model.operations import Kind
 from proofs.answers import Answers
 from proofs.c.syntax import Unit, reduced
 from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, Desk, Options, Proof, prove
-from proofs.kvm.binding import SIGNATURES, Bound, bind
-from proofs.kvm.lemmas import Task, lemmas
+from proofs.kvm.binding import Bound, bind
 from proofs.kvm.memory import Opaque
-from proofs.kvm.program import CProgram
 from proofs.kvm.rules import FITS
 from proofs.kvm.runtime import CRuntime
+from proofs.kvm.task import Task
 from proofs.lemmas.base import setting
 from proofs.paths import MISMATCH, Path
+from proofs.ports import code_of
 from proofs.raw import RawFormat, format_of, opaque_format
 from proofs.runner import identity, proof_of, sources
 from support.cache import write
 
-PLACES = (
-    MMU,
-    MIPS,
-    "arch/mips/mm/pgtable-32.c",
-    "arch/mips/mm/pgtable-64.c",
-    "virt/kvm/kvm_main.c",
-)
-"""The files that are read as C, in which places are told."""
 INTERNAL = (FITS, "entry")
 """Clauses of what the proof's own invariants need; they are no promises of the kernel."""
 NOT_REACHED = "not reached: another promise fails"
@@ -79,9 +70,10 @@ def read_unit(
 ) -> tuple[Unit, list[File]]:
     """Return the tree's C for a layout, and the files read. Raises UnsupportedError."""
     found, files = typed_tree(tree, binding, layout, toolchain, big_endian)
-    wanted = sorted({*SIGNATURES, *binding.entries.values()})
+    port = code_of(layout)
+    wanted = sorted({*port.names.signatures, *binding.entries.values()})
     unit = reduced(found, layout.bits // 8, wanted)
-    texts = {name: tree.read(name) for name in PLACES if (tree.root / name).is_file()}
+    texts = {name: tree.read(name) for name in port.files if (tree.root / name).is_file()}
     unit.place = partial(_place, texts)
     return unit, files
 
@@ -109,8 +101,9 @@ class Session:
     ) -> None:
         self.unit = unit
         self.layout = layout
-        self.bound: Bound = bind(unit, layout, renamed)
-        self.program = CProgram(unit, layout, self.bound)
+        self.port = code_of(layout)
+        self.bound: Bound = bind(unit, layout, renamed, self.port.names)
+        self.program = self.port.program(unit, layout, self.bound)
         known = None
         if store.folder is not None and not options.emit:
             known = Answers(store.folder, identity(options.solvers))
@@ -122,7 +115,7 @@ class Session:
         """Carry out the lemmas, those on functions ``only`` where given."""
         wanted = set(only)
         found = []
-        for task in lemmas(self.layout, self.bound):
+        for task in self.port.lemmas(self.layout, self.bound):
             if not wanted or task.title in wanted:
                 found.append(self._lemma(task))
         return LayoutProof(self.layout.name, found, dict(self.bound.missing))
