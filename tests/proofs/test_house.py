@@ -49,6 +49,12 @@ def test_no_files_import_each_other() -> None:
     assert circle({module(path): path.read_text(encoding="utf-8") for path in FILES}) == []
 
 
+def test_terms_are_never_built_without_the_rules() -> None:
+    for path in FILES:
+        builds = "proofs.build" in set(imported(ast.parse(path.read_text(encoding="utf-8")), set()))
+        assert not builds or path.name in ("rewrites.py", "terms.py"), path
+
+
 @pytest.mark.parametrize(
     "back",
     [
