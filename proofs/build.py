@@ -7,7 +7,7 @@ Import these from ``proofs.terms``, with which the rules come.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import cast, overload
 
 from proofs.nodes import BOOL, FALSE, FITTING, TRUE, Term, Truth, Value, make, number, truth
 
@@ -96,7 +96,19 @@ def same(one: Value, other: Value) -> Truth:
     return _binary("=", BOOL, one, other)
 
 
-def choose(condition: Truth, yes: Any, no: Any) -> Any:
+@overload
+def choose(condition: Truth, yes: Term, no: Term) -> Term: ...
+
+
+@overload
+def choose(condition: Truth, yes: Truth, no: Truth) -> Truth: ...
+
+
+@overload
+def choose(condition: Truth, yes: Value, no: Value) -> Value: ...
+
+
+def choose(condition: Truth, yes: Value, no: Value) -> Value:
     """Return ``yes`` where ``condition`` holds, else ``no``; both of one width or both truths."""
     if not isinstance(condition, Term):
         return yes if condition else no
@@ -105,7 +117,8 @@ def choose(condition: Truth, yes: Any, no: Any) -> Any:
     if condition is FALSE:
         return no
     if isinstance(yes, bool) or isinstance(no, bool) or _width_of(yes, no) == BOOL:
-        return both(implies(condition, yes), either(condition, no))
+        then, otherwise = cast(Truth, yes), cast(Truth, no)
+        return both(implies(condition, then), either(condition, otherwise))
     width = _width_of(yes, no)
     return _ite(condition, bits(yes, width), bits(no, width))
 
@@ -153,6 +166,14 @@ def extract(value: Term, high: int, low: int) -> Term:
         if made is not None:
             return made
     return make("extract", high - low + 1, (value,), (high, low))
+
+
+@overload
+def low_bits(value: Term, width: int) -> Term: ...
+
+
+@overload
+def low_bits(value: Value, width: int) -> Value: ...
 
 
 def low_bits(value: Value, width: int) -> Value:

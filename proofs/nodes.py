@@ -12,7 +12,11 @@ BOOL = 0
 
 
 class Term:
-    """One node; equal nodes are the same object. ``data`` is a constant's or a name's value."""
+    """One node; equal nodes are the same object. ``data`` is a constant's or a name's value.
+
+    What ``data`` is depends on the operator (an integer, a name, the two ends of a part), and the
+    rules ask for the operator first: that is beyond mypy.
+    """
 
     __slots__ = ("args", "data", "op", "uid", "width")
 
@@ -36,10 +40,10 @@ Value = Term | int
 Truth = Term | bool
 """A boolean term or a concrete truth value."""
 
-_terms: dict[tuple[Any, ...], Term] = {}
+_terms: dict[tuple[object, ...], Term] = {}
 
 
-def make(op: str, width: int, args: tuple[Term, ...] = (), data: Any = None) -> Term:
+def make(op: str, width: int, args: tuple[Term, ...] = (), data: object = None) -> Term:
     """Return the node that is just this, simplified in nothing."""
     key = (op, width, data, args)  # equal arguments are the same objects
     known = _terms.get(key)

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import CodeType, ModuleType
-from typing import Any
 
 from impl.multilevel import table
 from proofs.paths import Unsupported
@@ -142,7 +141,7 @@ def _targets(node: ast.expr) -> set[str]:
     return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
 
 
-def _names(nodes: list[Any], context: type[ast.expr_context]) -> Iterator[ast.Name]:
+def _names(nodes: Sequence[ast.AST], context: type[ast.expr_context]) -> Iterator[ast.Name]:
     for root in nodes:
         for node in ast.walk(root):
             if isinstance(node, ast.Name) and isinstance(node.ctx, context):

@@ -8,7 +8,6 @@ The operator ``iff`` is ``=`` on truth values, ``times`` a product with an integ
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 from proofs.build import (
     add,
@@ -240,7 +239,7 @@ def _across(value: Term, high: int, low: int) -> Term | None:
 @rule("extract", "(p ? x : y)[i..j]", "p ? x[i..j] : y[i..j]", shape=("ite",))
 def _of_choice(value: Term, high: int, low: int) -> Term | None:
     condition, yes, no = value.args
-    return cast(Term, choose(condition, extract(yes, high, low), extract(no, high, low)))
+    return choose(condition, extract(yes, high, low), extract(no, high, low))
 
 
 def _bitwise(make_node: Callable[[Term, Term], Term], value: Term, high: int, low: int) -> Term:

@@ -31,6 +31,7 @@ from proofs.lifting import (
     Name,
     Number,
     as_bits,
+    as_plain,
     exact,
     lift_truth,
     lifted,
@@ -232,7 +233,7 @@ class CProgram:
         entries = self.layout.leaf.entries
         rt.demand("exact", "the answer is within its table", terms.less(found.index, entries))
         number = unsigned(terms.extract(found.index, SLOT_BITS - 1, 0))
-        return Slot(Name(found.block.name), number)  # type: ignore[arg-type]
+        return Slot(as_plain(Name(found.block.name)), as_plain(number))
 
     def _fault(self, name: str) -> Function:
         def run(
@@ -373,7 +374,7 @@ class CProgram:
     def _witness(self, rt: CRuntime, first: Number) -> None:
         """Let the first frame be looked at."""
         frame = terms.low_bits(lifted(first).sized(64), self.shape.frame_bits)
-        rt.path.point("frame", frame)  # type: ignore[arg-type]
+        rt.path.point("frame", frame)
         rt.state.witness = frame
 
     def _masked(
