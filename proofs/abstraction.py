@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from model import pointwise
 from model.operations import Op
 from proofs import terms
-from proofs.lifting import as_plain, summary, truth_of, unsigned
+from proofs.lifting import Flag, as_plain, summary, truth_of, unsigned
 from proofs.raw import OWN, RawFormat
 from proofs.terms import Term, Truth, Value
 
@@ -30,11 +28,11 @@ def covers(op: Op, frame: Term, page_shift: int) -> Truth:
     return terms.truth(found)
 
 
-def fast(raw: Value, write: Any, entry: RawFormat = OWN) -> tuple[Truth, Term, Truth]:
+def fast(raw: Value, write: Flag, entry: RawFormat = OWN) -> tuple[Truth, Term, Truth]:
     """Return for the fast path: whether it succeeds, what it leaves, whether that is reported."""
 
-    def run() -> list[Any]:
-        done = pointwise.fast(entry.decode(raw), write)
+    def run() -> list[Truth]:
+        done = pointwise.fast(entry.decode(raw), as_plain(write))
         return [done.result == 0, entry.encode(done.entry), truth_of(done.dirtied)]
 
     good, left, dirtied = summary(run)
@@ -44,7 +42,7 @@ def fast(raw: Value, write: Any, entry: RawFormat = OWN) -> tuple[Truth, Term, T
 def fault(raw: Value, op: Op, entry: RawFormat = OWN) -> tuple[Truth, Term, Truth]:
     """Return for a fault: whether it succeeds, what it leaves, whether that is reported."""
 
-    def run() -> list[Any]:
+    def run() -> list[Truth]:
         done = pointwise.fault(entry.decode(raw), op)
         return [done.result == 0, entry.encode(done.entry), truth_of(done.dirtied)]
 

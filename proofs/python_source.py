@@ -8,9 +8,8 @@ one turn to the next but ``frame.result``; that is decided on the syntax tree.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import CodeType, ModuleType
-from typing import Any
 
 from impl.multilevel.interface import RangeOp
 from proofs.paths import Unsupported
@@ -148,7 +147,7 @@ def _targets(node: ast.expr) -> set[str]:
     return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
 
 
-def _names(nodes: list[Any], context: type[ast.expr_context]) -> Iterator[ast.Name]:
+def _names(nodes: Sequence[ast.AST], context: type[ast.expr_context]) -> Iterator[ast.Name]:
     for root in nodes:
         for node in ast.walk(root):
             if isinstance(node, ast.Name) and isinstance(node.ctx, context):

@@ -24,8 +24,9 @@ from model.layout import Layout
 from model.ports import layout as layout_named
 from model.ports import layouts
 from proofs.engine import HOLDS, REFUTED, Clause, Desk, Options, Proof, prove
-from proofs.lemmas.base import setting
+from proofs.lemmas.base import Lemma, Setting, setting
 from proofs.lemmas.specification import POINTWISE, specification, width_pairs, widths
+from proofs.paths import Path
 from proofs.ports import table_of
 from support.cache import digest_of, write
 from support.pool import spread
@@ -56,15 +57,15 @@ def tasks_of(layout: Layout) -> tuple[Task, Task]:
     return Task("table", _first(_geometry, layout)), Task("entry", _first(_format, layout))
 
 
-def _geometry(layout: Layout) -> tuple[Any, ...]:
+def _geometry(layout: Layout) -> tuple[object, ...]:
     return layout.port, layout.tables, layout.bits, layout.geometry.cache_min
 
 
-def _format(layout: Layout) -> tuple[Any, ...]:
+def _format(layout: Layout) -> tuple[object, ...]:
     return layout.port, layout.entry, layout.pfn_top
 
 
-def _first(key: Callable[[Layout], Any], layout: Layout) -> str:
+def _first(key: Callable[[Layout], object], layout: Layout) -> str:
     return next(one.name for one in layouts() if key(one) == key(layout))
 
 
@@ -84,7 +85,12 @@ def carry_out(task: Task, options: Options) -> list[Proof]:
         consulted: set[str] = set()
         start = partial(setting, layout=layout, program=program, quirks=quirks)
 
-        def run(path: Any, lemma: Any = lemma, start: Any = start, seen: Any = consulted) -> None:
+        def run(
+            path: Path,
+            lemma: Lemma = lemma,
+            start: Callable[..., Setting] = start,
+            seen: set[str] = consulted,
+        ) -> None:
             at = start(path, uniform=lemma.uniform)
             try:
                 lemma.script(at)
@@ -151,7 +157,7 @@ class Store:
         write(self.folder / f"{key}.json", json.dumps([asdict(one) for one in found]))
 
 
-def proof_of(data: dict[str, Any]) -> Proof:
+def proof_of(data: dict[str, Any]) -> Proof:  # JSON, believed once it is read
     """Return a proof as it was kept."""
     clauses = {name: Clause(**one) for name, one in data.pop("clauses").items()}
     return Proof(clauses=clauses, **{**data, "consulted": tuple(data["consulted"])})

@@ -103,7 +103,7 @@ class Flush:
         self, before: Truth, after: Truth, here: Value, below: Value, earlier: Value
     ) -> Value:
         """Return the witness: this slot where 'safe' became 'not safe'."""
-        return terms.choose(terms.both(before, terms.negate(after)), here, earlier)  # type: ignore[no-any-return]
+        return terms.choose(terms.both(before, terms.negate(after)), here, earlier)
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Range:
         self, before: Truth, after: Truth, here: Value, below: Value, earlier: Value
     ) -> Value:
         """Return the witness: that of the call where 'unchanged' became 'changed'."""
-        return terms.choose(terms.both(terms.negate(before), after), below, earlier)  # type: ignore[no-any-return]
+        return terms.choose(terms.both(terms.negate(before), after), below, earlier)
 
 
 # The invariant
@@ -294,4 +294,4 @@ def slot_number(value: Term) -> Term:
 def loop_bound(first: Term, last: Term) -> Term:
     """Return the slot up to which a loop from ``first`` to ``last`` (inclusive) has come."""
     one = terms.number(1, SLOT_BITS)
-    return terms.choose(terms.at_most(first, last), terms.add(last, one), first)  # type: ignore[no-any-return]
+    return terms.choose(terms.at_most(first, last), terms.add(last, one), first)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Self
 
 from impl.multilevel.interface import Frame
 from impl.multilevel.quirks import Quirk
@@ -19,7 +19,17 @@ from model.operations import Op
 from proofs import terms
 from proofs.contracts import Call, is_shared
 from proofs.heap import PAGE_BITS, SLOT_BITS, Heap
-from proofs.lifting import Number, as_bits, as_plain, exact, lift_truth, lifted, truth_of, unsigned
+from proofs.lifting import (
+    Handle,
+    Number,
+    as_bits,
+    as_plain,
+    exact,
+    lift_truth,
+    lifted,
+    truth_of,
+    unsigned,
+)
 from proofs.paths import Path, PathEnd, Unsupported
 from proofs.runtime.pages import Pages
 from proofs.specs import (
@@ -85,7 +95,7 @@ class SymbolicRuntime(Pages):
         self.consulted.add(quirk)
         return quirk in self.quirks
 
-    def ulong(self, value: Any) -> Any:
+    def ulong(self, value: Number) -> Number:
         """Return ``value`` as an ``unsigned long`` holds it."""
         if isinstance(value, int):
             return value & self.layout.word_mask
@@ -96,15 +106,15 @@ class SymbolicRuntime(Pages):
             min(value.hi, self.layout.word_mask) if value.lo >= 0 else self.layout.word_mask,
         )
 
-    def ffs(self, mask: Any) -> Any:
+    def ffs(self, mask: Number) -> Number:
         """Return the number of the lowest bit that is set."""
         return self._set_bit(mask, lowest=True)
 
-    def fls(self, mask: Any) -> Any:
+    def fls(self, mask: Number) -> Number:
         """Return the number of the highest bit that is set."""
         return self._set_bit(mask, lowest=False)
 
-    def _set_bit(self, mask: Any, lowest: bool) -> Any:
+    def _set_bit(self, mask: Number, lowest: bool) -> Number:
         value = lifted(mask).sized(64)
         found = self.path.fresh("bit", 6)
         number = terms.bits(found, 64)
@@ -120,7 +130,7 @@ class SymbolicRuntime(Pages):
 
     # Loops
 
-    def loop(self, frame: Frame) -> Iterator[Any]:
+    def loop(self, frame: Frame) -> Iterator[Number]:
         """Carry out a loop over slots by its invariant: one arbitrary turn, or what follows."""
         spec = self.loops.tables.get(frame.loop)
         if spec is None:
@@ -155,7 +165,7 @@ class SymbolicRuntime(Pages):
         prove_effect(path, spec, old, state, call, after, following)
         raise PathEnd
 
-    def call(self, level: int, table: Any, start: Any, end: Any) -> Call:
+    def call(self, level: int, table: Handle, start: Number, end: Number) -> Call:
         """Return what a call for a table, from ``start`` to ``end`` (bytes), means in frames."""
         shape = self.shape
         name = as_bits(table, PAGE_BITS)
@@ -178,7 +188,7 @@ class SymbolicRuntime(Pages):
         self.path.prove("exact", "an attempt leaves the table alone", heap is self.heap)
         raise PathEnd
 
-    def set_bits(self, mask: Any) -> Iterator[Any]:
+    def set_bits(self, mask: Number) -> Iterator[Number]:
         """Carry out a loop over the bits of a mask by its invariant."""
         if self.loops.bits is None:
             raise Unsupported("no invariant is known for a loop over bits")

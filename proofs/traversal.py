@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
 from proofs import terms
-from proofs.terms import BOOL, Term, agree, apply, extract, same, truth
+from proofs.terms import BOOL, Term, Truth, agree, apply, extract, same, truth
 
 
 def walk(roots: Iterable[Term]) -> Iterator[Term]:
@@ -48,11 +47,10 @@ def rebuilt(node: Term, args: list[Term]) -> Term:
         return extract(args[0], *node.data)
     if node.op == "apply":
         return apply(node.data, node.width, *args)
-    made = _REBUILD[node.op](*args)
-    return truth(made) if node.width == BOOL else made
+    return truth(_REBUILD[node.op](*args))
 
 
-_REBUILD: dict[str, Callable[..., Any]] = {
+_REBUILD: dict[str, Callable[..., Truth]] = {
     "not": terms.negate,
     "and": terms.both,
     "or": terms.either,

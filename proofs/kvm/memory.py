@@ -14,7 +14,7 @@ from proofs.c.values import Address, Block, Callee, Int, Ptr, Value, int_of, tru
 from proofs.heap import FREE, PAGE_BITS, SLOT_BITS, empty_marker
 from proofs.kvm.runtime import CRuntime
 from proofs.kvm.scalars import cut, joined, plain, replaced, shaped, signed, whole_numbers
-from proofs.lifting import Name, as_bits
+from proofs.lifting import Name, as_bits, as_plain, lifted
 from proofs.paths import Unsupported
 from proofs.terms import Term, Truth, less, negate, same
 
@@ -222,7 +222,8 @@ class TablePage:
         size = memory.entry.fmt.size
         slot, offset = self._slot(at, size)
         whole_numbers(kind, offset, memory.word.size)
-        raw = memory.rt.pte_load(Slot(Name(self.name), signed(slot)))  # type: ignore[arg-type]
+        where = Slot(as_plain(Name(self.name)), as_plain(signed(slot)))
+        raw = memory.rt.pte_load(where)
         bits = memory.known_bits(as_bits(raw, memory.entry.raw_bits))
         return cut(terms.extract(bits, 8 * size - 1, 0), offset, kind)
 
@@ -251,7 +252,7 @@ class TablePage:
         size = memory.entry.fmt.size
         slot, offset = self._slot(at, size)
         whole_numbers(kind, offset, memory.word.size)
-        where = Slot(Name(self.name), signed(slot))  # type: ignore[arg-type]
+        where = Slot(as_plain(Name(self.name)), as_plain(signed(slot)))
         new = joined(value, kind)
         if new.width != 8 * size:
             raw = as_bits(memory.rt.pte_load(where), memory.entry.raw_bits)
@@ -346,7 +347,7 @@ def _held(memory: Memory, kind: CType) -> Value:
 
 def _sequence(memory: Memory, kind: CType) -> Value:
     seq = memory.rt.mmu_invalidate_seq()
-    return Int(terms.bits(terms.bits(seq.term, 32), memory.word.width), memory.word)
+    return Int(terms.bits(lifted(seq).sized(32), memory.word.width), memory.word)
 
 
 def _in_progress(memory: Memory, kind: CType) -> Value:

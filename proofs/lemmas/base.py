@@ -17,9 +17,9 @@ from proofs.heap import (
     fresh_heap,
     shape_of,
 )
-from proofs.lifting import SymBool, as_bits, lifted, truth_of, unsigned
+from proofs.lifting import Flag, Number, SymBool, as_bits, lifted, truth_of, unsigned
 from proofs.paths import Path
-from proofs.program import Program
+from proofs.program import Function, Program
 from proofs.raw import OWN, RawFormat
 from proofs.specs import (
     Flush,
@@ -29,7 +29,7 @@ from proofs.specs import (
     demand_invariant,
 )
 from proofs.symbolic import Loops, OverBits, SymbolicRuntime
-from proofs.terms import Term, Truth
+from proofs.terms import Term, Truth, Value
 
 
 @dataclass
@@ -63,37 +63,40 @@ class Setting:
         """Return the setting with a runtime that carries out a loop over bits so."""
         return replace(self, rt=self.rt.over_bits(bits))
 
-    def word(self, name: str) -> Any:
+    def word(self, name: str) -> Number:
         """Return any ``unsigned long``."""
         return self._operand(name, self.layout.bits)
 
-    def long(self, name: str) -> Any:
+    def long(self, name: str) -> Number:
         """Return any 64-bit number, as a ``gfn_t`` is one."""
         return self._operand(name, 64)
 
-    def _operand(self, name: str, width: int) -> Any:
+    def _operand(self, name: str, width: int) -> Number:
         term = self.path.fresh(name, width)
         self.path.show(name, term)
         return unsigned(term)
 
-    def flag(self, name: str) -> Any:
+    def flag(self, name: str) -> Flag:
         """Return any truth value."""
         term = self.path.fresh(name, terms.BOOL)
         self.path.show(name, term)
         return SymBool(term)
 
-    def frame(self, address: Any) -> Term:
+    def frame(self, address: Number) -> Term:
         """Return the frame of an address modulo the reach, and name it as a point."""
         found = self.rt.shape.frame_of(as_bits(address, self.layout.bits))
         self.path.point("frame", found)
         return found
 
-    def reached(self, address: Any) -> Truth:
+    def reached(self, address: Number) -> Truth:
         """Return whether an address lies within the reach."""
         return truth_of(lifted(address) < self.layout.frames << self.layout.page_shift)
 
-    def run(self, name: str, *args: Any, **contracts: Callable[..., Any]) -> Any:
-        """Call a function of the program, ``contracts`` in the place of its callees."""
+    def run(self, name: str, *args: Any, **contracts: Function) -> Any:
+        """Call a function of the program, ``contracts`` in the place of its callees.
+
+        What it takes and returns is its own (``proofs.program.Function``).
+        """
         return self.program.bind(contracts)[name](self.rt, *args)
 
     def prove(self, clause: str, statement: str, goal: Truth) -> None:
@@ -163,7 +166,7 @@ def range_spec(op: RangeOp, uniform: bool = False, entry: RawFormat = OWN) -> Ra
         return Range(lambda raw: terms.apply("effect", width, terms.bits(raw, width)), writes)
     kind = Kind.MKCLEAN if op is RangeOp.MKCLEAN else Kind.MKOLD
 
-    def effect(raw: Any) -> Any:
+    def effect(raw: Value) -> Value:
         everything = Op(kind, 0, U64)
         return abstraction.after(everything, terms.number(0, 1), raw, 0, entry)
 

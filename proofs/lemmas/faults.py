@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from impl.multilevel.interface import Page
 from impl.multilevel.quirks import NO_REACH_CHECK
@@ -16,7 +15,18 @@ from proofs.heap import (
 )
 from proofs.lemmas.base import Setting, balanced, before_rule, unchanged
 from proofs.lemmas.life import topup_contract
-from proofs.lifting import Name, SymBool, as_bits, as_plain, lifted, truth_of, unsigned
+from proofs.lifting import (
+    Flag,
+    Handle,
+    Name,
+    Number,
+    SymBool,
+    as_bits,
+    as_plain,
+    lifted,
+    truth_of,
+    unsigned,
+)
 from proofs.specs import (
     assume_invariant,
     goal_points,
@@ -27,19 +37,19 @@ from proofs.symbolic import SymbolicRuntime
 from proofs.terms import Term, Truth, agree, both, choose, either, implies, less, negate, same
 
 
-def _acts(at: Setting, address: Any) -> Truth:
+def _acts(at: Setting, address: Number) -> Truth:
     """Return whether a walk goes on: within the reach, or always where nothing checks that."""
     return True if at.rt.has(NO_REACH_CHECK) else at.reached(address)
 
 
-def _reported(at: Setting, frame_number: Any, dirtied: Truth, since: int = 0) -> Truth:
+def _reported(at: Setting, frame_number: Number, dirtied: Truth, since: int = 0) -> Truth:
     """Return whether the frame was reported dirty just if it must be, and no other was."""
     new = at.rt.around.reported[since:]
     right = [implies(when, truth_of(lifted(gfn) == frame_number)) for when, gfn in new]
     return both(agree(either(*[when for when, _ in new]), dirtied), *right)
 
 
-def _judged(at: Setting, address: Any, goal: Truth) -> Truth:
+def _judged(at: Setting, address: Number, goal: Truth) -> Truth:
     """Return what is demanded of a function where its address may lie beyond the reach."""
     return implies(at.reached(address), goal) if at.of_kernel else goal
 
@@ -87,7 +97,7 @@ def fault_fast(at: Setting) -> None:
     balanced(at, locked=False)
 
 
-def _told(at: Setting, address: Any) -> Truth:
+def _told(at: Setting, address: Number) -> Truth:
     """Return where the contract says what the fast path does.
 
     Of a kernel beyond the reach it says nothing, except to the clause ``reach``.
@@ -101,7 +111,7 @@ def _told(at: Setting, address: Any) -> Truth:
 def fast_contract(at: Setting) -> Callable[..., int]:
     """Return what stands for a fast fault in its caller."""
 
-    def contract(rt: SymbolicRuntime, address: Any, write: Any) -> int:
+    def contract(rt: SymbolicRuntime, address: Number, write: Flag) -> int:
         path, before = at.path, rt.heap
         frame, acts = at.frame(address), _acts(at, address)
         at.prove("lock", "mmu_lock is not taken twice", not rt.around.locked)
@@ -168,16 +178,18 @@ def map_locked(at: Setting) -> None:
     prove_invariant(path, at.heap, point)
 
 
-def _installed(at: Setting, pfn: Any, write: Any, writable: Any) -> Term:
+def _installed(at: Setting, pfn: Handle, write: Flag, writable: Flag) -> Term:
     number = as_plain(unsigned(as_bits(pfn, at.entry.pfn_bits)))
-    op = Op(Kind.FAULT, pfn=number, write=write, writable=writable)
+    op = Op(Kind.FAULT, pfn=number, write=as_plain(write), writable=as_plain(writable))
     return abstraction.fault(0, op, at.entry)[1]
 
 
 def locked_contract(at: Setting) -> Callable[..., None]:
     """Return what stands for ``map_page_locked`` in its caller."""
 
-    def contract(rt: SymbolicRuntime, address: Any, write: Any, pfn: Any, writable: Any) -> None:
+    def contract(
+        rt: SymbolicRuntime, address: Number, write: Flag, pfn: Handle, writable: Flag
+    ) -> None:
         path, before, around = at.path, rt.heap, rt.around
         frame = at.frame(address)
         at.prove("lock", "mmu_lock is held", around.locked)
@@ -224,7 +236,7 @@ def map_slow(at: Setting) -> None:
 
 
 def _slow_result(
-    at: Setting, result: Any, address: Any, write: Any, before: Heap, frame: Term
+    at: Setting, result: Number, address: Number, write: Flag, before: Heap, frame: Term
 ) -> None:
     around = at.rt.around
     gfn = address // at.layout.leaf.span
@@ -255,7 +267,7 @@ def _slow_result(
     prove_invariant(at.path, at.heap, point)
 
 
-def _asked_right(at: Setting, gfn: Any, write: Any) -> None:
+def _asked_right(at: Setting, gfn: Number, write: Flag) -> None:
     """Demand that the page which was looked up, if one was, is the one of the fault."""
     if at.rt.around.asked is None:
         return
@@ -271,7 +283,7 @@ def _asked_right(at: Setting, gfn: Any, write: Any) -> None:
 def slow_contract(at: Setting) -> Callable[..., int]:
     """Return what stands for ``map_page_slow`` in its caller."""
 
-    def contract(rt: SymbolicRuntime, address: Any, write: Any) -> int:
+    def contract(rt: SymbolicRuntime, address: Number, write: Flag) -> int:
         path, before, around = at.path, rt.heap, rt.around
         frame = at.frame(address)
         at.prove("reach", "only frames within reach are mapped", _acts(at, address))
@@ -306,8 +318,8 @@ def slow_contract(at: Setting) -> Callable[..., int]:
     return contract
 
 
-def _page(pfn: Term, writable: Term) -> Any:
-    return Page(Name(pfn), SymBool(writable), False)  # type: ignore[arg-type]
+def _page(pfn: Term, writable: Term) -> Page:
+    return Page(as_plain(Name(pfn)), as_plain(SymBool(writable)), False)
 
 
 def fault(at: Setting) -> None:
@@ -330,7 +342,7 @@ def fault(at: Setting) -> None:
         why = rt.around.refused if result == -EFAULT else rt.around.starved
         cause = "within reach a failure has its cause: no page, or no memory"
         at.prove("result", cause, implies(within, why))
-    op = Op(Kind.FAULT, write=write, answer=Answer.ERROR)
+    op = Op(Kind.FAULT, write=as_plain(write), answer=Answer.ERROR)
     if page is not None:
         op = op._replace(
             pfn=as_plain(unsigned(as_bits(page.pfn, at.entry.pfn_bits))),

@@ -8,7 +8,6 @@ A map is any function from 64-bit frames to entries; an operation acts on it fra
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from impl.linear import KVM_INVALID_PAGE, map_word
 from model import pointwise
@@ -39,11 +38,11 @@ class Point:
         path.assume(OWN.well_formed(self.raw))
         path.check("before")
 
-    def any(self, name: str, width: int = 64) -> Any:
+    def any(self, name: str, width: int = 64) -> int:
         """Return any number of ``width`` bits."""
         term = self.path.fresh(name, width)
         self.path.show(name, term)
-        return unsigned(term)
+        return as_plain(unsigned(term))
 
     def flag(self, name: str) -> SymBool:
         """Return any truth value."""
@@ -61,7 +60,8 @@ class Point:
         pfn = unsigned(self.path.fresh(f"{name}pfn", PFN_BITS))
         address = self.any(f"{name}gpa", self.bits)
         write, writable = self.flag(f"{name}write"), self.flag(f"{name}writable")
-        return Op(kind, address, pfn=pfn, write=write, writable=writable)  # type: ignore[arg-type]
+        flags = as_plain(write), as_plain(writable)
+        return Op(kind, address, pfn=as_plain(pfn), write=flags[0], writable=flags[1])
 
     def after(self, op: Op, raw: Term) -> Term:
         """Return what ``op`` leaves at the frame."""
@@ -210,7 +210,7 @@ def masked(at: Point) -> None:
     at.path.show("bit", bit)
     base = lifted(op.first) + op.last
     at.path.assume(truth_of(base + unsigned(bit) <= U64))
-    frame = (base + unsigned(bit)).sized(64)
+    frame = lifted(base + unsigned(bit)).sized(64)
     chosen = terms.shift_right(lifted(op.mask).sized(64), terms.bits(bit, 64))
     is_set = same(terms.extract(chosen, 0, 0), 1)
     covered = abstraction.covers(op, frame, at.shift)
@@ -231,10 +231,10 @@ def linear(at: Point) -> None:
     mapped, write, writable = at.flag("mapped"), at.flag("write"), at.flag("writable")
     flags = (at.flag("may write"), at.flag("young"), at.flag("dirty"))
 
-    def run() -> list[Any]:
+    def run() -> list[Truth]:
         pfn = as_plain(unsigned(answer))
-        op = Op(Kind.FAULT, 0, pfn=pfn, write=write, writable=writable)  # type: ignore[arg-type]
-        entry = Entry(pfn, *flags) if mapped else None  # type: ignore[arg-type]
+        op = Op(Kind.FAULT, 0, pfn=pfn, write=as_plain(write), writable=as_plain(writable))
+        entry = Entry(pfn, *map(as_plain, flags)) if mapped else None
         word = pfn if mapped else KVM_INVALID_PAGE
 
         done = pointwise.fault(entry, op)
@@ -283,12 +283,13 @@ def widths(path: Path, one: Layout, other: Layout) -> None:
         path.show(name, term)
     path.check("before")
 
-    access: Any = (flags["write"], flags["writable"])
+    access = (flags["write"], flags["writable"])
     where, number = as_plain(unsigned(address)), as_plain(unsigned(pfn))
-    op = Op(Kind.FAULT, where, pfn=number, write=access[0], writable=access[1])
+    op = Op(Kind.FAULT, where, pfn=number, write=as_plain(access[0]), writable=as_plain(access[1]))
     entry: Entry | None = None
     if flags["mapped"]:
-        entry = Entry(unsigned(old), flags["may write"], flags["young"], flags["dirty"])  # type: ignore[arg-type]
+        writable, young, dirty = (as_plain(flags[name]) for name in names[1:4])
+        entry = Entry(as_plain(unsigned(old)), writable, young, dirty)
     clean = pointwise.changed(Kind.MKCLEAN, entry)
     aged = pointwise.changed(Kind.MKOLD, entry)
     for name, left in (

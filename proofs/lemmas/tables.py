@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from impl.multilevel.interface import RangeOp
 from proofs import contracts, terms
 from proofs.contracts import Call
@@ -13,7 +10,8 @@ from proofs.heap import (
     PAGE_BITS,
 )
 from proofs.lemmas.base import Script, Setting, range_spec, unchanged
-from proofs.lifting import Name, lift_truth, truth_of
+from proofs.lifting import Flag, Handle, Name, Number, lift_truth, truth_of
+from proofs.program import Function
 from proofs.runtime.pages import as_frame
 from proofs.specs import (
     Flush,
@@ -30,7 +28,7 @@ FLUSH_LEVEL, RANGE_LEVEL = "flush_level", "range_level"
 # Functions of one table
 
 
-def _table_call(at: Setting, level: int) -> tuple[Term, Any, Any, Call]:
+def _table_call(at: Setting, level: int) -> tuple[Term, Number, Number, Call]:
     path, rt = at.path, at.rt
     at.level = level
     start, end = at.word("start"), at.word("end")
@@ -71,10 +69,10 @@ def _spec(at: Setting, op: RangeOp | None) -> Specification:
     return Flush(at.layout.levels - 1) if op is None else range_spec(op, at.uniform, at.entry)
 
 
-def level_contracts(at: Setting) -> dict[str, Callable[..., Any]]:
+def level_contracts(at: Setting) -> dict[str, Function]:
     """Return what stands for the functions of one table in their callers."""
 
-    def flush(rt: SymbolicRuntime, level: int, table: Any, start: Any, end: Any) -> Any:
+    def flush(rt: SymbolicRuntime, level: int, table: Handle, start: Number, end: Number) -> Flag:
         call = rt.call(level, table, start, end)
         at.path.point("page", call.table)  # type: ignore[arg-type]
         _may_call(at, level)
@@ -82,8 +80,8 @@ def level_contracts(at: Setting) -> dict[str, Callable[..., Any]]:
         return lift_truth(contract_rule(at.path, spec, rt.state, call))
 
     def change(
-        rt: SymbolicRuntime, op: RangeOp, level: int, table: Any, start: Any, end: Any
-    ) -> Any:
+        rt: SymbolicRuntime, op: RangeOp, level: int, table: Handle, start: Number, end: Number
+    ) -> Flag:
         call = rt.call(level, table, start, end)
         at.path.point("page", call.table)  # type: ignore[arg-type]
         _may_call(at, level)

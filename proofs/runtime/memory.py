@@ -6,8 +6,8 @@ What a primitive does to memory and ghosts is trusted and small; that it may be 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from impl.multilevel import pte
 from impl.multilevel.interface import Slot
@@ -26,7 +26,10 @@ from proofs.heap import (
     page,
 )
 from proofs.lifting import (
+    Flag,
+    Handle,
     Name,
+    Number,
     as_bits,
     as_plain,
     exact,
@@ -43,7 +46,7 @@ from proofs.terms import Term, Truth, both, choose, either, implies, less, negat
 class Tables(Surrounded):
     """One path of a program: the slots of tables and the entries in them."""
 
-    def _access(self, level: int, table: Term, index: Any, writes: bool) -> Term:
+    def _access(self, level: int, table: Term, index: Number, writes: bool) -> Term:
         """Demand that a slot may be accessed; return its number.
 
         What the kernel's shared empty tables hold may be read, but not written.
@@ -59,13 +62,13 @@ class Tables(Surrounded):
         self.demand("memory", f"an access is to a live table of level {level}", allowed)
         return as_bits(exact(slot.sized(SLOT_BITS), 0, entries - 1), SLOT_BITS)
 
-    def load(self, level: int, table: Any, index: Any) -> Any:
+    def load(self, level: int, table: Handle, index: Number) -> Name:
         """Return what a directory's slot holds."""
         name = as_bits(table, PAGE_BITS)
         link = self.heap.ent(name, self._access(level, name, index, writes=False))
         return Name(choose(is_shared(level, name), page(empty_marker(level)), link))
 
-    def store(self, level: int, table: Any, index: Any, child: Any) -> None:
+    def store(self, level: int, table: Handle, index: Number, child: Handle) -> None:
         """Let a directory's slot point to a table that is new and empty, or make it empty."""
         name = as_bits(table, PAGE_BITS)
         slot = self._access(level, name, index, writes=True)
@@ -111,7 +114,7 @@ class Tables(Surrounded):
             return implies(within, same(self.heap.pte(table, slot), 0))
         return implies(within, same(self.heap.ent(table, slot), empty_marker(level)))
 
-    def fill(self, level: int, table: Any, first: Any, last: Any, value: Any) -> None:
+    def fill(self, level: int, table: Handle, first: Number, last: Number, value: Handle) -> None:
         """Store ``value`` in the slots ``first..last`` (inclusive) of a table not yet linked."""
         name = as_bits(table, PAGE_BITS)
         entries = self.layout.tables[level].entries
@@ -135,7 +138,7 @@ class Tables(Surrounded):
         """Return the name of the shared empty table of the level below ``level``."""
         return empty_marker(level)
 
-    def none(self, level: int, child: Any) -> Any:
+    def none(self, level: int, child: Handle) -> Flag:
         """Return whether a directory's slot that holds ``child`` is empty."""
         return lift_truth(same(as_bits(child, PAGE_BITS), empty_marker(level)))
 
@@ -147,68 +150,68 @@ class Tables(Surrounded):
         table = as_bits(ptep.table, PAGE_BITS)
         return table, self._access(self.shape.levels - 1, table, ptep.number, writes)
 
-    def pte_load(self, ptep: Slot | None) -> Any:
+    def pte_load(self, ptep: Slot | None) -> Name:
         """Return the raw entry."""
         table, slot = self._entry(ptep, writes=False)
         raw = self.heap.pte(table, slot)
         shared = is_shared(self.shape.levels - 1, table)
         return Name(choose(shared, terms.number(0, raw.width), raw))
 
-    def pte_store(self, ptep: Slot | None, raw: Any) -> None:
+    def pte_store(self, ptep: Slot | None, raw: Handle) -> None:
         """Store a raw entry."""
         table, slot = self._entry(ptep, writes=True)
         value = as_bits(raw, self.shape.entry.raw_bits)
         self.heap = replace(self.heap, ptes=self.heap.ptes.write(table, slot, value=value))
 
-    def _flag(self, raw: Any, mask: int) -> Any:
+    def _flag(self, raw: Handle, mask: int) -> Flag:
         return unsigned(as_bits(raw, RAW_BITS)) & mask != 0
 
-    def pte_present(self, raw: Any) -> Any:
+    def pte_present(self, raw: Handle) -> Flag:
         """Return whether the entry maps a page."""
         return self._flag(raw, ENTRY.present)
 
-    def pte_young(self, raw: Any) -> Any:
+    def pte_young(self, raw: Handle) -> Flag:
         """Return whether the entry was accessed."""
         return self._flag(raw, ENTRY.accessed)
 
-    def pte_dirty(self, raw: Any) -> Any:
+    def pte_dirty(self, raw: Handle) -> Flag:
         """Return whether the entry was written through."""
         return self._flag(raw, ENTRY.modified)
 
-    def pte_write(self, raw: Any) -> Any:
+    def pte_write(self, raw: Handle) -> Flag:
         """Return whether the entry may be written through."""
         return self._flag(raw, ENTRY.write)
 
-    def pte_mkyoung(self, raw: Any) -> Any:
+    def pte_mkyoung(self, raw: Handle) -> Name:
         """Return the entry, accessed."""
         value = as_plain(unsigned(as_bits(raw, RAW_BITS)))
         return pure_raw(lambda: pte.mkyoung(ENTRY, value))
 
-    def pte_mkold(self, raw: Any) -> Any:
+    def pte_mkold(self, raw: Handle) -> Name:
         """Return the entry, not accessed."""
         value = as_plain(unsigned(as_bits(raw, RAW_BITS)))
         return pure_raw(lambda: pte.mkold(ENTRY, value))
 
-    def pte_mkdirty(self, raw: Any) -> Any:
+    def pte_mkdirty(self, raw: Handle) -> Name:
         """Return the entry, modified."""
         value = as_plain(unsigned(as_bits(raw, RAW_BITS)))
         return pure_raw(lambda: pte.mkdirty(ENTRY, value))
 
-    def pte_mkclean(self, raw: Any) -> Any:
+    def pte_mkclean(self, raw: Handle) -> Name:
         """Return the entry, not modified."""
         value = as_plain(unsigned(as_bits(raw, RAW_BITS)))
         return pure_raw(lambda: pte.mkclean(ENTRY, value))
 
-    def pfn_pte(self, pfn: Any, writable: Any, dirty: Any) -> Any:
+    def pfn_pte(self, pfn: Handle, writable: Flag, dirty: Flag) -> Name:
         """Return a young entry for the page that was looked up and is still the frame's."""
         around = self.around
         self.demand("invalidation", "an entry is made with mmu_lock held", around.locked)
         self.demand("invalidation", "the page was not invalidated since", negate(around.stale))
         number = as_plain(unsigned(as_bits(pfn, PFN_BITS)))
-        return pure_raw(lambda: pte.make(ENTRY, number, writable, dirty))
+        return pure_raw(lambda: pte.make(ENTRY, number, as_plain(writable), as_plain(dirty)))
 
 
-def pure_raw(program: Any) -> Name:
+def pure_raw(program: Callable[[], int]) -> Name:
     """Return a raw entry that a pure function computes, its forks merged."""
     (raw,) = summary(lambda: [as_bits(program(), RAW_BITS)])
     return Name(terms.bits(raw, RAW_BITS))

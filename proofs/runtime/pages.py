@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from proofs import terms
 from proofs.heap import CACHE_SLOTS, CACHED, FREE, LIVE, LOOSE, ORDER_BITS, PAGE_BITS, Heap
-from proofs.lifting import Name, as_bits, exact
+from proofs.lifting import Handle, Name, Number, as_bits, exact
 from proofs.runtime.memory import Tables
 from proofs.terms import Term, Truth, at_most, choose, less, negate, same
 
@@ -16,11 +15,11 @@ from proofs.terms import Term, Truth, at_most, choose, less, negate, same
 class Pages(Tables):
     """One path of a program: where pages for tables come from, and where they go."""
 
-    def pgd(self) -> Any:
+    def pgd(self) -> Name:
         """Return the root."""
         return Name(self.heap.root)
 
-    def alloc_pages(self, order: int) -> Any:
+    def alloc_pages(self, order: int) -> Handle:
         """Return the name of a block of 2**order pages, or 0."""
         if self.path.choose(2):
             self.around.starved = True
@@ -32,7 +31,7 @@ class Pages(Tables):
         self.heap = replace(self.heap.with_kind(name, LOOSE), orders=orders)
         return Name(name)
 
-    def free_pages(self, table: Any, order: int) -> None:
+    def free_pages(self, table: Handle, order: int) -> None:
         """Give back a block of 2**order pages that nothing links, or the root."""
         name = as_bits(table, PAGE_BITS)
         if name is self.heap.root:
@@ -54,7 +53,7 @@ class Pages(Tables):
             self.path.point("frame", as_frame(heap, level, page))
         return at_most(heap.kind(page), LIVE)
 
-    def destructor(self, level: int, table: Any) -> None:
+    def destructor(self, level: int, table: Handle) -> None:
         """Run the page-table destructor; no constructor ever runs."""
         self.around.destructors += 1
 
@@ -72,7 +71,7 @@ class Pages(Tables):
         self.demand("leak", "the memory cache is empty when it is given back", empty)
         self.around.array = False
 
-    def cache_count(self) -> Any:
+    def cache_count(self) -> Number:
         """Return the number of pages in the memory cache."""
         return (
             exact(self.heap.depth, 0, CACHE_SLOTS)
@@ -80,7 +79,7 @@ class Pages(Tables):
             else self.heap.depth.data
         )
 
-    def cache_push(self, page: Any) -> None:
+    def cache_push(self, page: Handle) -> None:
         """Put a page into the memory cache."""
         heap, name = self.heap, as_bits(page, PAGE_BITS)
         self.demand("memory", "what is cached is a page taken for it", same(heap.kind(name), LOOSE))
@@ -91,7 +90,7 @@ class Pages(Tables):
         depth = terms.add(heap.depth, terms.number(1, 3))
         self.heap = replace(heap.with_kind(name, CACHED), stack=stack, depth=depth)
 
-    def cache_pop(self) -> Any:
+    def cache_pop(self) -> Name:
         """Take a page out of the memory cache."""
         heap = self.heap
         left = negate(same(heap.depth, 0))
@@ -104,7 +103,7 @@ class Pages(Tables):
         self.path.point("page", name)
         return Name(name)
 
-    def cache_alloc(self) -> Any:
+    def cache_alloc(self) -> Name:
         """Take a page for a table out of the memory cache."""
         return self.cache_pop()
 

@@ -7,13 +7,24 @@ What a primitive does to ghosts is trusted and small; that it may be called is a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from impl.multilevel.interface import Page
 from model.layout import Layout
 from proofs import terms
 from proofs.heap import Heap
-from proofs.lifting import Name, SymBool, as_bits, lift_truth, lifted, truth_of, unsigned
+from proofs.lifting import (
+    Flag,
+    Handle,
+    Name,
+    Number,
+    SymBool,
+    as_bits,
+    as_plain,
+    lift_truth,
+    lifted,
+    truth_of,
+    unsigned,
+)
 from proofs.paths import Path, PathEnd
 from proofs.specs import State
 from proofs.terms import Term, Truth, at_most, either, implies, less, negate, same
@@ -45,13 +56,13 @@ class Surroundings:
     flushed: bool = False
     caches_freed: bool = False
     references: list[Term] = field(default_factory=list)
-    reported: list[Any] = field(default_factory=list)
+    reported: list[tuple[Truth, Number]] = field(default_factory=list)
     seq: Term = NOT_YET
     under_way: Truth = False
     stale: Truth = False
     seen: Term = NOT_YET
     page: Page | None = None
-    asked: tuple[Any, Any] | None = None
+    asked: tuple[Number, Flag] | None = None
 
 
 class Surrounded:
@@ -114,13 +125,13 @@ class Surrounded:
         self.demand("accounting", "srcu is held when it is released", self.around.readers > 0)
         self.around.readers -= 1
 
-    def mmu_invalidate_seq(self) -> Any:
+    def mmu_invalidate_seq(self) -> Number:
         """Return the number of invalidations so far."""
         if not self.around.locked:
             self.others_act()
         return unsigned(self.around.seq)
 
-    def mmu_invalidate_retry(self, seq: Any) -> Any:
+    def mmu_invalidate_retry(self, seq: Number) -> Flag:
         """Return whether an invalidation is under way or was completed since ``seq``."""
         around = self.around
         self.demand(
@@ -129,7 +140,7 @@ class Surrounded:
         moved = negate(same(around.seq, as_bits(seq, SEQ_BITS)))
         return lift_truth(either(around.under_way, moved))
 
-    def gfn_to_pfn_prot(self, gfn: Any, write: Any) -> Page:
+    def gfn_to_pfn_prot(self, gfn: Number, write: Flag) -> Page:
         """Return the page of a guest frame, with a reference unless it is an error."""
         path, around = self.path, self.around
         self.demand("lock", "the page is looked up without mmu_lock", not around.locked)
@@ -143,10 +154,11 @@ class Surrounded:
         pfn = path.fresh("pfn", self.shape.entry.pfn_bits)
         path.show("pfn", pfn)
         around.references.append(pfn)
-        around.page = Page(Name(pfn), SymBool(path.fresh("writable", terms.BOOL)), False)  # type: ignore[arg-type]
+        writable = SymBool(path.fresh("writable", terms.BOOL))
+        around.page = Page(as_plain(Name(pfn)), as_plain(writable), False)
         return around.page
 
-    def release_pfn(self, pfn: Any) -> None:
+    def release_pfn(self, pfn: Number | Handle) -> None:
         """Release a reference to a page."""
         held = self.around.references
         name = as_bits(pfn, self.shape.entry.pfn_bits)
@@ -154,13 +166,13 @@ class Surrounded:
         if name in held:
             held.remove(name)
 
-    def mark_page_dirty(self, gfn: Any) -> None:
+    def mark_page_dirty(self, gfn: Number) -> None:
         """Report a guest frame to the dirty log."""
         held = self.around.locked or self.around.private
         self.demand("lock", "a dirty frame is reported with mmu_lock held", held)
         self.around.reported.append((True, lifted(gfn)))
 
-    def warn_on(self, condition: Any) -> None:
+    def warn_on(self, condition: Flag) -> None:
         """Warn if ``condition`` holds."""
         self.demand("warning", "the warning never fires", negate(truth_of(condition)))
 

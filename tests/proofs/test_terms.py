@@ -202,9 +202,7 @@ def _neighbours(dag: Dag) -> Built:
 def _joined(dag: Dag) -> Built:
     one = dag.term(8, constants=False)
     cut = dag.rng.randrange(1, 8)
-    made = terms.concat_extracts(
-        terms.extract(one.term, 7, cut), terms.extract(one.term, cut - 1, 0)
-    )
+    made = terms.concat(terms.extract(one.term, 7, cut), terms.extract(one.term, cut - 1, 0))
     return one if made is None else Built(made, one.value, 8)
 
 

@@ -29,6 +29,7 @@ from proofs.lifting import (
     Name,
     Number,
     as_bits,
+    as_plain,
     lift_truth,
     lifted,
     unsigned,
@@ -168,7 +169,7 @@ class MipsProgram(CProgram):
         entries = self.layout.leaf.entries
         rt.demand("exact", "the answer is within its table", terms.less(found.index, entries))
         number = unsigned(terms.extract(found.index, SLOT_BITS - 1, 0))
-        return Slot(Name(found.block.name), number)  # type: ignore[arg-type]
+        return Slot(as_plain(Name(found.block.name)), as_plain(number))
 
     def _fault(self, name: str) -> Function:
         def run(
@@ -253,7 +254,7 @@ class MipsProgram(CProgram):
     def _witness(self, rt: CRuntime, first: Number) -> None:
         """Let the first frame be looked at."""
         frame = terms.low_bits(lifted(first).sized(64), self.shape.frame_bits)
-        rt.path.point("frame", frame)  # type: ignore[arg-type]
+        rt.path.point("frame", frame)
         rt.state.witness = frame
 
     def _masked(
