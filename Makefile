@@ -28,7 +28,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check prove prove-all trees test kernels man docs lint format lock bench bench-proof bench-c-proof bench-second-run bench-mutants clean
+.PHONY: help setup check prove prove-all trees test kernels man docs coverage lint format lock bench bench-proof bench-c-proof bench-second-run bench-mutants clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -67,6 +67,11 @@ prove-all: setup
 
 test: lint
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Branch coverage of what is trusted most, by the tests that mirror it; each part has a floor.
+# Not in CI: the tests run there anyway, and measuring them once more takes minutes.
+coverage: setup
+	@$(BIN)/python -m tools.covered $(PYTEST_ARGS)
 
 # The help texts and manual pages in docs/, from the program as it is now.
 man: setup

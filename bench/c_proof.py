@@ -51,7 +51,7 @@ EDITS = (
 
 @dataclass
 class Run:
-    """One run: what was done before, seconds of wall time, how many lemmas were proved anew."""
+    """One run: what was done before, seconds of wall time, how many lemmas were proved again."""
 
     what: str
     seconds: float

@@ -2,7 +2,7 @@
 """Seconds that the proofs of a layout take, beside one formula for the flush of a tiny table.
 
 Beside the contracts stands what one would write without them: the flush of a range with every loop
-unrolled and every call inlined, one formula that says that just the range vanishes, for a table of
+unrolled and every call inlined, one formula that says that exactly the range goes, for a table of
 a few slots all of which are symbolic, given to the same Z3. It is stated twice: with the heap in
 one array, where tables lie at symbolic addresses, and with a variable for each slot, which takes it
 as given that tables form a tree. The contracts prove the property for tables of their real size.

@@ -124,7 +124,7 @@ def is_worker(config: pytest.Config) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     if is_worker(config):
         return
-    # Draw the seed here, so that it can be told and all workers share it.
+    # Draw the seed here, so that it can be printed and all workers share it.
     if not settings().derandomize and config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
     config.pluginmanager.register(RealTreeCount(), "slatcheck-real-tree-count")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Edits of Linux 6.12 that give it the interface of other ages, and bugs in what they brought.
 
-What a shape changes is how KVM is asked and told, not what becomes of the table: the words of C
+What a shape changes is how KVM is called, not what becomes of the table: the words of C
 are our own, and a tree edited with them must show what it showed before.
 """
 

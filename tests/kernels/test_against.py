@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Changes of a real tree in git: what they break and mend, and the commit that is to blame."""
+"""Changes of a real tree in git: what they break and fix, and the commit that is to blame."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""b4 itself runs slatcheck on the patches of a series, and shows what it is told."""
+"""b4 itself runs slatcheck on the patches of a series, and shows what it reports."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def apart(root: Path, first: Bug, second: Bug, folder: Path) -> set[str]:
     known = marks(before)
     of_first = marks(one) - marks(two) - known
     of_second = marks(two) - marks(one) - known
-    # Of what the tree shows by itself, only what a bug has left alone can be told from the bug's.
+    # Of what the tree shows by itself, only what a bug has left alone is the tree's own.
     untouched = {evidence(finding) for finding in before} & {evidence(x) for x in both}
     alone_known = {str(told[0]) for told in untouched}
     for cause in causes(both):

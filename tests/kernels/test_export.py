@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Exported files on real trees: each shows its finding, and holds once the bug is mended."""
+"""Exported files on real trees: each shows its finding, and holds once the bug is fixed."""
 
 from __future__ import annotations
 

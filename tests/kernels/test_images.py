@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Kept images: the same as built ones, and built anew as soon as a file that was read changes."""
+"""Kept images: the same as built ones, and built again as soon as a file that was read changes."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from model.entry import SURPLUS_SHIFT, Entry
 from model.layout import Layout
 from model.ports import layout, layouts
+from model.ports.mips.layouts import SoftwareBits, with_bits
 
 EVERY = pytest.mark.parametrize("one", layouts(), ids=lambda one: one.name)
 
@@ -117,3 +118,39 @@ def test_description_names_the_frame_and_the_flags() -> None:
     assert said == "pfn 0x2a [present write accessed valid]"
     assert form.describe(0) == "absent"
     assert form.describe(2) == "not present (0x2)"
+
+
+# Trees with other bits for software
+
+BITS = [SoftwareBits(special, protnone) for special in (True, False) for protnone in (True, False)]
+
+
+@EVERY
+def test_the_bits_of_the_newest_trees_are_those_of_the_layout(one: Layout) -> None:
+    assert with_bits(one, SoftwareBits()) == one
+
+
+@EVERY
+@pytest.mark.parametrize("software", BITS, ids=str)
+@settings(max_examples=10)
+@given(data=st.data())
+def test_an_entry_of_any_tree_is_read_back(
+    one: Layout, software: SoftwareBits, data: st.DataObject
+) -> None:
+    tree = with_bits(one, software)
+    entry = data.draw(entries(tree))
+    assert tree.entry.decode(tree.entry.encode(entry)) == entry
+    assert (tree.name, tree.geometry) == (one.name, one.geometry)
+
+
+@pytest.mark.parametrize("name", ["mips32-4k-huge", "mips64-4k", "mips64-16k-huge"])
+def test_a_bit_more_or_less_moves_the_frame_number_by_it(name: str) -> None:
+    one = layout(name)
+    extra = {"special", "protnone"}
+    for software in BITS:
+        tree = with_bits(one, software)
+        names = {name for name, _ in tree.entry.named}
+        gained = len(names & extra) - len({name for name, _ in one.entry.named} & extra)
+        assert ("protnone" in names) == software.protnone
+        assert tree.entry.pfn[0].target == one.entry.pfn[0].target + gained
+        assert tree.entry.pfn[0].width == one.entry.pfn[0].width - gained

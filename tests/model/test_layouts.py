@@ -94,6 +94,13 @@ def test_folded_levels_have_the_root_s_shift_and_one_entry(one: Layout) -> None:
 
 
 @EVERY
+def test_the_root_covers_the_reach_and_no_other_table_does(one: Layout) -> None:
+    covered = [level.span * level.entries for level in one.tables]
+    assert one.root.span * one.root.entries == max(covered) == 1 << one.geometry.reach_bits
+    assert covered.count(max(covered)) == 1
+
+
+@EVERY
 def test_tables_fill_the_reach_without_gap_or_overlap(one: Layout) -> None:
     assert one.leaf.shift == one.page_shift
     above = one.geometry.reach_bits

@@ -74,6 +74,21 @@ def test_an_operand_of_another_operation_is_refused(op: Op) -> None:
             from_json(to_json(op) | {name: 0})
 
 
+@given(operations())
+def test_an_operand_that_is_missing_is_named(op: Op) -> None:
+    written = to_json(op)
+    for name in [one for one in operand_names(op.kind) if one]:
+        with pytest.raises(ValueError, match=f"operand '{name}' of {written['op']} is missing"):
+            from_json({key: value for key, value in written.items() if key != name})
+
+
+@given(st.sampled_from([0, 1, "true", None, [], 1.0]))
+def test_a_flag_is_true_or_false(damage: Any) -> None:
+    for name in ("write", "writable"):
+        with pytest.raises(ValueError, match=f"'{name}' is neither true nor false"):
+            from_json({"op": "fault", "gpa": 0, "pfn": 1, name: damage})
+
+
 @pytest.mark.parametrize(
     "data",
     [

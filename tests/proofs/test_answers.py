@@ -14,7 +14,7 @@ from proofs.solvers import SAT, UNKNOWN, UNSAT
 
 
 class Solver:
-    """Answers as told, and counts how often it is asked."""
+    """Answers as it should, and counts how often it is asked."""
 
     def __init__(self, answer: str) -> None:
         self.answer = answer

@@ -23,7 +23,7 @@ def chosen(*patterns: str) -> tuple[list[str], dict[str, tuple[str, ...]]]:
 
 
 def refused(*patterns: str) -> str:
-    """Return what the user is told of patterns, which is one line."""
+    """Return what is said of patterns, which is one line."""
     with pytest.raises(InputError) as told:
         selected(patterns)
     assert "\n" not in str(told.value)

@@ -41,7 +41,7 @@ def home_of(folder: Path, kernels: Path) -> Path:
 
 
 def wrong(block: Block, done: Ran) -> str:
-    """Return what a block did other than the page says; '' where it did just that."""
+    """Return what a block did other than the page says; '' where it did what it says."""
     if done.statuses != block.statuses:
         return f"statuses {done.statuses}, not {block.statuses}: {block.commands}\n{done.output}"
     if block.shown is None:

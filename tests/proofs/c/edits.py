@@ -212,7 +212,7 @@ SINGLE: tuple[Edit, ...] = (
     ),
 )  # fmt: skip
 
-#: All that is known to be broken in 6.12 and can be mended by edits of KVM and of pte_mkyoung().
+#: All that is known to be broken in 6.12 and can be fixed by edits of KVM and of pte_mkyoung().
 #:
 #: Left out: PFN bits without a place. With XPA the number 24 in pfn_pte() and pte_pfn() would
 #: have to grow with the page size, and with it the refill handler's notion of the entry; for huge

@@ -51,7 +51,7 @@ def source(root: Path, file: str, four: bool) -> str:
 
 
 def make(root: Path, edits: Iterable[Edit], four: bool = False) -> None:
-    """Make the edits one after the other; each must change just one place."""
+    """Make the edits one after the other; each must change a single place."""
     files: dict[str, str] = {}
     for edit in edits:
         before = files.get(edit.file) or source(root, edit.file, four)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Real trees in the proof: repaired all promises hold, otherwise just the known ones fail."""
+"""Real trees in the proof: repaired all promises hold, otherwise only the known ones fail."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is proved again after a tree has changed, what is kept, and what is told of a lemma."""
+"""What is proved again after a tree has changed, what is kept, and what is said of a lemma."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def bench(kernel_trees: Mapping[str, Path], tmp_path_factory: pytest.TempPathFac
 
 
 def fresh(proof: LayoutProof) -> set[str]:
-    """Return the functions that were proved anew."""
+    """Return the functions that were proved again."""
     return {one.title for one in proof.proved if one.fresh}
 
 

@@ -46,7 +46,7 @@ def document(verdict: Verdict = Verdict.HOLDS, kind: str = "differential") -> Do
 
 
 class Gate:
-    """Stands in for judging.check: returns what it is told to, and keeps the request."""
+    """Stands in for judging.check: returns what it is given, and keeps the request."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answer: Document | BaseException = document()

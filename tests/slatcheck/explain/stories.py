@@ -89,6 +89,6 @@ def trace(name: str) -> Trace:
 
 @cache
 def story(name: str) -> Story:
-    """Return a case, run and told."""
+    """Return a case, run, with its story."""
     recording = record(trace(name), None, None, Path("case.json"))
     return tell(recording, "slatcheck replay case.json")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The command: forms by the file's name, findings picked, bad input told in one line."""
+"""The command: forms by the file's name, findings picked, bad input reported in one line."""
 
 from __future__ import annotations
 

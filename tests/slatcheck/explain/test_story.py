@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Stories: what is told is what the judge says, and a golden one for a planted bug."""
+"""Stories: what is shown is what the judge says, and a golden one for a planted bug."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The commands export and run: bad input is told in one line, and nothing is written for it."""
+"""The commands export and run: bad input is reported in one line, and nothing is written for it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A folder of trees: each judged once, results kept, refused ones told, causes side by side."""
+"""A folder of trees: each judged once, results kept, refused ones named, causes side by side."""
 
 from __future__ import annotations
 

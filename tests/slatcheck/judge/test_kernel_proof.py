@@ -457,7 +457,7 @@ def test_the_command_proves_a_real_tree(
 
 
 def refused(found: tuple[int, str, str], said: str) -> None:
-    """Bad input is told in one line."""
+    """Bad input is reported in one line."""
     status, out, told = found
     assert (status, out) == (2, "")
     assert told.count("\n") == 1

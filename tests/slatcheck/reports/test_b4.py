@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is told to b4: only what is over and of which nothing counts passes."""
+"""What is reported to b4: only what is over and of which nothing counts passes."""
 
 from __future__ import annotations
 
