@@ -73,7 +73,7 @@ class Specification(Protocol):
 
 @dataclass(frozen=True)
 class Flush:
-    """``kvm_mips_flush_gpa_{pte,pmd,pud,pgd}``."""
+    """The flush of one table."""
 
     leaf: int
 
@@ -108,7 +108,7 @@ class Flush:
 
 @dataclass(frozen=True)
 class Range:
-    """``kvm_mips_{mkclean,mkold}_{pte,pmd,pud,pgd}`` and the test of young entries."""
+    """A change of entries of one table over a range, and the test of young entries."""
 
     effect: Effect
     writes: bool

@@ -58,7 +58,7 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="slatcheck")
 @click.pass_obj
 def cli(settings: Settings, show_traceback: bool) -> None:
-    """Check that KVM's guest-physical page tables for MIPS keep their promises.
+    """Check that KVM's guest-physical page tables keep their promises.
 
     Exit status: 0 everything holds; 1 something is violated; 2 wrong usage or input; 3 nothing is
     violated, but something is unknown, vacuous or unsupported; 4 the tool failed; 130 Ctrl-C.

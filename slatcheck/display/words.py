@@ -92,7 +92,7 @@ def find_layout(name: str) -> Layout | None:
 def layout_names(names: Sequence[str], among: Sequence[str]) -> str:
     """Return a compact form of ``names``, a part of ``among`` (all names of the document).
 
-    ``all 23 layouts``, ``all 64-bit layouts (16)`` or ``mips32-{4k,16k}, mips64-4k``.
+    ``all 23 layouts``, or families of names with their tails in braces.
     """
     found = set(names)
     if len(among) > 1 and found >= set(among):

@@ -23,7 +23,7 @@ from slatcheck.errors import InputError
 from slatcheck.export.case import Case, Step
 from slatcheck.export.head import head
 from slatcheck.export.running import called
-from slatcheck.export.template import comment, render
+from slatcheck.export.template import comment, of_port, render
 
 CODES = (
     *("EV_BAD_ACCESS", "EV_OUT_OF_BOUNDS", "EV_USE_AFTER_FREE", "EV_DOUBLE_FREE", "EV_WILD_FREE"),
@@ -77,7 +77,7 @@ def render_c(case: Case) -> str:
     )
     steps = [shown(case.layout, step) for step in case.steps]
     return render(
-        "c.c.j2",
+        of_port(case.layout, "c.c.j2"),
         about=comment(about, " *"),
         layout=called(case.layout, case.trace.byte_order),
         fingerprint=case.trace.fingerprint,

@@ -16,7 +16,7 @@ from slatcheck.export.c_form import number, shown
 from slatcheck.export.case import Case, Step
 from slatcheck.export.head import head
 from slatcheck.export.running import called
-from slatcheck.export.template import comment, render
+from slatcheck.export.template import comment, of_port, render
 
 ELSEWHERE = frozenset({Kind.FLUSH_SLOT, Kind.FLUSH_ALL, Kind.COMMIT_REGION, Kind.DESTROY})
 """Operations whose functions stand in other files, out of the reach of a copy of the main one."""
@@ -63,7 +63,7 @@ def render_kunit(case: Case) -> str:
     kinds = {step.op.kind for step in case.steps}
     name = re.sub(r"[^a-z0-9]+", "_", case.trace.fingerprint.lower()).strip("_")
     return render(
-        "kunit.c.j2",
+        of_port(case.layout, "kunit.c.j2"),
         about=comment(about, " *"),
         layout=called(case.layout, case.trace.byte_order),
         name=name,

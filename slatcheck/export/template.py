@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from importlib import resources
 from typing import Any
 
+from model.layout import Layout
+from model.ports import port_of
 from slatcheck.display.web import resource
 from slatcheck.display.words import clean
+from slatcheck.errors import InputError
 from support.lazy import lazily
 
 with lazily():
@@ -61,6 +65,15 @@ def comment(lines: Iterable[tuple[str, list[str]]], start: str) -> str:
         if not paragraphs:
             out.append("")
     return "\n".join(f"{start} {line}".rstrip() for line in out)
+
+
+def of_port(layout: Layout, template: str) -> str:
+    """Return the name of a port's template. Raises InputError where the port has none."""
+    name = f"ports/{layout.port}/{template}"
+    if not resources.files("slatcheck.export").joinpath(name).is_file():
+        arch = port_of(layout).arch
+        raise InputError(f"C cannot be written for {arch} yet; export it --as pytest")
+    return name
 
 
 def render(template: str, /, **values: Any) -> str:

@@ -12,7 +12,6 @@ from typing import Any
 
 from impl.kernel.errors import TreeError
 from impl.kernel.ports import open_tree
-from impl.kernel.ports.mips.files import MMU
 from impl.kernel.tree import Tree
 from slatcheck import names
 from slatcheck.document import reading
@@ -101,7 +100,7 @@ def judge(
 
 
 def _one(name: str, tree: Tree, request: judging.Request, kept: Path, report: Told) -> Judged:
-    judged = Judged(name, tree.version, tree.blob(MMU))
+    judged = Judged(name, tree.version, tree.blob(tree.files.main))
     key = _key(tree, request)
     file = kept / f"{name}.json"
     old = _load(file, key)

@@ -8,9 +8,8 @@ from typing import Any
 
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.ports import bind, features, open_tree
-from impl.kernel.ports.mips.files import MMU
 from impl.kernel.toolchain import find
-from model.ports.mips.functions import FUNCTIONS
+from model.ports import PORTS
 
 
 def kernel_facts(path: Path | None, cc: str | None) -> dict[str, Any] | None:
@@ -23,17 +22,18 @@ def kernel_facts(path: Path | None, cc: str | None) -> dict[str, Any] | None:
         return None
 
     tree = open_tree(path)
+    functions = PORTS[tree.files.port].functions
     compiler = find(cc)
     try:
-        missing = sorted(FUNCTIONS[kind] for kind in bind(tree).missing)
+        missing = sorted(functions[kind] for kind in bind(tree).missing)
     except UnsupportedError:
-        missing = sorted(FUNCTIONS.values())
+        missing = sorted(functions.values())
     return {
         "version": tree.version,
         "digest": tree.digest(),
         "compiler": compiler.version,
         "instrumented": compiler.instrumented,
         "not_bound": missing,
-        "mmu_blob": tree.blob(MMU),
+        "mmu_blob": tree.blob(tree.files.main),
         "features": [row.name for row in features(tree)],
     }
