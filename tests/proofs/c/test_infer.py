@@ -36,7 +36,7 @@ class Endless(Unsupported):
         self.key = key
 
 
-Rule = Callable[[Interpreter, Loop], Signal | None]
+Rule = Callable[[Run, Loop], Signal | None]
 
 
 @dataclass
@@ -72,7 +72,7 @@ def unit(text: str) -> Unit:
     return reduced(tree(text, MIPS32), 4, [NAME])
 
 
-def called(run: Run, args: list[Value]) -> Value:
+def called(run: Interpreter, args: list[Value]) -> Value:
     return run.enter(run.unit.functions[NAME], args)
 
 
