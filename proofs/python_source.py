@@ -9,39 +9,79 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator, Sequence
-from types import CodeType, ModuleType
+from collections.abc import Iterator, Mapping, Sequence
+from functools import wraps
+from types import CodeType, FunctionType, ModuleType
+from typing import Never
 
 from impl.multilevel import table
+from impl.multilevel.quirks import Quirk, put_among, replaceable, replacements
+from model.layout import Layout
 from proofs.paths import Unsupported
-from proofs.program import Callables
+from proofs.program import Callables, Function
+from proofs.symbolic import SymbolicRuntime
+
+NOTHING: Mapping[str, Never] = {}
 
 LOOPS = frozenset({"loop", "attempts", "set_bits"})
 """Methods of the runtime that are loops carried out by an invariant."""
 
 
 class PythonProgram:
-    """A Python module with the functions of ``impl.multilevel.table``."""
+    """A Python module with the functions of ``impl.multilevel.table``.
 
-    def __init__(self, name: str, source: str) -> None:
+    ``replaced`` are put in the place of its own, as a quirk does; ``asking`` says which quirks
+    replace a function, so that a proof tells on which it depends.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        replaced: Mapping[str, FunctionType] = NOTHING,
+        asking: Mapping[str, frozenset[Quirk]] = NOTHING,
+    ) -> None:
         """Take the module's source. Raises Unsupported where a loop carries undeclared state."""
         self.name = name
         self.source = source
+        self.replaced = replaced
+        self.asking = asking
         check_loops(source)
+        for function in replaced.values():
+            check_loops(inspect.getsource(function))
         self._code: CodeType = compile(source, f"{name}.py", "exec")
 
     def bind(self, contracts: Callables) -> Callables:
         """Return the functions, those in ``contracts`` replaced for their callers too."""
         module = ModuleType(self.name)
         exec(self._code, vars(module))
+        put_among(self.replaced, vars(module))
+        for name, quirks in self.asking.items():
+            vars(module)[name] = _noting(vars(module)[name], quirks)
         functions = {name: one for name, one in vars(module).items() if callable(one)}
         vars(module).update(contracts)
         return functions
 
 
-def multilevel() -> PythonProgram:
-    """Return the built-in table."""
-    return PythonProgram("impl.multilevel.table", inspect.getsource(table))
+def _noting(function: Function, quirks: frozenset[Quirk]) -> Function:
+    """Return a function that notes for the proof which quirks would replace it."""
+
+    @wraps(function)
+    def noting(rt: SymbolicRuntime, *args: object) -> object:
+        rt.consulted |= quirks
+        return function(rt, *args)
+
+    return noting
+
+
+def multilevel(
+    quirks: frozenset[Quirk] = frozenset(), layout: Layout | None = None
+) -> PythonProgram:
+    """Return the built-in table; where a layout is given, as it is there with quirks."""
+    name, source = "impl.multilevel.table", inspect.getsource(table)
+    if layout is None:
+        return PythonProgram(name, source)
+    return PythonProgram(name, source, replacements(quirks, layout), replaceable(layout))
 
 
 def check_loops(source: str) -> None:

@@ -77,8 +77,11 @@ def carry_out(task: Task, options: Options) -> list[Proof]:
     if task.scope == MAP:
         return list(_map_proofs(desk))
     layout = layout_named(task.layout)
-    program = PythonProgram("mutant", task.source) if task.source else multilevel()
     quirks = frozenset(quirk(name) for name in task.quirks)
+    if task.source:
+        program = PythonProgram("mutant", task.source)
+    else:
+        program = multilevel(quirks, layout)
     found = []
     for lemma in lemmas(layout):
         if lemma.scope != task.scope or (task.only and lemma.name not in task.only):
