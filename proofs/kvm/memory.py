@@ -243,11 +243,18 @@ class Structure:
 
     def load(self, at: Ptr, kind: CType) -> Value:
         """Return a member's value."""
-        return self.machine.read(self.member(at, kind), kind)
+        return self.machine.read(self._whole(at, kind), kind)
 
     def store(self, at: Ptr, kind: CType, value: Value) -> None:
         """Change a member."""
-        self.machine.write(self.member(at, kind), value)
+        self.machine.write(self._whole(at, kind), value)
+
+    def _whole(self, at: Ptr, kind: CType) -> str:
+        """Return the path of a member that is accessed; in parts, or with others, none is."""
+        path = self.member(at, kind)
+        if not _is_whole(self.kind, at.offset, kind):
+            raise Unsupported(f"{path} is accessed in parts, or with another")
+        return path
 
     def is_null(self) -> Truth:
         """There is such a structure."""
@@ -266,6 +273,17 @@ def _path(record: types.Record, offset: int, kind: CType) -> list[str]:
                 return [one.name, *_path(inner, offset - one.offset, kind)]
             return [one.name]
     raise Unsupported(f"a member of {record.name} at byte {offset}")
+
+
+def _is_whole(record: types.Record, offset: int, kind: CType) -> bool:
+    """Return whether a member begins at ``offset`` and is as large as the type."""
+    for one in record.fields:
+        inside, inner = offset - one.offset, one.type
+        if inside == 0 and inner.size == kind.size:
+            return True
+        if 0 <= inside < inner.size and isinstance(inner, types.Record):
+            return _is_whole(inner, inside, kind)
+    return False
 
 
 @dataclass(frozen=True)
