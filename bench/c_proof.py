@@ -14,13 +14,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from impl.kernel.tree import MMU
+from impl.kernel.ports.mips.files import MMU
 from model.layout import Layout
 from model.machines import BIG
-from model.mips import layout as layout_named
-from model.mips import permitted_layouts
+from model.ports import layout as layout_named
+from model.ports import permitted_layouts
 from proofs.engine import Options
-from slatcheck.kernel_proof import Outcome, prove_tree
+from slatcheck.judge.kernel_proof import Outcome, prove_tree
 from slatcheck.progress import Progress
 
 FOLDERS = ("arch/mips", "include", "virt/kvm")

@@ -24,19 +24,18 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from impl.kernel.binding import bind
 from impl.kernel.build import build
 from impl.kernel.emulated import EmulatedKernel
+from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
-from impl.kernel.tree import open_tree
 from model.abstract_map import AbstractMap
 from model.layout import Layout
-from model.mips import layout
 from model.operations import ENOMEM, Answer, Kind, Op
+from model.ports import layout
 from model.triggers import trigger
-from slatcheck.campaign import Search
-from slatcheck.drawing import LENGTH
-from slatcheck.sequences import addresses
+from slatcheck.search.campaign import Search
+from slatcheck.search.drawing import LENGTH
+from slatcheck.search.sequences import addresses
 
 
 @dataclass

@@ -26,8 +26,8 @@ import z3
 
 from impl.multilevel import MultiLevel, index, pte, table
 from model.layout import Layout
-from model.mips import layout as layout_named
 from model.operations import Kind
+from model.ports import layout as layout_named
 from proofs.engine import (
     HOLDS,
     OPEN,
@@ -39,15 +39,16 @@ from proofs.engine import (
     Proof,
     prove,
 )
-from proofs.lemmas import ENTRY_CLAUSES, lemmas, setting
-from proofs.lemmas.base import Lemma
+from proofs.lemmas.base import Lemma, setting
 from proofs.mutants import MODULE, Mutant, mutants_of
 from proofs.paths import Path, PathEnd, Unsupported, explore
+from proofs.ports.mips.table import LOOPS, ROLES
+from proofs.ports.mips.table_lemmas import ENTRY_CLAUSES, lemmas
 from proofs.program import Callables
 from proofs.python_source import PythonProgram
 from proofs.solvers import STRATEGIES, UNKNOWN
-from slatcheck.campaign import Search
-from slatcheck.candidates import confirm
+from slatcheck.judge.candidates import confirm
+from slatcheck.search.campaign import Search
 
 LAYOUTS = ("mips32-64k", "mips64-4k", "mips64-4k-va48")
 """A layout of 2, of 3 and of 4 levels."""
@@ -137,7 +138,7 @@ class Changed(PythonProgram):
 
     def __init__(self, source: str, helpers: Callables, called: set[str] | None = None) -> None:
         """Take the table's source. Raises Unsupported where a loop carries undeclared state."""
-        super().__init__("mutant", source)
+        super().__init__("mutant", source, ROLES, LOOPS)
         self._code = compile(_Bounded().visit(ast.parse(source)), "mutant.py", "exec")
         self._helpers = helpers
         self._called = called

@@ -26,10 +26,10 @@ from typing import Any
 import z3
 
 from model.layout import Layout
-from model.mips import layout
+from model.ports import layout
 from proofs import engine, solvers
 from proofs.engine import Options
-from proofs.lemmas import lemmas
+from proofs.ports.mips.table_lemmas import lemmas
 from proofs.runner import Task, carry_out, tasks_of
 
 WORD = 64

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.c_proof import copied, edit
-from impl.kernel.tree import MMU
+from impl.kernel.ports.mips.files import MMU
 
 PMD = "static bool kvm_mips_flush_gpa_pmd("
 REWRITTEN = ("i <= i_max", "i < i_max + 1")

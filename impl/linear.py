@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from impl.interface import Capabilities, Event, Outcome, Run
 from model.entry import Entry
 from model.layout import Layout
-from model.operations import EFAULT, ENOMEM, FUNCTIONS, Answer, Kind, Op
+from model.operations import EFAULT, ENOMEM, Answer, Kind, Op
+from model.ports import entry_point
 
 KVM_INVALID_PAGE = 0xDEADBEEF
 """The word that marks a frame as not mapped; a PFN of this value cannot be told from it."""
@@ -106,6 +107,6 @@ class _Array:
         if not lost:
             return Outcome(0, changes)
         detail = f"{lost} page references taken and never released"
-        function = FUNCTIONS[Kind.DESTROY]
+        function = entry_point(self.layout, Kind.DESTROY)
         event = Event("accounting", "page reference", detail, False, function=function)
         return Outcome(0, changes, events=(event,))

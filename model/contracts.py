@@ -6,16 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from model.layout import Layout
-from model.operations import (
-    ADDRESSED,
-    HALF_OPEN,
-    INCLUSIVE,
-    SLOT,
-    U64,
-    Answer,
-    Kind,
-    Op,
-)
+from model.operations import ADDRESSED, HALF_OPEN, INCLUSIVE, SLOT, U64, Answer, Kind, Op
 
 MAX_SLOT_PAGES = (1 << 31) - 1
 """``KVM_MEM_MAX_NR_PAGES`` of include/linux/kvm_host.h."""
@@ -26,49 +17,6 @@ class Contract(NamedTuple):
 
     operands: str
     source: str
-
-
-CONTRACTS: dict[Kind, Contract] = {
-    Kind.CREATE: Contract("none", "kvm_arch_init_vm, arch/mips/kvm/mips.c"),
-    Kind.FAULT: Contract(
-        "any unsigned long address; a write is answered with a writable page or refused",
-        "kvm_mips_handle_vz_root_tlb_fault, arch/mips/kvm/mmu.c; hva_to_pfn, virt/kvm/kvm_main.c",
-    ),
-    Kind.FAULT_FAST: Contract("any unsigned long address", "kvm_mips_map_page, mmu.c"),
-    Kind.LOOKUP: Contract("any unsigned long address", "_kvm_mips_map_page_fast, mmu.c"),
-    Kind.FLUSH: Contract(
-        "first <= last, inclusive, frames of slots; or 0..~0",
-        "kernel-doc of kvm_mips_flush_gpa_pt; kvm_mips_free_gpa_pt passes 0..~0",
-    ),
-    Kind.MKCLEAN: Contract(
-        "first <= last, inclusive, frames of slots; or 0..~0",
-        "kernel-doc of kvm_mips_mkclean_gpa_pt",
-    ),
-    Kind.MKOLD: Contract(
-        "first <= last, inclusive, frames of slots; or 0..~0",
-        "kvm_age_gfn, mmu.c",
-    ),
-    Kind.LOG_DIRTY_MASKED: Contract(
-        "a mask that is not 0, bits within a slot",
-        "kvm_clear_dirty_log_protect and kvm_get_dirty_log_protect, virt/kvm/kvm_main.c",
-    ),
-    Kind.UNMAP: Contract(
-        "a non-empty [start, end) within a slot", "__kvm_handle_hva_range, virt/kvm/kvm_main.c"
-    ),
-    Kind.AGE: Contract(
-        "a non-empty [start, end) within a slot", "kvm_mmu_notifier_clear_flush_young"
-    ),
-    Kind.TEST_AGE: Contract("[gfn, gfn + 1)", "kvm_mmu_notifier_test_young, kvm_main.c"),
-    Kind.FLUSH_SLOT: Contract(
-        "a slot: page-aligned, 1 to 2^31 - 1 pages (2 GiB on 32-bit), no wrap",
-        "__kvm_set_memory_region",
-    ),
-    Kind.FLUSH_ALL: Contract("none", "kvm_mmu_notifier_release, virt/kvm/kvm_main.c"),
-    Kind.COMMIT_REGION: Contract(
-        "a slot on which dirty logging is switched on", "kvm_commit_memory_region"
-    ),
-    Kind.DESTROY: Contract("none", "kvm_arch_destroy_vm, arch/mips/kvm/mips.c"),
-}
 
 
 def slot_limits(layout: Layout) -> tuple[int, int]:

@@ -60,10 +60,12 @@ class Geometry:
 class Layout:
     """All that the algorithm needs to know of one kernel configuration.
 
-    ``permitted`` says whether Kconfig allows the configuration together with KVM; ``refusal``
-    says why not (empty when permitted). ``kconfig`` holds the choices that select it.
+    ``port`` names the architecture's port. ``permitted`` says whether Kconfig allows the
+    configuration together with KVM; ``refusal`` says why not (empty when permitted). ``kconfig``
+    holds the choices that select it.
     """
 
+    port: str
     name: str
     geometry: Geometry
     tables: tuple[Level, ...]

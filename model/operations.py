@@ -66,25 +66,6 @@ class Op(NamedTuple):
     oom: int = 0
 
 
-FUNCTIONS: dict[Kind, str] = {
-    Kind.CREATE: "kvm_pgd_alloc",
-    Kind.FAULT: "kvm_mips_map_page",
-    Kind.FAULT_FAST: "_kvm_mips_map_page_fast",
-    Kind.LOOKUP: "kvm_mips_pte_for_gpa",
-    Kind.FLUSH: "kvm_mips_flush_gpa_pt",
-    Kind.MKCLEAN: "kvm_mips_mkclean_gpa_pt",
-    Kind.MKOLD: "kvm_mips_mkold_gpa_pt",
-    Kind.LOG_DIRTY_MASKED: "kvm_arch_mmu_enable_log_dirty_pt_masked",
-    Kind.UNMAP: "kvm_unmap_gfn_range",
-    Kind.AGE: "kvm_age_gfn",
-    Kind.TEST_AGE: "kvm_test_age_gfn",
-    Kind.FLUSH_SLOT: "kvm_arch_flush_shadow_memslot",
-    Kind.FLUSH_ALL: "kvm_arch_flush_shadow_all",
-    Kind.COMMIT_REGION: "kvm_arch_commit_memory_region",
-    Kind.DESTROY: "kvm_mips_free_gpa_pt",
-}
-"""The entry point in the kernel that carries out each operation."""
-
 ADDRESSED = frozenset({Kind.FAULT, Kind.FAULT_FAST, Kind.LOOKUP})
 INCLUSIVE = frozenset({Kind.FLUSH, Kind.MKCLEAN, Kind.MKOLD})
 HALF_OPEN = frozenset({Kind.UNMAP, Kind.AGE, Kind.TEST_AGE})

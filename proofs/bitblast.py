@@ -22,7 +22,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from proofs import drat
-from proofs.terms import BOOL, Term, walk
+from proofs.terms import BOOL, Term
+from proofs.traversal import walk
 
 SOLVER = "cadical153"
 """The SAT solver; of those in python-sat that give proofs, its are the fastest to check."""

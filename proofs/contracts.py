@@ -74,7 +74,7 @@ def entry_of(heap: View, frame: Value) -> Value:
     """Return M at ``frame``: the raw entry, 0 where there is none."""
     leaf = heap.shape.levels - 1
     table = table_of(heap, leaf, frame)
-    return choose(covered(heap, leaf, frame), heap.pte(table, heap.shape.slot(leaf, frame)), 0)  # type: ignore[no-any-return]
+    return choose(covered(heap, leaf, frame), heap.pte(table, heap.shape.slot(leaf, frame)), 0)
 
 
 # Invariant

@@ -19,20 +19,9 @@ from time import perf_counter
 from proofs import solvers
 from proofs.answers import Answers
 from proofs.paths import Checkpoint, Goal, Mismatch, Path, Query, Unsupported, explore
+from proofs.smtlib import smtlib
 from proofs.solvers import SAT, UNKNOWN, UNSAT, SolverFailure, Z3Query
-from proofs.terms import (
-    BOOL,
-    FALSE,
-    Term,
-    Truth,
-    agree,
-    either,
-    negate,
-    same,
-    smtlib,
-    truth,
-    variable,
-)
+from proofs.terms import BOOL, FALSE, Term, Truth, agree, either, negate, same, truth, variable
 
 HOLDS, REFUTED, OPEN, VACUOUS, UNSUPPORTED, FAILED = (
     "holds",
@@ -58,7 +47,8 @@ class Clause:
     """What became of one promise of one function: its verdict and what it rests on.
 
     ``values`` are those of the first counterexample, by name; a number that is none of the
-    function's operands is named ``at ...`` and is a frame that matters in it.
+    function's operands is named ``at ...`` and is a frame that matters in it. ``mismatch`` says
+    that the reason is an invariant that does not fit: runs may still tell.
     """
 
     name: str
@@ -69,11 +59,12 @@ class Clause:
     seconds: float = 0.0
     statements: list[str] = field(default_factory=list)
     values: dict[str, int] = field(default_factory=dict)
+    mismatch: bool = False
 
-    def becomes(self, verdict: str, reason: str) -> None:
+    def becomes(self, verdict: str, reason: str, mismatch: bool = False) -> None:
         """Take a worse verdict, with its reason; the worst one stays."""
         if _WORST.index(verdict) < _WORST.index(self.verdict):
-            self.verdict, self.reason = verdict, reason
+            self.verdict, self.reason, self.mismatch = verdict, reason, mismatch
 
 
 @dataclass
@@ -144,7 +135,7 @@ def prove(
     try:
         paths = explore(program, keep=True)
     except (Unsupported, RecursionError) as reason:
-        _not_understood(proof, str(reason), UNSUPPORTED)
+        _not_understood(proof, reason)
         return proof
     except Exception as failure:  # whatever a program raises, or makes this room raise
         return _failed(proof, f"{type(failure).__name__}: {failure}")
@@ -160,10 +151,12 @@ def prove(
     return proof
 
 
-def _not_understood(proof: Proof, reason: str, verdict: str) -> None:
-    proof.reason = reason
+def _not_understood(proof: Proof, trouble: Exception) -> None:
+    """Mark every clause as undecided; where an invariant does not fit, it may still hold."""
+    mismatch = isinstance(trouble, Mismatch)
+    proof.reason = str(trouble)
     for clause in proof.clauses.values():
-        clause.becomes(verdict, reason)
+        clause.becomes(OPEN if mismatch else UNSUPPORTED, proof.reason, mismatch)
 
 
 def _failed(proof: Proof, reason: str) -> Proof:
@@ -182,8 +175,7 @@ def _decide(proof: Proof, paths: list[Path], desk: Desk) -> None:
         proof.clauses[name] = Clause(name)
     for path in taken:
         if path.trouble is not None:
-            known = isinstance(path.trouble, Mismatch)
-            _not_understood(proof, str(path.trouble), OPEN if known else UNSUPPORTED)
+            _not_understood(proof, path.trouble)
     for clause in proof.clauses.values():
         if clause.name in claimed or any(path.trouble for path in taken):
             continue

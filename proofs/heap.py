@@ -288,7 +288,7 @@ class Heap:
     def havoc(self, *fields: str) -> Heap:
         """Return the heap with nothing known of ``fields``."""
         path = current()
-        changed: dict[str, Any] = {}
+        changed: dict[str, Any] = {}  # fields of several types, by name
         for name in fields:
             if name == "ats":
                 changed[name] = tuple(

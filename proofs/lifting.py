@@ -8,8 +8,8 @@ truncation is an operation of the runtime, as it is in C. A comparison gives a t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, cast, overload
 
 from proofs import terms
 from proofs.paths import Unsupported, current, merged
@@ -28,15 +28,16 @@ class SymBool:
     def __bool__(self) -> bool:
         return current().branch(self.term)
 
-    def __and__(self, other: Any) -> Any:
+    def __and__(self, other: Flag) -> Flag:
         return lift_truth(terms.both(self.term, truth_only(other)))
 
-    def __or__(self, other: Any) -> Any:
+    def __or__(self, other: Flag) -> Flag:
         return lift_truth(terms.either(self.term, truth_only(other)))
 
     __rand__ = __and__
     __ror__ = __or__
 
+    # Python types == as bool; here it is a Flag, so that mypy can be told nothing of it.
     def __eq__(self, other: object) -> Any:
         if isinstance(other, int | SymInt) and not isinstance(other, bool):
             return lifted(self) == other
@@ -46,7 +47,11 @@ class SymBool:
         return lift_truth(terms.negate(truth_of(self == other)))
 
 
-def lift_truth(value: Truth) -> Any:
+Flag = SymBool | bool
+"""A truth value of the program: Python's own where it is known."""
+
+
+def lift_truth(value: Truth) -> Flag:
     """Return a truth value for the program: Python's own where it is known."""
     if isinstance(value, Term):
         if value is terms.TRUE or value is terms.FALSE:
@@ -55,7 +60,7 @@ def lift_truth(value: Truth) -> Any:
     return value
 
 
-def truth_only(value: Any) -> Truth:
+def truth_only(value: object) -> Truth:
     """Return the term of a truth value. Raises Unsupported for anything else."""
     if isinstance(value, SymBool):
         return value.term
@@ -64,7 +69,7 @@ def truth_only(value: Any) -> Truth:
     raise Unsupported("a truth value is combined with something else")
 
 
-def truth_of(value: Any) -> Truth:
+def truth_of(value: Flag | Number) -> Truth:
     """Return the term of a program's truth value."""
     if isinstance(value, SymBool):
         return value.term
@@ -117,25 +122,25 @@ class SymInt:
 
     # Arithmetic
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Operand) -> Number:
         other = lifted(other)
         lo, hi = self.lo + other.lo, self.hi + other.hi
         width = _width(lo, hi)
         return exact(terms.add(self.sized(width), other.sized(width)), lo, hi)
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Operand) -> Number:
         other = lifted(other)
         lo, hi = self.lo - other.hi, self.hi - other.lo
         width = _width(lo, hi)
         return exact(terms.subtract(self.sized(width), other.sized(width)), lo, hi)
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Operand) -> Number:
         return lifted(other) - self
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Number:
         return lifted(0) - self
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: int) -> Number:
         if not isinstance(other, int) or isinstance(other, bool) or other < 0:
             raise Unsupported("a product that is not with a constant")
         lo, hi = self.lo * other, self.hi * other
@@ -144,12 +149,12 @@ class SymInt:
     __radd__ = __add__
     __rmul__ = __mul__
 
-    def _power(self, divisor: Any) -> int:
+    def _power(self, divisor: object) -> int:
         if not isinstance(divisor, int) or divisor < 1 or divisor & (divisor - 1):
             raise Unsupported("division that is not by a power of two")
         return divisor.bit_length() - 1
 
-    def __floordiv__(self, other: Any) -> Any:
+    def __floordiv__(self, other: int) -> Number:
         shift = self._power(other)
         lo, hi = self.lo >> shift, self.hi >> shift
         if shift >= self.term.width:
@@ -159,7 +164,7 @@ class SymInt:
         part = terms.extract(self.term, self.term.width - 1, shift)
         return exact(_fit(part, self.lo < 0, _width(lo, hi)), lo, hi)
 
-    def __mod__(self, other: Any) -> Any:
+    def __mod__(self, other: int) -> Number:
         shift = self._power(other)
         if shift == 0:
             return 0
@@ -169,7 +174,7 @@ class SymInt:
             self.sized(shift), 0, min(other - 1, max(self.hi, 0)) if self.lo >= 0 else other - 1
         )
 
-    def __rshift__(self, other: Any) -> Any:
+    def __rshift__(self, other: Number) -> Number:
         if isinstance(other, SymInt):
             if self.lo < 0 or other.lo < 0:
                 raise Unsupported("a shift of or by a negative number")
@@ -178,14 +183,14 @@ class SymInt:
             return exact(_fit(moved, False, self.term.width), 0, self.hi)
         return self // (1 << other)
 
-    def __lshift__(self, other: Any) -> Any:
+    def __lshift__(self, other: Number) -> Number:
         if isinstance(other, SymInt):
             raise Unsupported("a shift up by an unknown number of bits")
         return self * (1 << other)
 
     # Bits
 
-    def __and__(self, other: Any) -> Any:
+    def __and__(self, other: Operand) -> Number:
         if isinstance(other, int) and other < 0 <= self.lo:
             return exact(terms.bit_and(self.term, terms.number(other, self.term.width)), 0, self.hi)
         other = lifted(other)
@@ -197,7 +202,7 @@ class SymInt:
             _fit(terms.bit_and(self.sized(width), other.sized(width)), False, _width(0, hi)), 0, hi
         )
 
-    def __or__(self, other: Any) -> Any:
+    def __or__(self, other: Operand) -> Number:
         other = lifted(other)
         if self.lo < 0 or other.lo < 0:
             raise Unsupported("a bitwise operation on a negative number")
@@ -205,7 +210,7 @@ class SymInt:
         joined = terms.bit_or(self.sized(width), other.sized(width))
         return exact(joined, 0, (1 << width) - 1)
 
-    def __xor__(self, other: Any) -> Any:
+    def __xor__(self, other: Operand) -> Number:
         other = lifted(other)
         if self.lo < 0 or other.lo < 0:
             raise Unsupported("a bitwise operation on a negative number")
@@ -231,7 +236,7 @@ class SymInt:
         equal = self.__eq__(other)
         return lift_truth(terms.negate(truth_of(equal)))
 
-    def __lt__(self, other: Any) -> Any:
+    def __lt__(self, other: Operand) -> Flag:
         other = lifted(other)
         if self.hi < other.lo:
             return True
@@ -245,17 +250,23 @@ class SymInt:
             one, two = terms.add(one, sign), terms.add(two, sign)
         return lift_truth(terms.less(one, two))
 
-    def __gt__(self, other: Any) -> Any:
+    def __gt__(self, other: Operand) -> Flag:
         return lifted(other) < self
 
-    def __le__(self, other: Any) -> Any:
+    def __le__(self, other: Operand) -> Flag:
         return lift_truth(terms.negate(truth_of(lifted(other) < self)))
 
-    def __ge__(self, other: Any) -> Any:
+    def __ge__(self, other: Operand) -> Flag:
         return lift_truth(terms.negate(truth_of(self < other)))
 
 
-def lifted(value: Any) -> SymInt:
+Number = SymInt | int
+"""An integer of the program: Python's own where it is known."""
+Operand = SymInt | SymBool | int
+"""What a symbolic integer is combined with: a truth value counts as 0 or 1, as in Python."""
+
+
+def lifted(value: object) -> SymInt:
     """Return an integer or truth value of the program as a symbolic integer."""
     if isinstance(value, SymInt):
         return value
@@ -267,7 +278,7 @@ def lifted(value: Any) -> SymInt:
     raise Unsupported(f"a number was expected, not {type(value).__name__}")
 
 
-def exact(term: Term, lo: int, hi: int) -> Any:
+def exact(term: Term, lo: int, hi: int) -> Number:
     """Return a value for the program: Python's own integer where the term is a constant."""
     width = _width(lo, hi)
     term = term if term.width == width else _fit(term, lo < 0, width)
@@ -277,7 +288,7 @@ def exact(term: Term, lo: int, hi: int) -> Any:
     return SymInt(term, lo, hi)
 
 
-def unsigned(term: Term) -> Any:
+def unsigned(term: Term) -> Number:
     """Return a bit-vector as the exact integer that it stands for."""
     return exact(term, 0, (1 << term.width) - 1)
 
@@ -311,7 +322,27 @@ class Name:
     __floordiv__ = __and__ = __or__ = __lt__ = __le__ = __gt__ = __ge__ = __rshift__ = _no
 
 
-def as_bits(value: Any, width: int) -> Term:
+Handle = Name | int
+"""The name of a page, a PFN or a raw entry: Python's own integer where it is known."""
+
+
+@overload
+def as_plain(value: Flag) -> bool: ...
+
+
+@overload
+def as_plain(value: Number | Handle) -> int: ...
+
+
+def as_plain(value: Flag | Number | Handle) -> int:
+    """Return ``value`` itself, for text that is typed for plain integers and truth values.
+
+    The model and the algorithm are such text, and are run on lifted values as they stand.
+    """
+    return cast(int, value)
+
+
+def as_bits(value: Number | Handle, width: int) -> Term:
     """Return a program's integer as ``width`` bits. Raises Unsupported where it may not fit."""
     if isinstance(value, Name):
         if value.term.width != width:
@@ -326,7 +357,7 @@ def as_bits(value: Any, width: int) -> Term:
     return terms.number(int(value), width)
 
 
-def summary(program: Callable[[], list[Any]]) -> list[Any]:
+def summary(program: Callable[[], Sequence[object]]) -> list[Truth]:
     """Run a pure program on symbolic values and return its values with all its forks merged."""
     leaves = merged(lambda: [_lowered(value) for value in program()])
     result = leaves[-1][1]
@@ -337,7 +368,7 @@ def summary(program: Callable[[], list[Any]]) -> list[Any]:
     return result
 
 
-def _lowered(value: Any) -> Truth | Term:
+def _lowered(value: object) -> Truth | Term:
     if isinstance(value, SymBool):
         return value.term
     if isinstance(value, SymInt):

@@ -21,6 +21,10 @@ MAX_DECISIONS = 400
 """Decisions on one path after which the program counts as unsupported."""
 
 
+MISMATCH = "annotation mismatch"
+"""How a report begins to say why, where what is known of a loop does not fit it."""
+
+
 class PathEnd(Exception):
     """Nothing more is to be shown on this path."""
 
@@ -33,6 +37,9 @@ class Unsupported(Exception):
 
 class Mismatch(Unsupported):
     """What is known of a loop does not fit it, and nothing else could be inferred."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{MISMATCH}: {why}")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from impl.multilevel.index import covers_all, gfn_of, gpa_of, slot_gfn, slot_index
 from model.layout import Layout, Level
-from model.mips import layouts
+from model.ports import layouts
 from model.ranges import clip, coalesce, maplets, split
 
 Contract = TypeVar("Contract", bound=Callable[..., None])

@@ -8,12 +8,10 @@ one turn to the next but ``frame.result``; that is decided on the syntax tree.
 from __future__ import annotations
 
 import ast
-import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from types import CodeType, ModuleType
-from typing import Any
 
-from impl.multilevel import table
+from impl.multilevel.interface import RangeOp
 from proofs.paths import Unsupported
 from proofs.program import Callables
 
@@ -22,11 +20,23 @@ LOOPS = frozenset({"loop", "attempts", "set_bits"})
 
 
 class PythonProgram:
-    """A Python module with the functions of ``impl.multilevel.table``."""
+    """A Python module with the functions of a port's reference table.
 
-    def __init__(self, name: str, source: str) -> None:
+    ``roles`` gives the module's own name of a function by its role, where it is another;
+    ``loops`` the functions that loop over the slots of a table.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        roles: Mapping[str, str],
+        loops: Mapping[str, RangeOp | None],
+    ) -> None:
         """Take the module's source. Raises Unsupported where a loop carries undeclared state."""
         self.name = name
+        self.roles = roles
+        self.loops = loops
         self.source = source
         check_loops(source)
         self._code: CodeType = compile(source, f"{name}.py", "exec")
@@ -35,14 +45,9 @@ class PythonProgram:
         """Return the functions, those in ``contracts`` replaced for their callers too."""
         module = ModuleType(self.name)
         exec(self._code, vars(module))
-        functions = {name: one for name, one in vars(module).items() if callable(one)}
-        vars(module).update(contracts)
-        return functions
-
-
-def multilevel() -> PythonProgram:
-    """Return the built-in table."""
-    return PythonProgram("impl.multilevel.table", inspect.getsource(table))
+        functions = {name: member for name, member in vars(module).items() if callable(member)}
+        vars(module).update({self.roles.get(name, name): one for name, one in contracts.items()})
+        return functions | {role: functions[name] for role, name in self.roles.items()}
 
 
 def check_loops(source: str) -> None:
@@ -142,7 +147,7 @@ def _targets(node: ast.expr) -> set[str]:
     return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
 
 
-def _names(nodes: list[Any], context: type[ast.expr_context]) -> Iterator[ast.Name]:
+def _names(nodes: Sequence[ast.AST], context: type[ast.expr_context]) -> Iterator[ast.Name]:
     for root in nodes:
         for node in ast.walk(root):
             if isinstance(node, ast.Name) and isinstance(node.ctx, context):

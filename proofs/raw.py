@@ -9,7 +9,7 @@ from functools import cached_property
 from model.entry import SURPLUS_SHIFT, Entry, EntryFormat, PfnField
 from model.layout import Layout
 from proofs import terms
-from proofs.lifting import lift_truth, lifted, truth_of, unsigned
+from proofs.lifting import as_plain, lift_truth, lifted, truth_of, unsigned
 from proofs.terms import Term, Truth, Value, both, choose, either, same
 
 
@@ -78,8 +78,8 @@ class RawFormat:
     def _entry(self, raw: Term) -> Entry:
         fmt = self.fmt
         flags = (self._any(raw, mask) for mask in (fmt.write, fmt.accessed, fmt.modified))
-        writable, young, dirty = (lift_truth(one) for one in flags)
-        return Entry(unsigned(self._pfn(raw)), writable, young, dirty)
+        writable, young, dirty = (as_plain(lift_truth(flag)) for flag in flags)
+        return Entry(as_plain(unsigned(self._pfn(raw))), writable, young, dirty)
 
     def _pfn(self, raw: Term) -> Term:
         found = terms.number(0, 1)

@@ -19,15 +19,17 @@ from typing import Any
 import impl
 import model
 import proofs
-from impl.keeping import digest_of, write
-from impl.multilevel.quirks import quirk
+from impl.ports import quirks_named
 from model.layout import Layout
-from model.mips import layout as layout_named
+from model.ports import layout as layout_named
+from model.ports import layouts
 from proofs.engine import HOLDS, REFUTED, Clause, Desk, Options, Proof, prove
-from proofs.lemmas import ENTRY_CLAUSES, lemmas, setting
+from proofs.lemmas.base import Lemma, Setting, setting
 from proofs.lemmas.specification import POINTWISE, specification, width_pairs, widths
-from proofs.pool import spread
-from proofs.python_source import PythonProgram, multilevel
+from proofs.paths import Path
+from proofs.ports import table_of
+from support.cache import digest_of, write
+from support.pool import spread
 
 MAP = "map"
 """The scope of the theorems of the abstract map, which belong to no layout."""
@@ -55,17 +57,15 @@ def tasks_of(layout: Layout) -> tuple[Task, Task]:
     return Task("table", _first(_geometry, layout)), Task("entry", _first(_format, layout))
 
 
-def _geometry(layout: Layout) -> tuple[Any, ...]:
-    return layout.tables, layout.bits, layout.geometry.cache_min
+def _geometry(layout: Layout) -> tuple[object, ...]:
+    return layout.port, layout.tables, layout.bits, layout.geometry.cache_min
 
 
-def _format(layout: Layout) -> tuple[Any, ...]:
-    return layout.entry, layout.pfn_top
+def _format(layout: Layout) -> tuple[object, ...]:
+    return layout.port, layout.entry, layout.pfn_top
 
 
-def _first(key: Callable[[Layout], Any], layout: Layout) -> str:
-    from model.mips import layouts
-
+def _first(key: Callable[[Layout], object], layout: Layout) -> str:
     return next(one.name for one in layouts() if key(one) == key(layout))
 
 
@@ -75,23 +75,29 @@ def carry_out(task: Task, options: Options) -> list[Proof]:
     if task.scope == MAP:
         return list(_map_proofs(desk))
     layout = layout_named(task.layout)
-    program = PythonProgram("mutant", task.source) if task.source else multilevel()
-    quirks = frozenset(quirk(name) for name in task.quirks)
+    port = table_of(layout)
+    program = port.program(task.source)
+    quirks = quirks_named(layout, task.quirks)
     found = []
-    for lemma in lemmas(layout):
+    for lemma in port.lemmas(layout):
         if lemma.scope != task.scope or (task.only and lemma.name not in task.only):
             continue
         consulted: set[str] = set()
         start = partial(setting, layout=layout, program=program, quirks=quirks)
 
-        def run(path: Any, lemma: Any = lemma, start: Any = start, seen: Any = consulted) -> None:
+        def run(
+            path: Path,
+            lemma: Lemma = lemma,
+            start: Callable[..., Setting] = start,
+            seen: set[str] = consulted,
+        ) -> None:
             at = start(path, uniform=lemma.uniform)
             try:
                 lemma.script(at)
             finally:
                 seen.update(one.name for one in at.rt.consulted)
 
-        proof = prove(lemma.name, run, desk, ENTRY_CLAUSES[lemma.function])
+        proof = prove(lemma.name, run, desk, port.clauses[lemma.function])
         proof.consulted = tuple(sorted(consulted))
         found.append(proof)
     return found
@@ -151,7 +157,7 @@ class Store:
         write(self.folder / f"{key}.json", json.dumps([asdict(one) for one in found]))
 
 
-def proof_of(data: dict[str, Any]) -> Proof:
+def proof_of(data: dict[str, Any]) -> Proof:  # JSON, believed once it is read
     """Return a proof as it was kept."""
     clauses = {name: Clause(**one) for name, one in data.pop("clauses").items()}
     return Proof(clauses=clauses, **{**data, "consulted": tuple(data["consulted"])})

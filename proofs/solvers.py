@@ -34,6 +34,7 @@ class Z3Query:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        # z3 comes without types.
         self.solver: Any = None
         self._model: Any = None
         self._named: dict[str, Any] = {}

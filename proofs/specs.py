@@ -8,13 +8,33 @@ assume or prove them. Both rules know names only, not the language of the functi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from typing import NamedTuple, Protocol
 
 from proofs import contracts, terms
 from proofs.contracts import Call, Done, Effect, Named
 from proofs.heap import PAGE_BITS, SLOT_BITS, Heap
 from proofs.paths import Path
 from proofs.terms import Term, Truth, Value
+
+
+class Clause(StrEnum):
+    """The promises that a function of one table makes beside those that every function makes."""
+
+    EXACT = "exact"
+    RESULT = "result"
+
+
+class Promised(NamedTuple):
+    """What a specification says at one point, and the promise that it is part of."""
+
+    clause: Clause
+    statement: str
+    holds: Truth
+
+
+def _of(clause: Clause, named: Named) -> list[Promised]:
+    return [Promised(clause, statement, fact) for statement, fact in named]
 
 
 class Specification(Protocol):
@@ -26,17 +46,17 @@ class Specification(Protocol):
 
     def frame(
         self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Done
-    ) -> Named:
+    ) -> list[Promised]:
         """Return what holds at any frame."""
         ...
 
-    def page(self, old: Heap, new: Heap, call: Call, at: Value) -> Named:
+    def page(self, old: Heap, new: Heap, call: Call, at: Value) -> list[Promised]:
         """Return what holds at any page."""
         ...
 
     def witness(
         self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Done
-    ) -> Named:
+    ) -> list[Promised]:
         """Return what holds at the frame that explains the result."""
         ...
 
@@ -53,7 +73,7 @@ class Specification(Protocol):
 
 @dataclass(frozen=True)
 class Flush:
-    """``kvm_mips_flush_gpa_{pte,pmd,pud,pgd}``."""
+    """The flush of one table."""
 
     leaf: int
 
@@ -63,31 +83,32 @@ class Flush:
 
     def frame(
         self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Done
-    ) -> Named:
+    ) -> list[Promised]:
         """Return what holds at any frame."""
         effect = contracts.flush_frame(old, new, call, at, upto)
-        return effect + contracts.flush_result(new, call, result, at, upto)
+        answer = contracts.flush_result(new, call, result, at, upto)
+        return _of(Clause.EXACT, effect) + _of(Clause.RESULT, answer)
 
-    def page(self, old: Heap, new: Heap, call: Call, at: Value) -> Named:
+    def page(self, old: Heap, new: Heap, call: Call, at: Value) -> list[Promised]:
         """Return what holds at any page."""
-        return contracts.flush_page(old, new, call, at)
+        return _of(Clause.EXACT, contracts.flush_page(old, new, call, at))
 
     def witness(
         self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Done
-    ) -> Named:
+    ) -> list[Promised]:
         """Return what holds at the frame that explains 'not safe'."""
-        return contracts.flush_witness(new, call, result, at, upto)
+        return _of(Clause.RESULT, contracts.flush_witness(new, call, result, at, upto))
 
     def explained(
         self, before: Truth, after: Truth, here: Value, below: Value, earlier: Value
     ) -> Value:
         """Return the witness: this slot where 'safe' became 'not safe'."""
-        return terms.choose(terms.both(before, terms.negate(after)), here, earlier)  # type: ignore[no-any-return]
+        return terms.choose(terms.both(before, terms.negate(after)), here, earlier)
 
 
 @dataclass(frozen=True)
 class Range:
-    """``kvm_mips_{mkclean,mkold}_{pte,pmd,pud,pgd}`` and the test of young entries."""
+    """A change of entries of one table over a range, and the test of young entries."""
 
     effect: Effect
     writes: bool
@@ -98,28 +119,31 @@ class Range:
 
     def frame(
         self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Done
-    ) -> Named:
+    ) -> list[Promised]:
         """Return what holds at any frame."""
-        found = contracts.range_result(old, call, self.effect, result, at, upto)
+        answer = contracts.range_result(old, call, self.effect, result, at, upto)
+        promised = _of(Clause.RESULT, answer)
         if self.writes:
-            found += contracts.range_frame(old, new, call, self.effect, at, upto)
-        return found
+            effect = contracts.range_frame(old, new, call, self.effect, at, upto)
+            promised += _of(Clause.EXACT, effect)
+        return promised
 
-    def page(self, old: Heap, new: Heap, call: Call, at: Value) -> Named:
+    def page(self, old: Heap, new: Heap, call: Call, at: Value) -> list[Promised]:
         """Return what holds at any page."""
         return []
 
     def witness(
         self, old: Heap, new: Heap, call: Call, result: Truth, at: Value, upto: Done
-    ) -> Named:
+    ) -> list[Promised]:
         """Return what holds at the frame that explains 'changed'."""
-        return contracts.range_witness(old, call, self.effect, result, at, upto)
+        named = contracts.range_witness(old, call, self.effect, result, at, upto)
+        return _of(Clause.RESULT, named)
 
     def explained(
         self, before: Truth, after: Truth, here: Value, below: Value, earlier: Value
     ) -> Value:
         """Return the witness: that of the call where 'unchanged' became 'changed'."""
-        return terms.choose(terms.both(terms.negate(before), after), below, earlier)  # type: ignore[no-any-return]
+        return terms.choose(terms.both(terms.negate(before), after), below, earlier)
 
 
 # The invariant
@@ -198,18 +222,18 @@ def assume_effect(
     witness = path.fresh("W", shape.frame_bits)
     path.point("frame", witness)
     path.everywhere(
-        "frame", lambda at: [fact for _, fact in spec.frame(old, new, call, result, at, upto)]
+        "frame", lambda at: [part.holds for part in spec.frame(old, new, call, result, at, upto)]
     )
-    path.everywhere("page", lambda at: [fact for _, fact in spec.page(old, new, call, at)])
+    path.everywhere("page", lambda at: [part.holds for part in spec.page(old, new, call, at)])
     path.everywhere(
         "frame",
         lambda at: [
-            fact
+            part.holds
             for page in contracts.chain_pages(new, at)
-            for _, fact in spec.page(old, new, call, page)
+            for part in spec.page(old, new, call, page)
         ],
     )
-    path.assume(*[f for _, f in spec.witness(old, new, call, result, witness, upto)])
+    path.assume(*[part.holds for part in spec.witness(old, new, call, result, witness, upto)])
     if fields:
         assume_invariant(path, new)
     state.heap = state.kept = new
@@ -238,20 +262,16 @@ def prove_effect(
     allowed = spec.modifies(call.level)
     prove_rest(path, old, new, allowed)
     page, frame = goal_points(path, new)
-    for statement, fact in spec.frame(old, new, call, result, frame, upto):
-        path.prove(_clause(statement), statement, fact)
-    for statement, fact in spec.page(old, new, call, page):
-        path.prove("exact", statement, fact)
     witness = terms.bits(state.witness, new.shape.frame_bits)
-    for statement, fact in spec.witness(old, new, call, result, witness, upto):
-        path.prove("result", statement, fact)
+    promised = [
+        *spec.frame(old, new, call, result, frame, upto),
+        *spec.page(old, new, call, page),
+        *spec.witness(old, new, call, result, witness, upto),
+    ]
+    for clause, statement, fact in promised:
+        path.prove(clause.value, statement, fact)
     if new is not state.kept:
         prove_invariant(path, new, (page, frame))
-
-
-def _clause(statement: str) -> str:
-    told = ("safe", "a full range", "false implies", "true implies")
-    return "result" if statement.startswith(told) else "exact"
 
 
 def contract_rule(path: Path, spec: Specification, state: State, call: Call) -> Term:
@@ -274,4 +294,4 @@ def slot_number(value: Term) -> Term:
 def loop_bound(first: Term, last: Term) -> Term:
     """Return the slot up to which a loop from ``first`` to ``last`` (inclusive) has come."""
     one = terms.number(1, SLOT_BITS)
-    return terms.choose(terms.at_most(first, last), terms.add(last, one), first)  # type: ignore[no-any-return]
+    return terms.choose(terms.at_most(first, last), terms.add(last, one), first)

@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from model.layout import Layout
-from proofs.lemmas import ENTRY_CLAUSES, lemmas
 from proofs.lemmas.base import Lemma
 from proofs.lemmas.specification import POINTWISE
+from proofs.ports import table_of
 
 CLAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
     "exact": (
@@ -67,7 +67,7 @@ ASSUMPTIONS: tuple[tuple[str, str], ...] = (
     ("allocator", "a page block is handed out to one owner until it is freed; blocks are disjoint; "
      "a fresh block's content is arbitrary"),
     ("markers", "NULL and the kernel's shared empty tables are never handed out, and differ"),
-    ("constructors", "no page-table constructor runs in KVM for MIPS, so no destructor may"),
+    ("constructors", "no page-table constructor runs in KVM, so no destructor may"),
     ("mmu_lock", "what is done under the lock, no other operation sees half done; the map of a "
      "whole fault is compared as if nothing else changed it between its two critical sections"),
     ("invalidation", "an invalidation between a page's lookup and now is still under way, or has "
@@ -125,8 +125,9 @@ def title(layout: Layout, lemma: Lemma) -> str:
 
 def theorems(layout: Layout) -> list[Theorem]:
     """Return every theorem of a layout."""
+    port = table_of(layout)
     return [
         Theorem(lemma.name, title(layout, lemma), clause)
-        for lemma in lemmas(layout)
-        for clause in ENTRY_CLAUSES[lemma.function]
+        for lemma in port.lemmas(layout)
+        for clause in port.clauses[lemma.function]
     ]

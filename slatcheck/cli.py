@@ -13,9 +13,12 @@ from importlib import import_module
 # click: nested commands, checked options and help texts without code of our own.
 import click
 
-from slatcheck import __version__, bisect, commands, completion
-from slatcheck.delivery import INTERRUPTED, say
+from impl.kernel.errors import TreeError, UnsupportedError
+from slatcheck import __version__, commands
+from slatcheck.commands import completion
+from slatcheck.commands.delivery import INTERRUPTED, say
 from slatcheck.errors import InputError
+from slatcheck.gate import bisect
 
 # Whatever takes long to import is imported by the command that needs it: --help has to be quick.
 
@@ -55,7 +58,7 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="slatcheck")
 @click.pass_obj
 def cli(settings: Settings, show_traceback: bool) -> None:
-    """Check that KVM's guest-physical page tables for MIPS keep their promises.
+    """Check that KVM's guest-physical page tables keep their promises.
 
     Exit status: 0 everything holds; 1 something is violated; 2 wrong usage or input; 3 nothing is
     violated, but something is unknown, vacuous or unsupported; 4 the tool failed; 130 Ctrl-C.
@@ -75,8 +78,6 @@ def _usage(problem: click.ClickException) -> int:
 
 def _failure(problem: Exception, settings: Settings) -> int:
     """Say in one line what ended the run; return the exit status."""
-    from impl.kernel.errors import TreeError, UnsupportedError
-
     if isinstance(problem, InputError | TreeError):
         say(str(problem))
         return USAGE

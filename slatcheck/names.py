@@ -8,11 +8,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model import mips
+from impl.kernel.errors import TreeError
+from model import ports
 from model.layout import Layout
-from model.machines import BIG, LITTLE, ORDERS, byte_orders
+from model.machines import BIG, LITTLE, ORDERS
+from model.ports import byte_orders
 from model.rules import RULES, Rule
+from model.triggers import TRIGGERS
 from slatcheck.errors import InputError
+from support.lazy import lazily
+
+with lazily():
+    from impl import ports as references
+    from impl.kernel import kconfig
+    from impl.kernel import ports as trees
 
 
 def close(name: str, known: Iterable[str]) -> str:
@@ -26,17 +35,17 @@ def _is_pattern(text: str) -> bool:
 
 
 def _matching(pattern: str) -> list[Layout]:
-    found = mips.matching(pattern)
+    found = ports.matching(pattern)
     if not found:
         what = "no layout matches" if _is_pattern(pattern) else "unknown layout"
-        near = close(pattern.strip("*?[]"), [one.name for one in mips.layouts()])
+        near = close(pattern.strip("*?[]"), [one.name for one in ports.layouts()])
         raise InputError(f"{what} '{pattern}'{near or ';'} 'slatcheck layouts' lists them all")
     return found
 
 
 def _in_order(found: Iterable[Layout]) -> tuple[Layout, ...]:
     names = {one.name for one in found}
-    return tuple(one for one in mips.layouts() if one.name in names)
+    return tuple(one for one in ports.layouts() if one.name in names)
 
 
 def find_layouts(patterns: Sequence[str], permitted_only: bool = False) -> tuple[Layout, ...]:
@@ -44,7 +53,7 @@ def find_layouts(patterns: Sequence[str], permitted_only: bool = False) -> tuple
 
     Raises InputError for a pattern that matches nothing.
     """
-    found = [one for p in patterns for one in _matching(p)] if patterns else list(mips.layouts())
+    found = [one for p in patterns for one in _matching(p)] if patterns else list(ports.layouts())
     return _in_order(one for one in found if one.permitted or not permitted_only)
 
 
@@ -55,7 +64,7 @@ def layouts_to_check(patterns: Sequence[str]) -> tuple[Layout, ...]:
     InputError where nothing is selected.
     """
     if not patterns:
-        return mips.permitted_layouts()
+        return ports.permitted_layouts()
     chosen: list[Layout] = []
     for pattern in patterns:
         found = _matching(pattern)
@@ -95,7 +104,7 @@ def selected(
     layouts = _had(layouts_to_prove(names, refused_too), kernel, names)
     wanted: dict[str, set[str]] = {}
     for name, order in parts:
-        for layout in mips.matching(name):
+        for layout in ports.matching(name):
             wanted.setdefault(layout.name, set()).update([order] if order else ORDERS)
     chosen = {}
     for layout in layouts:
@@ -109,12 +118,9 @@ def selected(
 def _orders(layout: Layout, kernel: Path | None) -> tuple[str, ...]:
     if kernel is None:
         return byte_orders(layout)
-    from impl.kernel.errors import TreeError
-    from impl.kernel.kconfig import orders
-    from impl.kernel.tree import open_tree
 
     try:
-        return orders(open_tree(kernel), layout)
+        return kconfig.orders(trees.open_tree(kernel), layout)
     except TreeError:
         return byte_orders(layout)
 
@@ -136,17 +142,14 @@ def _had(layouts: tuple[Layout, ...], kernel: Path | None, names: list[str]) -> 
     """Return the layouts that a tree has, and those that are named in full."""
     if kernel is None:
         return layouts
-    from impl.kernel.errors import TreeError
-    from impl.kernel.kconfig import refusal
-    from impl.kernel.tree import open_tree
 
     try:
-        tree = open_tree(kernel)
+        tree = trees.open_tree(kernel)
     except TreeError:
         return layouts  # whoever reads the tree says so
-    had = tuple(one for one in layouts if one.name in names or not refusal(tree, one))
+    had = tuple(one for one in layouts if one.name in names or not kconfig.refusal(tree, one))
     if not had:
-        raise InputError(f"the tree has no such layout: {refusal(tree, layouts[0])}")
+        raise InputError(f"the tree has no such layout: {kconfig.refusal(tree, layouts[0])}")
     return had
 
 
@@ -182,9 +185,7 @@ def find_rule(name: str) -> Rule:
 
 def check_quirks(names: Iterable[str]) -> None:
     """Raise InputError where one of ``names`` is no quirk of the built-in table."""
-    from impl.multilevel.quirks import QUIRKS
-
-    known = [one.name for one in QUIRKS]
+    known = [one.name for one in references.every_quirk()]
     for name in names:
         if name not in known:
             near = close(name, known)
@@ -193,16 +194,14 @@ def check_quirks(names: Iterable[str]) -> None:
 
 def check_fingerprint(text: str) -> None:
     """Raise InputError where ``text`` is not the fingerprint of a finding that there could be."""
-    from model.operations import FUNCTIONS
-    from model.triggers import TRIGGERS
-
     rule, _, rest = text.partition("/")
     entry, _, trigger = rest.partition("/")
     if not trigger:
         raise InputError(f"'{text}' is no fingerprint: RULE/FUNCTION/TRIGGER, as a report shows it")
     find_rule(rule)
+    entries = {name for port in ports.ports() for name in port.functions.values()}
     for what, name, known in (
-        ("entry point", entry, set(FUNCTIONS.values())),
+        ("entry point", entry, entries),
         ("trigger", trigger.removesuffix("/out-of-contract"), {"any", *TRIGGERS}),
     ):
         if name not in known:

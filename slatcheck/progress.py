@@ -8,6 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, TextIO
 
+from support.lazy import lazily
+
+with lazily():
+    import rich.console
+    import rich.markup
+    import rich.progress
+
 
 class Progress(NamedTuple):
     """How far a check is: units of work done, the layout that was finished last.
@@ -66,24 +73,22 @@ def shown(stream: TextIO | None = None) -> Iterator[Report]:
 @contextmanager
 def _live(stream: TextIO) -> Iterator[Report]:
     # rich: a progress line that survives resizing, narrow windows and dumb terminals.
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
 
     columns = (
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
+        rich.progress.BarColumn(bar_width=24),
+        rich.progress.MofNCompleteColumn(),
+        rich.progress.TextColumn("{task.description}"),
+        rich.progress.TimeElapsedColumn(),
     )
-    with Bar(*columns, console=Console(file=stream), transient=True) as progress:
+    with rich.progress.Progress(
+        *columns, console=rich.console.Console(file=stream), transient=True
+    ) as progress:
         task = progress.add_task("starting", total=None)
 
         def report(step: Progress) -> None:
-            text = f"{escape(step.layout)}, {step.findings} findings so far"
+            text = f"{rich.markup.escape(step.layout)}, {step.findings} findings so far"
             progress.update(task, completed=step.done, total=step.total, description=text)
             for one in step.new:
-                progress.console.print(f"new: {escape(one)}")
+                progress.console.print(f"new: {rich.markup.escape(one)}")
 
         yield report

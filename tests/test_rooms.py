@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("model", "impl", "proofs", "slatcheck")
+ROOMS = ("support", "model", "impl", "proofs", "slatcheck")
 FOLDERS = (*ROOMS, "tests", "bench", "tools")
 SPDX = "# SPDX-License-Identifier: GPL-2.0-only"
 

@@ -18,7 +18,7 @@ import grimp
 from tools.picture import CHARACTER, LINE, MARGIN, Box, Picture
 from tools.sections import ROOT, replaced
 
-FLOORS = ("slatcheck", "proofs", "impl", "model")
+FLOORS = ("slatcheck", "proofs", "impl", "model", "support")
 """From the top down: each imports only those below it."""
 PAGE = ROOT / "docs/architecture.md"
 PICTURE = ROOT / "docs/images/floors.svg"

@@ -12,11 +12,11 @@ from typing import Any
 
 from model.layout import Layout
 from model.machines import BIG, ORDERS
-from model.mips import layout
-from slatcheck.campaign import DEFAULT_OPS
+from model.ports import layout
+from slatcheck.document.result import Verdict
 from slatcheck.errors import InputError
-from slatcheck.gate import Request, check
-from slatcheck.result import Verdict
+from slatcheck.judge.judging import Request, check
+from slatcheck.search.campaign import DEFAULT_OPS
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPECTED = ROOT / "tests/kernels/expected.json"
@@ -80,7 +80,7 @@ def pairs_of(findings: dict[str, list[str]]) -> frozenset[Pair]:
 
 def record(tree: Path) -> tuple[str, dict[str, Any]]:
     """Return the digest of a tree and what is to be expected of it."""
-    from impl.kernel.tree import open_tree
+    from impl.kernel.ports import open_tree
 
     opened = open_tree(tree)
     pairs: set[Pair] = set()

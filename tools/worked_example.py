@@ -13,15 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import NoReturn
 
+from impl.kernel.ports.mips.code import MipsCode
 from impl.kernel.toolchain import find
 from proofs import terms
-from proofs.c.interpreter import Interpreter, Loop, Signal
+from proofs.c.interpreter import Interpreter
+from proofs.c.run import Loop, Signal
+from proofs.c.run import Run as Execution
 from proofs.c.syntax import Node, Unit, reduced
 from proofs.c.types import CType, Integer
 from proofs.c.values import Int, Ptr, Value
 from proofs.engine import Desk, Options, Proof, prove
 from proofs.paths import Path, Unsupported
-from proofs.terms import Term, Truth, smtlib
+from proofs.smtlib import smtlib
+from proofs.terms import Term, Truth
 from tools.picture import LINE, Box, Picture, room_for
 from tools.sections import ROOT, replaced
 
@@ -38,23 +42,23 @@ _LANGUAGE = ("-std=gnu11", "-fwrapv", "-ffreestanding", "-w", "-fsyntax-only")
 class Alone:
     """A machine around a function that needs none: whatever asks for it is refused."""
 
-    def call(self, run: Interpreter, name: str, args: list[Value]) -> NoReturn:
+    def call(self, run: Execution, name: str, args: list[Value]) -> NoReturn:
         """Refuse a function without a body."""
         raise Unsupported(f"{name} has no body")
 
-    def takes(self, run: Interpreter, name: str, args: list[Value]) -> bool:
+    def takes(self, run: Execution, name: str, args: list[Value]) -> bool:
         """Leave every call to the program."""
         return False
 
-    def variable(self, run: Interpreter, name: str, kind: CType) -> Ptr:
+    def variable(self, run: Execution, name: str, kind: CType) -> Ptr:
         """Refuse a global variable."""
         raise Unsupported(f"the global variable {name}")
 
-    def loop(self, run: Interpreter, loop: Loop) -> Callable[[], Signal | None] | None:
+    def loop(self, run: Execution, loop: Loop) -> Callable[[], Signal | None] | None:
         """Have no rule for loops."""
         return None
 
-    def endless(self, run: Interpreter, loop: Loop) -> None:
+    def endless(self, run: Execution, loop: Loop) -> None:
         """Refuse a loop without a known end."""
         raise Unsupported("a loop of which no end is known")
 
@@ -84,7 +88,7 @@ class Run:
 def unit(source: str) -> Unit:
     """Return the C as Clang types it for 32-bit MIPS, reduced to the function."""
     chain = find()
-    command = [*chain.compiler, *chain.target(32, True), *_LANGUAGE]
+    command = [*chain.compiler, *MipsCode().target(True, 32, True), *_LANGUAGE]
     command += ["-Xclang", "-ast-dump=json", "-x", "c", "-"]
     done = subprocess.run(command, input=source, capture_output=True, text=True, check=True)
     return reduced(json.loads(done.stdout), 4, [FUNCTION])

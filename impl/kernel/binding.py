@@ -1,82 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which function of a tree carries out which operation, found by name and, failing that, shape."""
+"""How a tree is tied to the runner: what every port's binder returns."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 
-from impl.kernel.errors import TreeError, UnsupportedError
-from impl.kernel.features import Feature, features
-from impl.kernel.features import defines as feature_defines
+from impl.kernel.errors import TreeError
 from impl.kernel.lines import cut_off
-from impl.kernel.slices import Definition, cut, functions
-from impl.kernel.tree import MIPS, MMU, Tree
-from model.operations import FUNCTIONS, Kind
-
-STATIC_ENTRIES = {
-    "kvm_mips_pte_for_gpa": "SLAT_PTE_FOR_GPA",
-    "kvm_mips_map_page": "SLAT_MAP_PAGE",
-    "_kvm_mips_map_page_fast": "SLAT_MAP_PAGE_FAST",
-    "kvm_mips_mkold_gpa_pt": "SLAT_MKOLD",
-}
-"""Entry points of mmu.c that are static: a rename must not lose them, so shape is a fallback."""
-
-SHAPES = {
-    "kvm_mips_pte_for_gpa": "pte_t*(structkvm*,structkvm_mmu_memory_cache*,unsignedlong)",
-    "kvm_mips_map_page": "int(structkvm_vcpu*,unsignedlong,bool,pte_t*,pte_t*)",
-    "_kvm_mips_map_page_fast": "int(structkvm_vcpu*,unsignedlong,bool,pte_t*,pte_t*)",
-    "kvm_mips_mkold_gpa_pt": "int(structkvm*,gfn_t,gfn_t)",
-}
-
-MIPS_SLICE = (
-    "kvm_mips_free_gpa_pt",
-    "kvm_arch_flush_shadow_all",
-    "kvm_arch_flush_shadow_memslot",
-    "kvm_arch_commit_memory_region",
-)
-MAIN_SLICE = (
-    "mmu_memory_cache_alloc_obj",
-    "__kvm_mmu_topup_memory_cache",
-    "kvm_mmu_topup_memory_cache",
-    "kvm_mmu_memory_cache_nr_free_objects",
-    "kvm_mmu_free_memory_cache",
-    "kvm_mmu_memory_cache_alloc",
-)
-HOST_SLICE = (
-    "is_error_pfn",
-    "is_error_noslot_pfn",
-    "is_noslot_pfn",
-    "mmu_invalidate_retry",
-    "mmu_notifier_retry",
-    "kvm_release_faultin_page",
-    "hva_to_gfn_memslot",
-)
-MM_SLICE = (
-    "pagetable_alloc_noprof",
-    "pagetable_alloc",
-    "__pagetable_free",
-    "pagetable_free_kernel",
-    "pagetable_free",
-    "__pagetable_ctor",
-    "pagetable_dtor",
-    "pagetable_dtor_free",
-    "pagetable_pte_ctor",
-    "pagetable_pte_dtor",
-    "pagetable_pmd_ctor",
-    "pagetable_pmd_dtor",
-    "pagetable_pud_ctor",
-    "pagetable_pud_dtor",
-    "pagetable_p4d_ctor",
-    "pagetable_pgd_ctor",
-    "pgtable_page_ctor",
-    "pgtable_page_dtor",
-    "pgtable_pte_page_ctor",
-    "pgtable_pte_page_dtor",
-    "pgtable_pmd_page_ctor",
-    "pgtable_pmd_page_dtor",
-)
+from impl.kernel.tree import Tree
+from model.operations import Kind
 
 
 @dataclass(frozen=True)
@@ -97,126 +29,10 @@ class Binding:
     beyond: dict[str, str] = field(default_factory=dict)
 
 
-def _static_entry(name: str, available: dict[str, Definition], taken: set[str]) -> str | None:
-    """Return the tree's name of a static entry point: the same, or the one of its shape left."""
-    if name in available:
-        return name
-    others = set(STATIC_ENTRIES) | set(FUNCTIONS.values()) | taken
-    fitting = [
-        one.name
-        for one in available.values()
-        if one.static and one.shape == SHAPES[name] and one.name not in others
-    ]
-    if len(fitting) == 2 and name.startswith(("_kvm_mips_map", "kvm_mips_map")):
-        first, second = (available[one] for one in fitting)
-        slow = first if second.name in first.calls else second
-        fast = second if slow is first else first
-        return (fast if name.startswith("_") else slow).name
-    return fitting[0] if len(fitting) == 1 else None
-
-
-def _check_whole(tree: Tree, name: str) -> bytes:
+def check_whole(tree: Tree, name: str) -> bytes:
+    """Return a file of the tree. Raises TreeError where it is cut off."""
     source = tree.read(name)
     line = cut_off(source.decode(errors="replace"))
     if line is not None:
         raise TreeError(f"{name} ends in the middle of something (line {line}): is it cut off?")
     return source
-
-
-def _renamed(source: bytes, name: str, available: dict[str, Definition]) -> str:
-    """Return the name of the function that destroys the table, renamed or not."""
-    if name in available:
-        return name
-    for one in available.values():
-        if one.static and {"kvm_mips_flush_gpa_pt", "pgd_free"} <= one.calls:
-            return one.name
-    raise UnsupportedError(f"not bound: {MIPS} defines no function {name}")
-
-
-def bind(tree: Tree) -> Binding:
-    """Tie ``tree`` to the runner.
-
-    Raises TreeError where a file is cut off, UnsupportedError where it lacks a function.
-    """
-    return _bound(tree, tree.digest())
-
-
-@lru_cache(maxsize=4)
-def _bound(tree: Tree, digest: str) -> Binding:
-    """Tie a tree to the runner; all layouts of one process share the work."""
-    mmu = functions(_check_whole(tree, MMU))
-    mips_source = _check_whole(tree, MIPS)
-    mips = functions(mips_source)
-    defines: dict[str, str] = {}
-    entries: dict[str, str] = {}
-    missing: dict[Kind, str] = {}
-    for name, macro in STATIC_ENTRIES.items():
-        actual = _static_entry(name, mmu, set(entries.values()))
-        if actual is None:
-            kind = next(k for k, function in FUNCTIONS.items() if function == name)
-            missing[kind] = f"not bound: {MMU} has no {name} and nothing of its shape"
-        else:
-            defines[macro] = entries[name] = actual
-    if not mmu or "SLAT_PTE_FOR_GPA" not in defines or "SLAT_MAP_PAGE" not in defines:
-        raise UnsupportedError(f"not bound: {MMU} defines neither the walk nor the fault path")
-    destroy = _renamed(mips_source, "kvm_mips_free_gpa_pt", mips)
-    defines["SLAT_FREE_GPA_PT"] = entries["kvm_mips_free_gpa_pt"] = destroy
-    names = (destroy, *MIPS_SLICE[1:])
-    slices = {
-        "mips_slice.h": cut(mips_source, MIPS, names, required=True),
-        "kvm_main_slice.h": cut(
-            tree.read("virt/kvm/kvm_main.c"), "virt/kvm/kvm_main.c", MAIN_SLICE, required=False
-        ),
-        "kvm_host_slice.h": cut(
-            tree.read("include/linux/kvm_host.h"), "include/linux/kvm_host.h", HOST_SLICE, False
-        ),
-        "mm_slice.h": _mm_slice(tree),
-    }
-    defines |= _table_init(tree)
-    present = features(tree)
-    defines |= feature_defines(present)
-    entries |= {ours: theirs for row in present for ours, theirs in row.renames}
-    places = _places(entries, {MMU: mmu, MIPS: mips})
-    return Binding(defines, slices, entries, missing, places, _beyond(present, mmu))
-
-
-def _beyond(present: tuple[Feature, ...], mmu: dict[str, Definition]) -> dict[str, str]:
-    return {
-        name: f"{row.name}: the model has none; {row.shim}"
-        for row in present
-        if row.beyond
-        for name in mmu
-        if re.fullmatch(row.beyond, name)
-    }
-
-
-def _places(
-    entries: dict[str, str], files: dict[str, dict[str, Definition]]
-) -> dict[str, tuple[str, int]]:
-    found = {}
-    for name in FUNCTIONS.values():
-        actual = entries.get(name, name)
-        for path, available in files.items():
-            if actual in available:
-                found[name] = (path, available[actual].line)
-    return found
-
-
-def _mm_slice(tree: Tree) -> str:
-    """Return the page-table descriptors' functions; allocation profiling is a macro over them."""
-    text = cut(tree.read("include/linux/mm.h"), "include/linux/mm.h", MM_SLICE, False)
-    if "pagetable_alloc_noprof(" in text:
-        text = "#define pagetable_alloc(...) pagetable_alloc_noprof(__VA_ARGS__)\n" + text
-    return text
-
-
-def _table_init(tree: Tree) -> dict[str, str]:
-    """Return macros that call pmd_init() and pud_init() in the form that the tree has (6.2)."""
-    available = functions(tree.read("arch/mips/mm/pgtable-64.c"))
-    out = {}
-    for name in ("pmd_init", "pud_init"):
-        one = available.get(name)
-        two = one is not None and "," in one.shape
-        call = "((unsigned long)(table), (unsigned long)(empty))" if two else "(table)"
-        out[f"SLAT_{name.upper()}(table, empty)"] = name + call
-    return out

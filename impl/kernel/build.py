@@ -14,8 +14,10 @@ from impl.kernel import sandbox
 from impl.kernel.binding import Binding
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.kconfig import autoconf
+from impl.kernel.port import KernelPort
+from impl.kernel.ports import port_of
 from impl.kernel.toolchain import Toolchain
-from impl.kernel.tree import MMU, Tree
+from impl.kernel.tree import Tree
 from model.layout import Layout
 
 HERE = Path(__file__).resolve().parent
@@ -25,13 +27,6 @@ ARENA = {32: 0x4000_0000, 64: 0x40_0000_0000}
 SHADOW = {32: 0x5008_0000, 64: 0x50_0008_0000}
 STACK = 0x2000_0000
 STACK_BYTES = 0x10_0000
-INCLUDES = (
-    "arch/mips/include",
-    "include",
-    "arch/mips/include/uapi",
-    "include/uapi",
-    "arch/mips/include/asm/mach-generic",
-)
 
 
 @dataclass(frozen=True)
@@ -59,6 +54,11 @@ class Job:
     read: set[Path] = field(default_factory=set)
     """The files of the tree that were read so far."""
 
+    @property
+    def port(self) -> KernelPort:
+        """The port whose code is compiled."""
+        return port_of(self.tree)
+
     def defines(self) -> list[str]:
         """Return the macros that the compiler is given."""
         bits = self.layout.bits
@@ -70,19 +70,21 @@ class Job:
             "SLAT_ARENA_PAGES": str(ARENA_PAGES),
             "SLAT_STACK": f"{STACK:#x}UL",
             "SLAT_STACK_BYTES": f"{STACK_BYTES:#x}UL",
-            "SLAT_MMU_C": f'"{self.tree.root / MMU}"',
+            "SLAT_MAIN_C": f'"{self.tree.root / self.tree.files.main}"',
             **self.binding.defines,
         }
         return [f"-D{name}={value}" for name, value in values.items()]
 
     def command(self, source: Path, output: Path, instrument: bool) -> list[str]:
         """Return the command that compiles ``source`` to ``output``."""
-        paths = [self.folder, HERE / "shim", HERE / "runner"]
-        paths += [self.tree.root / name for name in INCLUDES]
+        own, code = self.port.folder, self.port.code
+        paths = [self.folder, own / "shim", HERE / "shim", own / "runner", HERE / "runner"]
+        paths += [self.tree.root / name for name in self.tree.files.includes]
         return [
             *self.toolchain.compiler,
-            *self.toolchain.target(self.layout.bits, self.big_endian),
+            *code.target(self.toolchain.clang, self.layout.bits, self.big_endian),
             *self.toolchain.flags(instrument),
+            *code.flags(self.toolchain.clang, instrument),
             *(f"-I{path}" for path in paths),
             "-include",
             "linux/kconfig.h",
@@ -104,7 +106,7 @@ def limits(job: Job) -> sandbox.Limits:
     system += [Path("/usr/libexec"), Path("/usr/lib64"), Path("/etc/ld.so.cache")]
     devices = Path("/dev/null"), Path("/dev/zero")
     return sandbox.Limits(
-        read=(job.tree.root, HERE / "shim", HERE / "runner", *system),
+        read=(job.tree.root, HERE / "shim", HERE / "runner", job.port.folder, *system),
         write=(job.folder, *devices),
     )
 
@@ -113,8 +115,8 @@ def first_error(output: str, job: Job) -> str:
     """Return the compiler's first complaint in one line, with paths relative to the tree."""
     lines = [line for line in output.splitlines() if "error" in line or "undefined" in line]
     text = lines[0] if lines else (output.splitlines() or ["no message"])[0]
-    for path in (str(job.tree.root) + "/", str(job.folder) + "/", str(HERE) + "/"):
-        text = text.replace(path, "")
+    for folder in (job.tree.root, job.folder, HERE, job.port.folder):
+        text = text.replace(f"{folder}/", "")
     return text.strip()
 
 
@@ -134,7 +136,7 @@ def read_only_inside(job: Job, listing: Path) -> list[Path]:
 
     Raises UnsupportedError.
     """
-    allowed = (job.tree.root, HERE, job.folder.resolve())
+    allowed = (job.tree.root, HERE, job.port.folder, job.folder.resolve())
     text = listing.read_text(errors="replace").replace("\\\n", " ")
     inside = []
     for name in text.split(":", 1)[1].split():
@@ -148,7 +150,7 @@ def read_only_inside(job: Job, listing: Path) -> list[Path]:
 
 def _refuse_assembler_files(job: Job) -> None:
     """Refuse directives that make the assembler read files, which -MD does not list."""
-    sources = [job.tree.root / MMU, job.tree.root / "arch/mips/mm/pgtable-64.c"]
+    sources = [job.tree.root / name for name in job.tree.files.sources]
     texts = [path.read_text(errors="replace") for path in sources if path.is_file()]
     for text in [*texts, *job.binding.slices.values()]:
         if "incbin" in text or "#embed" in text.replace(" ", ""):
@@ -195,22 +197,20 @@ def build(
     ``beside`` compiles what is linked with mmu.c; it may know an object from before.
     """
     beside = beside or compiled
-    with tempfile.TemporaryDirectory(prefix="slatcheck-") as name:
-        job = Job(tree, binding, layout, big_endian, toolchain, Path(name))
+    with tempfile.TemporaryDirectory(prefix="slatcheck-") as folder:
+        job = Job(tree, binding, layout, big_endian, toolchain, Path(folder))
         _refuse_assembler_files(job)
         prepare(job)
         runner = HERE / "runner"
-        pgtable = tree.root / f"arch/mips/mm/pgtable-{layout.bits}.c"
-        objects = [
-            compiled(job, "tree", job.folder / "tree.c", True),
-            beside(job, "pgtable", pgtable, True),
-        ]
-        for part in ("machine.c", "setjmp.S"):
-            objects.append(beside(job, part.split(".")[0], runner / part, False))
+        objects = [compiled(job, "tree", job.folder / "tree.c", True)]
+        for name, path in job.port.beside(layout):
+            objects.append(beside(job, name, tree.root / path, True))
+        objects.append(beside(job, "machine", runner / "machine.c", False))
+        objects.append(beside(job, "setjmp", job.port.folder / "runner/setjmp.S", False))
         output = job.folder / "image.elf"
         link = [*toolchain.linker, "--gc-sections", "-static", "-nostdlib"]
         if not toolchain.clang:
-            link = [*toolchain.linker, *toolchain.target(layout.bits, big_endian)]
+            link = [*toolchain.linker, *job.port.code.target(False, layout.bits, big_endian)]
             link += ["-Wl,--gc-sections", "-static", "-nostdlib", "-no-pie"]
         keep = ["slat_run", "slat_boot", "slat_stop", "slat_geometry", "slat_cache_min"]
         flags = [f"-u{symbol}" for symbol in keep]

@@ -12,7 +12,8 @@ from impl.kernel.errors import ToolLimitError
 from impl.kernel.machine import ENDLESS, Machine
 from impl.kernel.symbols import symbols_of
 from model.layout import Geometry
-from model.operations import FUNCTIONS, U64, Kind, Op
+from model.operations import U64, Kind, Op
+from model.ports import port_of
 
 BUDGET = 1_000_000
 """Accesses to pages that one operation may take before it counts as runaway."""
@@ -272,7 +273,7 @@ class EmulatedKernel:
     def __init__(self, image: Image, missing: dict[Kind, str]) -> None:
         self.layout = image.layout
         self.emulator = Emulator(image)
-        kinds = frozenset(FUNCTIONS) - frozenset(missing)
+        kinds = frozenset(port_of(self.layout).functions) - frozenset(missing)
         self.capabilities = Capabilities(kinds, missing=missing)
 
     def run(self, ops: Sequence[Op]) -> Run:

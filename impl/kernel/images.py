@@ -13,13 +13,13 @@ from pathlib import Path
 
 import impl.kernel
 import model
-from impl import keeping
 from impl.kernel import reading
 from impl.kernel.binding import Binding
 from impl.kernel.build import Image, Job, build, compiled
 from impl.kernel.toolchain import Toolchain
 from impl.kernel.tree import Tree
 from model.layout import Layout
+from support import cache as keeping
 
 
 def image(
@@ -38,11 +38,11 @@ def image(
     if folder is None:
         return make()
     file = folder / f"image-{_key(tree, layout, big_endian, toolchain)}.json"
-    found = _load(file, tree.root)
+    found = _load(file, tree)
     if found is not None:
         return Image(found[0], layout, big_endian, toolchain.instrumented)
     made = make(beside=partial(_object, folder))
-    _save(file, tree.root, made.elf, [*made.files, *reading.judged(tree.root)])
+    _save(file, tree, made.elf, [*made.files, *reading.judged(tree.root, tree.files)])
     return made
 
 
@@ -58,7 +58,7 @@ def _object(folder: Path, job: Job, name: str, source: Path, instrument: bool) -
     given = (name, instrument, sorted(job.binding.slices.items()), job.defines())
     mark = hashlib.sha256(f"{about} {given}".encode()).hexdigest()
     file, output = folder / f"object-{mark}.json", job.folder / f"{name}.o"
-    found = _load(file, job.tree.root)
+    found = _load(file, job.tree)
     if found is not None:
         data, files = found
         output.write_bytes(data)
@@ -67,25 +67,25 @@ def _object(folder: Path, job: Job, name: str, source: Path, instrument: bool) -
     others = set(job.read)
     job.read.clear()
     compiled(job, name, source, instrument)
-    _save(file, job.tree.root, output.read_bytes(), job.read)
+    _save(file, job.tree, output.read_bytes(), job.read)
     job.read.update(others)
     return output
 
 
-def _load(file: Path, root: Path) -> tuple[bytes, list[Path]] | None:
+def _load(file: Path, tree: Tree) -> tuple[bytes, list[Path]] | None:
     """Return what is kept, and the files of the tree that went into it, if they are as then."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-        if not reading.unchanged(root, data["files"]):
+        if not reading.unchanged(tree.root, tree.files, data["files"]):
             return None
         return zlib.decompress(base64.b64decode(data["content"])), reading.files(
-            root, data["files"]
+            tree.root, data["files"]
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zlib.error):
         return None
 
 
-def _save(file: Path, root: Path, content: bytes, files: Iterable[Path]) -> None:
+def _save(file: Path, tree: Tree, content: bytes, files: Iterable[Path]) -> None:
     packed = base64.b64encode(zlib.compress(content, 1)).decode()
-    data = {"files": reading.record(root, files), "content": packed}
+    data = {"files": reading.record(tree.root, tree.files, files), "content": packed}
     keeping.write(file, json.dumps(data))

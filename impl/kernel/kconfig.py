@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
-from impl.kernel.features import features, text_of
+from impl.kernel.features import text_of
+from impl.kernel.ports import features, port_of
 from impl.kernel.tree import Tree
 from model.layout import Layout
-from model.machines import byte_orders
+from model.ports import byte_orders
 
-KCONFIG = "arch/mips/Kconfig"
 _DEFAULT = re.compile(r"^\s+default (\d+)(?: if ([A-Z0-9_ ()&|!]+))?\s*$")
 _SYMBOL = re.compile(r"\w+")
 _INNER = re.compile(r"\(([^()]*)\)")
@@ -30,7 +30,7 @@ def symbols(tree: Tree, layout: Layout) -> dict[str, str]:
 def autoconf(tree: Tree, layout: Layout, big_endian: bool) -> str:
     """Return the text of ``generated/autoconf.h`` for ``layout`` in the given byte order."""
     on = symbols(tree, layout)
-    on["CPU_BIG_ENDIAN" if big_endian else "CPU_LITTLE_ENDIAN"] = "y"
+    on[port_of(tree).orders[0 if big_endian else 1]] = "y"
     on["FLATMEM"] = "y"
     lines = ["/* SPDX-License-Identifier: GPL-2.0-only */"]
     for name, value in sorted(on.items()):
@@ -47,7 +47,7 @@ def refusal(tree: Tree, layout: Layout) -> str:
     for row in features(tree):
         if not any(fnmatchcase(layout.name, pattern) for pattern in row.layouts):
             return f"this tree is for {row.name}: {row.shim}"
-    levels = pgtable_levels(text_of(tree, KCONFIG), symbols(tree, layout))
+    levels = pgtable_levels(text_of(tree, tree.files.kconfig), symbols(tree, layout))
     if levels not in (None, layout.geometry.levels):
         return (
             f"this tree's Kconfig gives it {levels} levels and not {layout.geometry.levels}: "

@@ -7,11 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from impl.kernel.errors import UnsupportedError
-from impl.kernel.features import features
 from impl.kernel.kconfig import refusal
-from impl.kernel.tree import Tree, open_tree
+from impl.kernel.ports import features, open_for, port_of
+from impl.kernel.tree import Tree
 from model.layout import Layout
-from model.mips import SoftwareBits, with_bits
 
 
 def layout_in(tree: Tree, layout: Layout) -> Layout:
@@ -28,9 +27,9 @@ def layout_in(tree: Tree, layout: Layout) -> Layout:
 @lru_cache(maxsize=256)
 def _layout_in(tree: Tree, _digest: str, layout: Layout) -> Layout:
     own = {name: value for row in features(tree) for name, value in row.software}
-    return with_bits(layout, SoftwareBits(**own)) if own else layout
+    return port_of(tree).variant(layout, own) if own else layout
 
 
 def at(kernel: Path | None, layout: Layout) -> Layout:
     """Return the layout as the tree at ``kernel`` has it; as the model has it without a tree."""
-    return layout if kernel is None else layout_in(open_tree(kernel), layout)
+    return layout if kernel is None else layout_in(open_for(kernel, layout), layout)

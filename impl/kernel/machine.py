@@ -3,14 +3,21 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 import time
 from functools import cache
 from typing import Any
 
 from impl.kernel.build import ARENA, ARENA_PAGES, SHADOW, STACK, STACK_BYTES, Image
+from impl.kernel.ports import kernel_port
 from impl.kernel.symbols import Symbols
+from support.lazy import lazily
+
+with lazily():
+    import unicorn
+
+_UC: Any = unicorn
+"""The emulator, which has no types."""
 
 INSTRUCTIONS = 400_000_000
 """Instructions that a whole sequence may take where the image cannot count for itself."""
@@ -23,11 +30,6 @@ SECONDS = 10.0
 
 CODE, CODE_END = 0x0040_0000, 0x0050_0000
 """Where runner/image.ld puts code: [CODE, CODE_END) in bytes; everything else is data."""
-
-
-def _unicorn() -> tuple[Any, Any]:
-    # Unicorn: the maintained emulator with exact faults and a Python binding.
-    return importlib.import_module("unicorn"), importlib.import_module("unicorn.mips_const")
 
 
 class _Watch(threading.Thread):
@@ -63,24 +65,19 @@ def _watch() -> _Watch:
 
 
 class Machine:
-    """One image in one emulated MIPS. Not safe to share between processes."""
+    """One image in one emulated processor. Not safe to share between processes."""
 
     def __init__(self, image: Image, symbols: Symbols) -> None:
         self.image = image
         self.symbols = symbols
-        self._uc, self._mips = _unicorn()
+        self._processor = kernel_port(image.layout.port).processor
         self._stop = symbols.address("slat_stop")
         self.restart()
 
     def restart(self) -> None:
         """Put the image into a fresh machine; nothing has run."""
-        uc, mips = self._uc, self._mips
-        wide = self.image.layout.bits == 64
-        mode = uc.UC_MODE_MIPS64 if wide else uc.UC_MODE_MIPS32
-        order = uc.UC_MODE_BIG_ENDIAN if self.image.big_endian else uc.UC_MODE_LITTLE_ENDIAN
-        self._machine = uc.Uc(uc.UC_ARCH_MIPS, mode | order)
-        model = mips.UC_CPU_MIPS64_MIPS64R2_GENERIC if wide else mips.UC_CPU_MIPS32_24KF
-        self._machine.ctl_set_cpu_model(model)
+        layout = self.image.layout
+        self._machine = self._processor.start(layout.bits, self.image.big_endian)
         self._grant()
         self._map()
 
@@ -91,7 +88,7 @@ class Machine:
         every switch, and it watches stores to pages that may be executed. This is twenty times
         faster; what _map() permits still decides.
         """
-        uc = self._uc
+        uc = _UC
         code, data = uc.UC_PROT_READ | uc.UC_PROT_EXEC, uc.UC_PROT_READ | uc.UC_PROT_WRITE
 
         def fill(_: Any, address: int, __: int, entry: Any, ___: Any) -> bool:
@@ -103,7 +100,7 @@ class Machine:
         self._machine.hook_add(uc.UC_HOOK_TLB_FILL, fill)
 
     def _map(self) -> None:
-        uc, at, bits = self._uc, self.symbols.address, self.image.layout.bits
+        uc, at, bits = _UC, self.symbols.address, self.image.layout.bits
         data = uc.UC_PROT_READ | uc.UC_PROT_WRITE
         arena = ARENA_PAGES << self.image.layout.page_shift
         start, middle, end = at("__image_start"), at("__data_start"), at("__image_end")
@@ -123,7 +120,7 @@ class Machine:
         """Make the empty tables read-only, as nothing may ever store into them."""
         start = self.symbols.address("__tables_start")
         size = self.symbols.address("__tables_end") - start
-        self._machine.mem_protect(start, size, self._uc.UC_PROT_READ)
+        self._machine.mem_protect(start, size, _UC.UC_PROT_READ)
 
     def write(self, address: int, data: bytes) -> None:
         """Write bytes into the machine's memory."""
@@ -135,19 +132,18 @@ class Machine:
 
     def call(self, address: int) -> tuple[int, str] | None:
         """Call a function of the image; return (PC, cause) where the machine faulted."""
-        machine, mips = self._machine, self._mips
-        machine.reg_write(mips.UC_MIPS_REG_SP, STACK + STACK_BYTES - 0x100)
-        machine.reg_write(mips.UC_MIPS_REG_RA, self._stop)
+        machine, processor = self._machine, self._processor
+        processor.begin(machine, STACK + STACK_BYTES - 0x100, self._stop)
         # An instrumented image counts its own accesses; a bare one needs the machine to count.
         count = 0 if self.image.instrumented else INSTRUCTIONS
         watch = _watch()
         watch.start_call(machine)
         try:
             machine.emu_start(address, self._stop, count=count)
-        except self._uc.UcError as problem:
-            return machine.reg_read(mips.UC_MIPS_REG_PC), str(problem)
+        except _UC.UcError as problem:
+            return processor.place(machine), str(problem)
         finally:
             watch.end_call()
-        if machine.reg_read(mips.UC_MIPS_REG_PC) != self._stop:
-            return machine.reg_read(mips.UC_MIPS_REG_PC), ENDLESS
+        if processor.place(machine) != self._stop:
+            return processor.place(machine), ENDLESS
         return None

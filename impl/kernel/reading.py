@@ -9,16 +9,14 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from impl.kernel.tree import SOURCES
+from impl.kernel.tree import Files
 
-FOLDERS = ("include", "arch/mips/include", "arch/mips/kvm")
-"""Where a file that appears might be included in the place of another."""
 _NAMES = ""
 
 
-def judged(root: Path) -> list[Path]:
+def judged(root: Path, port: Files) -> list[Path]:
     """Return the files of a tree that are read for meaning."""
-    return [root / name for name in SOURCES if (root / name).is_file()]
+    return [root / name for name in port.sources if (root / name).is_file()]
 
 
 def files(root: Path, recorded: Mapping[str, str]) -> list[Path]:
@@ -26,26 +24,26 @@ def files(root: Path, recorded: Mapping[str, str]) -> list[Path]:
     return [root / name for name in recorded if name != _NAMES]
 
 
-def record(root: Path, files: Iterable[Path]) -> dict[str, str]:
+def record(root: Path, port: Files, files: Iterable[Path]) -> dict[str, str]:
     """Return the digest of each of ``files`` by its name in the tree, and that of all headers."""
     names = {str(one.relative_to(root)) for one in files}
-    return {_NAMES: _headers(root), **{name: _digest(root / name) for name in sorted(names)}}
+    return {_NAMES: _headers(root, port), **{name: _digest(root / name) for name in sorted(names)}}
 
 
-def unchanged(root: Path, recorded: Mapping[str, str]) -> bool:
+def unchanged(root: Path, port: Files, recorded: Mapping[str, str]) -> bool:
     """Return whether every file reads as when it was recorded, and no header came or went.
 
     Raises OSError where a file is gone.
     """
     return all(
-        (_headers(root) if name == _NAMES else _digest(root / name)) == text
+        (_headers(root, port) if name == _NAMES else _digest(root / name)) == text
         for name, text in recorded.items()
     )
 
 
-def _headers(root: Path) -> str:
+def _headers(root: Path, port: Files) -> str:
     digest = hashlib.sha256()
-    for folder in FOLDERS:
+    for folder in port.headers:
         for where, folders, files in os.walk(root / folder):
             folders.sort()
             digest.update(f"{where}\0{sorted(files)}\0".encode(errors="replace"))

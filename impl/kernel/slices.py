@@ -7,13 +7,15 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
 
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.lines import Outline, bodies, outline
+from support.lazy import lazily
 
-if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+with lazily():
+    import tree_sitter
+    import tree_sitter_c
+
 
 _ATTRIBUTES = re.compile(
     rb"\b(?:__always_inline|noinline|notrace|noinstr|asmlinkage|__init|__exit|__meminit|__weak"
@@ -24,12 +26,10 @@ _ATTRIBUTES = re.compile(
 
 
 @cache
-def _parser() -> Parser:
+def _parser() -> tree_sitter.Parser:
     # tree-sitter: a maintained C grammar that parses one file without its headers.
-    import tree_sitter_c
-    from tree_sitter import Language, Parser
 
-    return Parser(Language(tree_sitter_c.language()))
+    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_c.language()))
 
 
 @dataclass(frozen=True)
@@ -50,30 +50,30 @@ class Definition:
     conditions: tuple[str, ...] = ()
 
 
-def _walk(node: Node) -> Iterator[Node]:
+def _walk(node: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
     yield node
     for child in node.children:
         yield from _walk(child)
 
 
-def _text(node: Node | None) -> str:
+def _text(node: tree_sitter.Node | None) -> str:
     return node.text.decode(errors="replace") if node is not None and node.text else ""
 
 
-def _declarator(node: Node) -> Node | None:
+def _declarator(node: tree_sitter.Node) -> tree_sitter.Node | None:
     found = node.child_by_field_name("declarator")
     while found is not None and found.type != "function_declarator":
         found = found.child_by_field_name("declarator")
     return found
 
 
-def _parameter_type(node: Node) -> str:
+def _parameter_type(node: tree_sitter.Node) -> str:
     kind = _text(node.child_by_field_name("type"))
     stars = _text(node.child_by_field_name("declarator")).count("*")
     return kind.replace(" ", "") + "*" * stars
 
 
-def _shape(node: Node, declarator: Node) -> str:
+def _shape(node: tree_sitter.Node, declarator: tree_sitter.Node) -> str:
     returns = _text(node.child_by_field_name("type")).replace(" ", "")
     pointer = _text(node.child_by_field_name("declarator")).split("(")[0].count("*")
     parameters = declarator.child_by_field_name("parameters")
@@ -85,7 +85,7 @@ def _shape(node: Node, declarator: Node) -> str:
     return f"{returns}{'*' * pointer}({','.join(types)})"
 
 
-def _calls(node: Node) -> frozenset[str]:
+def _calls(node: tree_sitter.Node) -> frozenset[str]:
     return frozenset(
         _text(child.child_by_field_name("function"))
         for child in _walk(node)
@@ -93,7 +93,9 @@ def _calls(node: Node) -> frozenset[str]:
     )
 
 
-def _defined(node: Node, source: bytes, line: int, outlined: Outline) -> Definition | None:
+def _defined(
+    node: tree_sitter.Node, source: bytes, line: int, outlined: Outline
+) -> Definition | None:
     """Return the function that a node defines, None if it is none.
 
     ``source`` is what was parsed, as it stands, and begins ``line`` lines into its file.

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from impl.interface import Capabilities
 from impl.kernel.build import ARENA, ARENA_PAGES
 from impl.kernel.emulated import EmulatedKernel, Emulator
+from impl.kernel.ports import kernel_port
 from impl.snapshot import UNSET, State, Step, take
 from model.operations import Kind, Op
 
-FOLDER = "arch/mips/"
-"""Where the code lies whose lines are told."""
 _LIVE, _FREED = 2, 3
 _TABLE = 0
 _POISON = 0xA5
@@ -152,11 +151,12 @@ class KernelStepper:
     def _lines(self) -> tuple[tuple[str, str], ...]:
         """Return the places at which a block of the tree's code began to run, in file order."""
         symbols = self._emulator.symbols
+        folder = kernel_port(self.layout.port).files.arch
         found = {symbols.place(pc) for pc in sorted(self._emulator.coverage()[0])}
         ours = [
             (one.function, one.where)
             for one in found
-            if one.where.startswith(FOLDER)
+            if one.where.startswith(folder)
             and _line(one.where)
             and not one.function.startswith(_RUNNER)
         ]

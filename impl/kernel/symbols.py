@@ -9,6 +9,11 @@ from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
+from support.lazy import lazily
+
+with lazily():
+    import elftools.elf.elffile
+
 KERNEL_FOLDERS = ("arch/", "include/", "virt/", "mm/")
 
 
@@ -24,9 +29,8 @@ class Symbols:
 
     def __init__(self, elf: bytes) -> None:
         # pyelftools: pure Python, maintained, reads both byte orders and DWARF.
-        from elftools.elf.elffile import ELFFile
 
-        self._elf = ELFFile(io.BytesIO(elf))
+        self._elf = elftools.elf.elffile.ELFFile(io.BytesIO(elf))
         table: Any = self._elf.get_section_by_name(".symtab")
         self._addresses = {s.name: s["st_value"] for s in table.iter_symbols() if s.name}
         spans = sorted(

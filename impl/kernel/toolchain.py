@@ -11,17 +11,14 @@ from functools import cache
 from pathlib import Path
 
 from impl.kernel.errors import TreeError
+from impl.kernel.ports import KERNEL_PORTS
 
 COMMON = [
     *["-std=gnu11", "-O2", "-g1", "-gdwarf-4", "-ffreestanding", "-fwrapv", "-fno-strict-aliasing"],
     *["-fno-delete-null-pointer-checks", "-fno-common", "-fno-stack-protector", "-fno-builtin"],
-    *["-ffunction-sections", "-nostdinc", "-mno-abicalls", "-fno-pic", "-G0", "-msoft-float", "-w"],
+    *["-ffunction-sections", "-nostdinc", "-w"],
     *["-Werror=implicit-function-declaration", "-Werror=implicit-int", "-Werror=int-conversion"],
 ]
-# The emulator loses its place when a load or store in a branch delay slot meets a page anew.
-NO_DELAY_SLOTS = {True: ["-mllvm", "-disable-mips-delay-filler"], False: ["-fno-delayed-branch"]}
-# The runner's hooks jump to their slow half; Clang for MIPS does so only when told.
-TAIL_CALLS = ["-mllvm", "-mips-tail-calls=1"]
 # Clang alone can call back before every load and store.
 INSTRUMENT = [
     *["-Xclang", "-fsanitize=thread", "-mllvm", "-tsan-instrument-func-entry-exit=0"],
@@ -32,7 +29,7 @@ INSTRUMENT = [
 
 @dataclass(frozen=True)
 class Toolchain:
-    """A compiler and a linker for both widths and byte orders of MIPS.
+    """A compiler and a linker, for every width and byte order of the ports.
 
     ``instrumented`` says whether loads and stores of the tree's code can be checked one by one;
     where they cannot, what only those checks find is not looked for, and the tool says so.
@@ -48,22 +45,9 @@ class Toolchain:
         """Whether every access of the tree's code is checked."""
         return self.clang
 
-    def target(self, bits: int, big_endian: bool) -> list[str]:
-        """Return the compiler's arguments for one width and byte order."""
-        isa = f"-march=mips{bits}r2"
-        if self.clang:
-            name = "mips64" if bits == 64 else "mips"
-            abi = "linux-gnuabi64" if bits == 64 else "linux-gnu"
-            return ["-target", f"{name}{'' if big_endian else 'el'}-{abi}", isa]
-        return [f"-mabi={bits}", "-EB" if big_endian else "-EL", isa]
-
     def flags(self, instrument: bool) -> list[str]:
-        """Return the arguments that do not depend on the target."""
-        return [
-            *COMMON,
-            *NO_DELAY_SLOTS[self.clang],
-            *((INSTRUMENT if instrument else TAIL_CALLS) if self.clang else []),
-        ]
+        """Return the arguments that depend neither on the port nor on the layout."""
+        return [*COMMON, *(INSTRUMENT if instrument and self.clang else [])]
 
 
 @cache
@@ -82,17 +66,20 @@ def _version(command: tuple[str, ...]) -> str:
 def _named(name: str) -> Toolchain:
     path = shutil.which(name)
     if path is None:
-        raise TreeError(f"no compiler called {name}: give an installed clang or MIPS gcc")
+        raise TreeError(
+            f"no compiler called {name}: give an installed clang, or a gcc for the architecture"
+        )
     version = _version((path,))
     clang = "clang" in version
-    if not clang and "mips" not in Path(path).name:
-        raise TreeError(f"{name} is neither a clang nor a gcc for MIPS ({version})")
+    words = [port.code.gcc for port in KERNEL_PORTS.values()]
+    if not clang and not any(word in Path(path).name for word in words):
+        raise TreeError(f"{name} is neither a clang nor a gcc for {' or '.join(words)} ({version})")
     if not clang:
         return Toolchain((path,), (path,), version, clang=False)
     beside = Path(path).resolve().with_name("ld.lld")
     linker = str(beside) if beside.exists() else shutil.which("ld.lld")
     if linker is None:
-        raise TreeError(f"{name} needs ld.lld to link for MIPS: install lld")
+        raise TreeError(f"{name} needs ld.lld to link: install lld")
     return Toolchain((path,), (linker,), version, clang=True)
 
 
@@ -108,7 +95,7 @@ def find(name: str | None = None) -> Toolchain:
     if spec is None or spec.origin is None:
         raise TreeError(
             "no compiler: install slatcheck again with its dependencies (make setup does), "
-            "or name an installed clang or MIPS gcc with --cc"
+            "or name an installed clang, or a gcc for the architecture, with --cc"
         )
     zig = str(Path(spec.origin).with_name("zig"))
     return Toolchain((zig, "clang"), (zig, "ld.lld"), _version((zig, "clang")), clang=True)

@@ -10,40 +10,49 @@ from pathlib import Path
 
 from impl.kernel.errors import TreeError
 
-MMU = "arch/mips/kvm/mmu.c"
-MIPS = "arch/mips/kvm/mips.c"
-SOURCES = (
-    MMU,
-    MIPS,
-    "arch/mips/mm/pgtable-32.c",
-    "arch/mips/mm/pgtable-64.c",
-    "virt/kvm/kvm_main.c",
-    "include/linux/kvm_host.h",
-    "include/linux/kvm_types.h",
-    "include/linux/mm.h",
-    "include/linux/pgtable.h",
-    "include/asm-generic/pgalloc.h",
-    "include/asm-generic/pgtable-nop4d.h",
-    "include/asm-generic/pgtable-nopud.h",
-    "include/asm-generic/pgtable-nopmd.h",
-    "arch/mips/Kconfig",
-    "arch/mips/include/asm/kvm_host.h",
-    "arch/mips/include/asm/page.h",
-    "arch/mips/include/asm/pgalloc.h",
-    "arch/mips/include/asm/pgtable.h",
-    "arch/mips/include/asm/pgtable-32.h",
-    "arch/mips/include/asm/pgtable-64.h",
-    "arch/mips/include/asm/pgtable-bits.h",
-)
-"""The files of a tree that are read for meaning; their content decides the verdict."""
+
+@dataclass(frozen=True)
+class Files:
+    """The files of a tree that a port reads; all names are relative to the tree's top folder.
+
+    ``port`` is the port's name, ``title`` what people call the architecture's KVM. A tree has it if
+    it has ``main``, and then ``needed`` too. ``sources`` are read for meaning: their content
+    decides the verdict. The compiler looks for headers in ``includes``, in this order; a file that
+    appears in ``headers`` might be included in the place of another. ``revision`` are the parts
+    that a revision taken out of git must have, ``kconfig`` the architecture's own.
+    """
+
+    port: str
+    title: str
+    main: str
+    needed: tuple[str, ...]
+    sources: tuple[str, ...]
+    includes: tuple[str, ...]
+    headers: tuple[str, ...]
+    revision: tuple[str, ...]
+    kconfig: str
+
+    @property
+    def folder(self) -> str:
+        """The folder of the main file, with a slash at its end."""
+        return f"{Path(self.main).parent}/"
+
+    @property
+    def arch(self) -> str:
+        """The architecture's folder, with a slash at its end."""
+        return "/".join(Path(self.main).parts[:2]) + "/"
 
 
 @dataclass(frozen=True)
 class Tree:
-    """A recognised tree. ``version`` is VERSION.PATCHLEVEL.SUBLEVEL of its Makefile."""
+    """A recognised tree, as one port reads it.
+
+    ``version`` is VERSION.PATCHLEVEL.SUBLEVEL of its Makefile.
+    """
 
     root: Path
     version: str
+    files: Files
 
     def read(self, relative: str) -> bytes:
         """Return the bytes of a file of the tree. Raises TreeError where it is absent."""
@@ -65,7 +74,7 @@ class Tree:
     def digest(self) -> str:
         """Return a hash of the files that are judged, in hex; absent files count as empty."""
         total = hashlib.sha256()
-        for name in SOURCES:
+        for name in self.files.sources:
             path = self.root / name
             total.update(name.encode() + b"\0")
             if path.is_file():
@@ -86,21 +95,15 @@ def _version(makefile: str) -> str:
     return ".".join(parts)
 
 
-def open_tree(path: Path) -> Tree:
-    """Return the tree at ``path``. Raises TreeError, with what to do, where it is none."""
+def recognised(path: Path) -> tuple[Path, str]:
+    """Return the top folder and the version of the kernel tree at ``path``.
+
+    Raises TreeError, with what to do, where it is none.
+    """
     if not path.exists():
         raise TreeError(f"{path}: no such folder; give the top folder of a Linux source tree")
     root = path.resolve()
     makefile = root / "Makefile"
     if not root.is_dir() or not makefile.is_file() or not (root / "include").is_dir():
         raise TreeError(f"{path} is no kernel tree: give the top folder of a Linux source tree")
-    version = _version(makefile.read_text(errors="replace"))
-    if not (root / MMU).is_file():
-        raise TreeError(
-            f"{path} (Linux {version}) has no {MMU}: the tree must carry KVM for MIPS, the "
-            "only architecture known so far, so at least arch/mips, include and virt/kvm"
-        )
-    tree = Tree(root, version)
-    for name in (MIPS, "virt/kvm/kvm_main.c", "arch/mips/include/asm/pgtable.h"):
-        tree.read(name)
-    return tree
+    return root, _version(makefile.read_text(errors="replace"))

@@ -24,7 +24,7 @@ READ = "reading the tree's C"
 def typed_tree(
     tree: Tree, binding: Binding, layout: Layout, toolchain: Toolchain, big_endian: bool = True
 ) -> tuple[dict[str, Any], list[Path]]:
-    """Return Clang's syntax tree of mmu.c, the slices of other files, and pgtable-{32,64}.c.
+    """Return Clang's syntax tree of the main file, the slices and what is linked beside it.
 
     With it come the files of the tree that were read.
 
@@ -37,7 +37,7 @@ def typed_tree(
         job = Job(tree, binding, layout, big_endian, toolchain, Path(name))
         prepare(job)
         source = job.folder / "proof.c"
-        source.write_text(_unit(tree, layout))
+        source.write_text(_unit(job))
         return _dump(job, source)
 
 
@@ -55,7 +55,7 @@ def preprocessed(
         job = Job(tree, binding, layout, big_endian, toolchain, Path(name))
         prepare(job)
         source, output = job.folder / "proof.c", job.folder / "proof.i"
-        source.write_text(_unit(tree, layout))
+        source.write_text(_unit(job))
         command = job.command(source, output, instrument=False)
         flags = _without_code_generation(command[: command.index("-c")])
         run_confined(
@@ -65,14 +65,10 @@ def preprocessed(
         return hashlib.sha256(output.read_bytes()).hexdigest()
 
 
-def _unit(tree: Tree, layout: Layout) -> str:
-    tables = tree.root / f"arch/mips/mm/pgtable-{layout.bits}.c"
-    return (
-        "#include SLAT_MMU_C\n"
-        '#include "mips_slice.h"\n'
-        '#include "kvm_main_slice.h"\n'
-        f'#include "{tables}"\n'
-    )
+def _unit(job: Job) -> str:
+    files = [*job.port.slices]
+    files += [str(job.tree.root / path) for _, path in job.port.beside(job.layout)]
+    return "#include SLAT_MAIN_C\n" + "".join(f'#include "{name}"\n' for name in files)
 
 
 def _dump(job: Job, source: Path) -> tuple[dict[str, Any], list[Path]]:

@@ -20,7 +20,8 @@ from impl.multilevel.quirks import (
     no_read_in_pfn_word,
 )
 from model.layout import Layout
-from model.operations import FUNCTIONS, Op
+from model.operations import Op
+from model.ports import entry_point
 
 STEP_LIMIT = 1 << 20
 """Runtime calls in one operation after which it counts as runaway."""
@@ -95,7 +96,7 @@ class ConcreteRuntime:
             if frame.f_back is None:
                 break
             frame = frame.f_back
-        return FUNCTIONS[self._op.kind] if self._op else "", ""
+        return entry_point(self.layout, self._op.kind) if self._op else "", ""
 
     def _step(self) -> None:
         self._steps += 1

@@ -1,23 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Evaluates expressions of C: conversions, operators, places in memory, calls."""
+"""Evaluates expressions of C: constants, conversions, operators, calls."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
-from proofs import terms
 from proofs.c import types
+from proofs.c.initial import initial, null, zero
 from proofs.c.operators import binary, in_bytes, moved, unary
+from proofs.c.places import (
+    address,
+    decayed,
+    literal_place,
+    load,
+    member_place,
+    missing,
+    place,
+    store,
+)
 from proofs.c.purity import called
+from proofs.c.run import Run
 from proofs.c.syntax import Node
 from proofs.c.types import CType
 from proofs.c.values import (
     Address,
-    Aggregate,
     Callee,
-    Cell,
     Int,
     Missing,
     Opaque,
@@ -29,224 +36,31 @@ from proofs.c.values import (
     merged,
     truth_int,
 )
-from proofs.paths import Mismatch, Unsupported
+from proofs.paths import Unsupported
 from proofs.terms import both, either, negate
-
-if TYPE_CHECKING:
-    from proofs.c.interpreter import Interpreter
 
 INT = types.Integer(4, True)
 
 
-def evaluate(run: Interpreter, node: Node | None, kind: CType | None = None) -> Value:
+def evaluate(run: Run, node: Node | None, kind: CType | None = None) -> Value:
     """Return the value of an expression; ``kind`` is what an initialiser is for."""
     if node is None:
         raise Unsupported("an expression is missing")
     if node.kind == "InitListExpr" and kind is not None:
-        return _initial(run, node, kind)
+        return initial(run, node, kind)
     found = _EXPRESSIONS.get(node.kind)
     if found is None:
         raise Unsupported(f"'{node.kind}' is no C that is understood")
     return found(run, node)
 
 
-def _initial(run: Interpreter, node: Node, kind: CType) -> Value:
-    if not isinstance(kind, types.Record | types.Array):
-        return evaluate(run, node.inner[0]) if node.inner else _zero(kind)
-    filled = _zero(kind)
-    leaves = dict(filled.leaves)
-    given = [one for one in node.inner if one is not None]
-    places: list[tuple[int, CType]]
-    if isinstance(kind, types.Array):
-        places = [(number * kind.of.size, kind.of) for number in range(kind.count)]
-    else:
-        places = [(one.offset, one.type) for one in kind.fields]
-        if kind.union and given:
-            raise Unsupported("an initialiser of a union")
-    for one, (offset, part) in zip(given, places, strict=False):
-        value = evaluate(run, one, part)
-        if isinstance(value, Aggregate):
-            leaves.update({offset + where: leaf for where, leaf in value.leaves.items()})
-        else:
-            leaves[offset] = value
-    return Aggregate(kind, leaves)
-
-
-def _zero(kind: CType) -> Any:
-    """Return what static memory of a type begins with."""
-    match kind:
-        case types.Integer():
-            return int_of(0, kind)
-        case types.Pointer():
-            return null(kind)
-        case types.Array():
-            leaves: dict[int, Value] = {}
-            for number in range(kind.count):
-                _place(leaves, number * kind.of.size, _zero(kind.of))
-            return Aggregate(kind, leaves)
-        case types.Record():
-            leaves = {}
-            for one in kind.fields[:1] if kind.union else kind.fields:
-                _place(leaves, one.offset, _zero(one.type))
-            return Aggregate(kind, leaves)
-    raise Unsupported("an initial value of this type")
-
-
-def _place(leaves: dict[int, Value], offset: int, value: Value) -> None:
-    if isinstance(value, Aggregate):
-        leaves.update({offset + where: leaf for where, leaf in value.leaves.items()})
-    else:
-        leaves[offset] = value
-
-
-def null(kind: types.Pointer) -> Ptr:
-    """Return the null pointer of a type."""
-    return Ptr(None, terms.number(0, 8 * kind.size), 1, 0, kind.to)
-
-
-# Places in memory
-
-
-def place(run: Interpreter, node: Node | None) -> Ptr:
-    """Return where an expression that names a place is; ``to`` is its type."""
-    if node is None:
-        raise Unsupported("an expression is missing")
-    found = _PLACES.get(node.kind)
-    if found is None:
-        raise Unsupported(f"'{node.kind}' as a place is no C that is understood")
-    return found(run, node)
-
-
-def _variable_place(run: Interpreter, node: Node) -> Ptr:
-    kind = run.type(node.type)
-    cell = run.frame.cells.get(node.ref) if node.ref else None
-    if cell is None:
-        if node.ref:
-            raise Unsupported(f"{node.name} is used where it is not declared")
-        return run.machine.variable(run, node.name, kind)
-    return _start(run, cell, kind)
-
-
-def _start(run: Interpreter, cell: Cell, kind: CType) -> Ptr:
-    return Ptr(cell, terms.number(0, run.word.width), max(1, cell.type.size), 0, kind)
-
-
-def _member_place(run: Interpreter, node: Node) -> Ptr:
-    if node.facts.get("isArrow"):
-        base = evaluate(run, node.inner[0])
-    else:
-        base = _member_base(run, node.inner[0])
-    record = base.to if isinstance(base, Ptr) else None
-    if not isinstance(base, Ptr) or not isinstance(record, types.Record):
-        raise Unsupported(f"the member {node.name} of what is no record")
-    member = record.field(node.name)
-    return replace(base, offset=base.offset + member.offset, to=member.type)
-
-
-def _member_base(run: Interpreter, node: Node | None) -> Ptr:
-    assert node is not None
-    if node.kind in _PLACES:
-        return place(run, node)
-    value = evaluate(run, node)
-    cell = Cell("a value", run.type(node.type))
-    cell.write(0, value, cell.type)
-    return _start(run, cell, cell.type)
-
-
-def _element_place(run: Interpreter, node: Node) -> Ptr:
-    one, other = (evaluate(run, part) for part in node.inner)
-    base, number = (one, other) if isinstance(one, Ptr) else (other, one)
-    if not isinstance(base, Ptr) or not isinstance(number, Int):
-        raise Unsupported("an element of what is no array")
-    return moved(run, base, number, negative=False)
-
-
-def _followed(run: Interpreter, node: Node) -> Ptr:
-    if node.facts["opcode"] != "*":
-        raise Unsupported(f"'{node.facts['opcode']}' as a place")
-    pointer = evaluate(run, node.inner[0])
-    if isinstance(pointer, Missing):
-        missing(run, pointer)
-    if not isinstance(pointer, Ptr):
-        raise Unsupported("what is followed is no pointer")
-    return pointer
-
-
-def _literal_place(run: Interpreter, node: Node) -> Ptr:
-    kind = run.type(node.type)
-    cell = Cell("a literal", kind)
-    cell.write(0, evaluate(run, node.inner[0], kind), kind)
-    return _start(run, cell, kind)
-
-
-def _temporary_place(run: Interpreter, node: Node) -> Ptr:
-    """Return where an array is that is a member of a value."""
-    kind = run.type(node.type)
-    cell = Cell("a value", kind)
-    cell.write(0, evaluate(run, node.inner[0]), kind)
-    return _start(run, cell, kind)
-
-
-_PLACES: dict[str, Callable[[Interpreter, Node], Ptr]] = {
-    "DeclRefExpr": _variable_place,
-    "MemberExpr": _member_place,
-    "ArraySubscriptExpr": _element_place,
-    "UnaryOperator": _followed,
-    "CompoundLiteralExpr": _literal_place,
-    "MaterializeTemporaryExpr": _temporary_place,
-}
-
-
-def load(run: Interpreter, at: Ptr) -> Value:
-    """Return what is at a place."""
-    if at.block is None:
-        run.machine.demand("a pointer that is followed points to an object", False)
-        raise Unsupported("a pointer to nothing is followed")
-    _within(run, at)
-    value = at.block.load(at, at.to)
-    return missing(run, value) if isinstance(value, Missing) else value
-
-
-def missing(run: Interpreter, value: Missing) -> Value:
-    """Refuse a value that there is not."""
-    if value.lost:
-        raise Mismatch("annotation mismatch: a loop carries a value of which no invariant is known")
-    run.machine.demand("a variable is written before it is read", False)
-    raise Unsupported("a variable is read that was not written")
-
-
-def store(run: Interpreter, at: Ptr, value: Value) -> None:
-    """Change what is at a place."""
-    if at.block is None:
-        run.machine.demand("a pointer that is followed points to an object", False)
-        raise Unsupported("a pointer to nothing is followed")
-    _within(run, at)
-    at.block.store(at, at.to, value)
-
-
-def _within(run: Interpreter, at: Ptr) -> None:
-    """Demand that a variable is still there, and that an element is one that it has."""
-    if isinstance(at.block, Cell) and at.block.ended:
-        run.machine.demand("a variable is used within its lifetime", False)
-        raise Unsupported(f"{at.block.name} is used after its function has returned")
-    if isinstance(at.block, Cell) and (at.count or at.index.op != "number"):
-        inside = terms.less(at.index, at.block.count(at))
-        if inside is not terms.TRUE:
-            run.machine.demand("an access is within the variable", inside)
-        if inside is terms.FALSE:
-            raise Unsupported(f"an access beyond {at.block.name}")
-
-
-# Expressions
-
-
-def _integer(run: Interpreter, node: Node) -> Value:
+def _integer(run: Run, node: Node) -> Value:
     kind = run.type(node.type)
     assert isinstance(kind, types.Integer)
     return int_of(int(node.facts["value"]), kind)
 
 
-def _reference(run: Interpreter, node: Node) -> Value:
+def _reference(run: Run, node: Node) -> Value:
     if node.facts.get("declares") == "EnumConstantDecl":
         kind = run.type(node.type)
         assert isinstance(kind, types.Integer)
@@ -256,13 +70,13 @@ def _reference(run: Interpreter, node: Node) -> Value:
     raise Unsupported(f"the name {node.name} as a value")
 
 
-def _cast(run: Interpreter, node: Node) -> Value:
+def _cast(run: Run, node: Node) -> Value:
     kind = str(node.facts.get("castKind"))
     inner = node.inner[0]
     if kind == "LValueToRValue":
         return load(run, place(run, inner))
     if kind == "ArrayToPointerDecay":
-        return _decayed(run, inner, run.type(node.type))
+        return decayed(run, inner, run.type(node.type))
     if kind == "FunctionToPointerDecay" and _names_function(inner):
         assert inner is not None
         return Callee(inner.name)
@@ -279,28 +93,7 @@ def _names_function(node: Node | None) -> bool:
     return named and node is not None and node.facts.get("declares") == "FunctionDecl"
 
 
-def _decayed(run: Interpreter, inner: Node | None, kind: CType) -> Ptr:
-    at = place(run, inner)
-    array = at.to
-    if not isinstance(kind, types.Pointer) or not isinstance(array, types.Array):
-        raise Unsupported("an array of another shape")
-    if isinstance(at.block, Cell):
-        at.block.escaped = True
-        start = at.offset
-        if at.index.op != "number":
-            raise Unsupported("an array within an array")
-        return Ptr(
-            at.block,
-            terms.number(0, run.word.width),
-            array.of.size,
-            start + at.index.data * at.unit,
-            array.of,
-            array.count,
-        )
-    return replace(at, to=array.of)
-
-
-def cast(run: Interpreter, value: Value, kind: str, to: CType) -> Value:
+def cast(run: Run, value: Value, kind: str, to: CType) -> Value:
     """Return a value converted as the compiler says."""
     if isinstance(value, Missing):
         return missing(run, value)
@@ -333,14 +126,14 @@ def cast(run: Interpreter, value: Value, kind: str, to: CType) -> Value:
     raise Unsupported(f"the conversion {kind}")
 
 
-def _unary(run: Interpreter, node: Node) -> Value:
+def _unary(run: Run, node: Node) -> Value:
     opcode = str(node.facts["opcode"])
     inner = node.inner[0]
     if opcode == "&" and _names_function(inner):
         assert inner is not None
         return Callee(inner.name)
     if opcode == "&":
-        return _address(run, inner)
+        return address(run, inner)
     if opcode == "*":
         raise Unsupported("a place as a value")
     if opcode in ("++", "--"):
@@ -352,14 +145,7 @@ def _unary(run: Interpreter, node: Node) -> Value:
     return unary(opcode, evaluate(run, inner))
 
 
-def _address(run: Interpreter, inner: Node | None) -> Ptr:
-    at = place(run, inner)
-    if isinstance(at.block, Cell):
-        at.block.escaped = True
-    return at
-
-
-def _stepped(run: Interpreter, node: Node, opcode: str) -> Value:
+def _stepped(run: Run, node: Node, opcode: str) -> Value:
     at = place(run, node.inner[0])
     old = load(run, at)
     one = int_of(1, INT)
@@ -375,7 +161,7 @@ def _stepped(run: Interpreter, node: Node, opcode: str) -> Value:
     return old if node.facts.get("isPostfix") else new
 
 
-def _binary(run: Interpreter, node: Node) -> Value:
+def _binary(run: Run, node: Node) -> Value:
     opcode = str(node.facts["opcode"])
     left, right = node.inner
     if opcode == "=":
@@ -391,7 +177,7 @@ def _binary(run: Interpreter, node: Node) -> Value:
     return binary(run, opcode, evaluate(run, left), evaluate(run, right))
 
 
-def _logical(run: Interpreter, conjunction: bool, left: Node | None, right: Node | None) -> Int:
+def _logical(run: Run, conjunction: bool, left: Node | None, right: Node | None) -> Int:
     first = is_true(evaluate(run, left))
     known = run.known(first)
     if known is None and run.purity.value(right):
@@ -403,7 +189,7 @@ def _logical(run: Interpreter, conjunction: bool, left: Node | None, right: Node
     return truth_int(is_true(evaluate(run, right)), INT)
 
 
-def _compound_assignment(run: Interpreter, node: Node) -> Value:
+def _compound_assignment(run: Run, node: Node) -> Value:
     opcode = str(node.facts["opcode"])[:-1]
     at = place(run, node.inner[0])
     right = evaluate(run, node.inner[1])
@@ -421,7 +207,7 @@ def _compound_assignment(run: Interpreter, node: Node) -> Value:
     return new
 
 
-def _conditional(run: Interpreter, node: Node) -> Value:
+def _conditional(run: Run, node: Node) -> Value:
     condition = is_true(evaluate(run, node.inner[0]))
     known = run.known(condition)
     if known is None and all(run.purity.value(one) for one in node.inner[1:]):
@@ -434,7 +220,7 @@ def _conditional(run: Interpreter, node: Node) -> Value:
     return evaluate(run, node.inner[1 if taken else 2])
 
 
-def _call(run: Interpreter, node: Node) -> Value:
+def _call(run: Run, node: Node) -> Value:
     name = called(node) or _pointed(run, node.inner[0])
     args = [evaluate(run, one) for one in node.inner[1:]]
     if name == "__builtin_expect":
@@ -442,7 +228,7 @@ def _call(run: Interpreter, node: Node) -> Value:
     return run.call(name, args)
 
 
-def _pointed(run: Interpreter, node: Node | None) -> str:
+def _pointed(run: Run, node: Node | None) -> str:
     """Return the function that a pointer is to. Raises Unsupported where that is not known."""
     while node is not None and node.facts.get("castKind") == "FunctionToPointerDecay":
         node = node.inner[0]  # what *pointer is, is the pointer again
@@ -454,7 +240,7 @@ def _pointed(run: Interpreter, node: Node | None) -> str:
     return value.name
 
 
-def _statements(run: Interpreter, node: Node) -> Value:
+def _statements(run: Run, node: Node) -> Value:
     body = node.inner[0]
     assert body is not None
     *before, last = body.inner or [None]
@@ -468,7 +254,7 @@ def _statements(run: Interpreter, node: Node) -> Value:
     return evaluate(run, last)
 
 
-def _sizeof(run: Interpreter, node: Node) -> Value:
+def _sizeof(run: Run, node: Node) -> Value:
     if node.name not in ("sizeof", "alignof", "_Alignof"):
         raise Unsupported(f"'{node.name}'")
     inner = node.inner[0] if node.inner else None
@@ -480,23 +266,23 @@ def _sizeof(run: Interpreter, node: Node) -> Value:
     return int_of(measured.size if node.name == "sizeof" else measured.align, kind)
 
 
-def _literal(run: Interpreter, node: Node) -> Value:
-    return load(run, _literal_place(run, node))
+def _literal(run: Run, node: Node) -> Value:
+    return load(run, literal_place(run, node))
 
 
-def _value_list(run: Interpreter, node: Node) -> Value:
-    return _initial(run, node, run.type(node.type))
+def _value_list(run: Run, node: Node) -> Value:
+    return initial(run, node, run.type(node.type))
 
 
-def _predefined(run: Interpreter, node: Node) -> Value:
-    return _zero(run.type(node.type))
+def _predefined(run: Run, node: Node) -> Value:
+    return zero(run.type(node.type))
 
 
-def _member_value(run: Interpreter, node: Node) -> Value:
-    return load(run, _member_place(run, node))
+def _member_value(run: Run, node: Node) -> Value:
+    return load(run, member_place(run, node))
 
 
-_EXPRESSIONS: dict[str, Callable[[Interpreter, Node], Value]] = {
+_EXPRESSIONS: dict[str, Callable[[Run, Node], Value]] = {
     "IntegerLiteral": _integer,
     "CharacterLiteral": _integer,
     "DeclRefExpr": _reference,

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 
 from proofs import terms
 from proofs.c import types
-from proofs.c.interpreter import Interpreter, Loop, Signal
+from proofs.c.run import Loop, Run, Signal
 from proofs.c.values import LOST, Cell, Int, Ptr, Value, below, sign_extended
 from proofs.paths import PathEnd, Unsupported, current, explore
+from proofs.smtlib import smtlib
 from proofs.solvers import SAT, UNSAT, Z3Query
 from proofs.terms import Term, Truth, agree, both, either, negate, same, truth
 
@@ -205,14 +206,14 @@ def scalar(cell: Cell) -> Value:
     return cell.leaves.get(0, LOST)
 
 
-def visible(run: Interpreter) -> Iterator[tuple[str, Cell]]:
+def visible(run: Run) -> Iterator[tuple[str, Cell]]:
     """Yield every variable of the calls that are being executed, by place and declaration."""
     for place, frame in enumerate(run.frames):
         for key, cell in frame.cells.items():
             yield f"{place}:{key}", cell
 
 
-def numbers(run: Interpreter) -> dict[str, Number]:
+def numbers(run: Run) -> dict[str, Number]:
     """Return the variables that hold a number."""
     found = {}
     for name, cell in visible(run):
@@ -242,7 +243,7 @@ class Observer:
     def _begin(self) -> None:
         self.left = None
 
-    def rule(self, run: Interpreter, loop: Loop) -> Signal | None:
+    def rule(self, run: Run, loop: Loop) -> Signal | None:
         """Enter a loop: let it end there, or execute one arbitrary turn."""
         path = current()
         seen = self.loops.setdefault(loop.key, Observed(lost=self.lost.setdefault(loop.key, set())))
@@ -278,7 +279,7 @@ class Observer:
             raise Unsupported("a variable changes its width")
         cell.leaves[0] = with_number(value, head)
 
-    def _turn(self, run: Interpreter, loop: Loop) -> None:
+    def _turn(self, run: Run, loop: Loop) -> None:
         path = current()
         if loop.test is not None and not loop.late and not path.branch(loop.test()):
             raise PathEnd
@@ -388,7 +389,7 @@ def _moved_by(turn: Seen, name: str, direction: int) -> bool:
 def _valid(premises: Iterable[Term], goal: Truth) -> bool:
     if goal is True or goal is terms.TRUE:
         return True
-    return Z3Query(terms.smtlib([*premises, truth(negate(goal))])).check() == UNSAT
+    return Z3Query(smtlib([*premises, truth(negate(goal))])).check() == UNSAT
 
 
 def _candidates(seen: Observed, steps: tuple[tuple[str, int], ...]) -> Iterator[Template]:
@@ -453,7 +454,7 @@ def _broken(turn: Seen, candidates: list[Template]) -> set[Template]:
         alias = {one: terms.variable(f"holds {n}", 0) for n, one in enumerate(open_)}
         told = [truth(agree(alias[one], after[one])) for one in open_]
         some = truth(either(*[negate(alias[one]) for one in open_]))
-        query = Z3Query(terms.smtlib([*turn.premises, *given, *told, some]))
+        query = Z3Query(smtlib([*turn.premises, *given, *told, some]))
         answer = query.check()
         if answer == UNSAT:
             break

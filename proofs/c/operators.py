@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from proofs import terms
 from proofs.c import types
+from proofs.c.run import Run
 from proofs.c.values import (
     Address,
     Int,
@@ -24,9 +24,6 @@ from proofs.c.values import (
 )
 from proofs.paths import Unsupported
 from proofs.terms import Term, Truth, both, less, negate, same
-
-if TYPE_CHECKING:
-    from proofs.c.interpreter import Interpreter
 
 INT = types.Integer(4, True)
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
@@ -46,7 +43,7 @@ def unary(opcode: str, value: Value) -> Value:
     raise Unsupported(f"the operator '{opcode}'")
 
 
-def binary(run: Interpreter, opcode: str, one: Value, other: Value) -> Value:
+def binary(run: Run, opcode: str, one: Value, other: Value) -> Value:
     """Return the result of an operator on operands of the types that the compiler gave them."""
     for operand in (one, other):
         if isinstance(operand, Missing):
@@ -85,7 +82,7 @@ def _opaque(opcode: str, one: Value, other: Value) -> Value:
 # Integers
 
 
-def _integers(run: Interpreter, opcode: str, one: Int, other: Int) -> Int:
+def _integers(run: Run, opcode: str, one: Int, other: Int) -> Int:
     if opcode in ("<<", ">>"):
         return _shift(run, opcode, one, other)
     if one.term.width != other.term.width:
@@ -124,7 +121,7 @@ def compared(opcode: str, one: Term, other: Term, signed: bool) -> Truth:
             return negate(below(one, other, signed))
 
 
-def _shift(run: Interpreter, opcode: str, one: Int, other: Int) -> Int:
+def _shift(run: Run, opcode: str, one: Int, other: Int) -> Int:
     width = one.term.width
     amount = converted(other, types.Integer(one.type.size, False)).term
     inside = less(other.term, width)
@@ -133,7 +130,7 @@ def _shift(run: Interpreter, opcode: str, one: Int, other: Int) -> Int:
     return Int(shifted(one, amount, opcode), one.type)
 
 
-def _divided(run: Interpreter, opcode: str, one: Int, other: Int) -> Int:
+def _divided(run: Run, opcode: str, one: Int, other: Int) -> Int:
     defined = negate(same(other.term, 0))
     if defined is not terms.TRUE and defined is not True:
         run.machine.demand("a divisor is not 0", defined)
@@ -156,7 +153,7 @@ def _divided(run: Interpreter, opcode: str, one: Int, other: Int) -> Int:
 # Pointers
 
 
-def moved(run: Interpreter, pointer: Ptr, number: Int, negative: bool) -> Ptr:
+def moved(run: Run, pointer: Ptr, number: Int, negative: bool) -> Ptr:
     """Return a pointer ``number`` elements of what it points to further, or back."""
     width = run.word.width
     term = number.term
@@ -226,7 +223,7 @@ def compare_pointers(opcode: str, one: Ptr, other: Ptr) -> Truth:
     return compared(opcode, here, there, signed=True)
 
 
-def _distance(run: Interpreter, one: Ptr, other: Ptr) -> Value:
+def _distance(run: Run, one: Ptr, other: Ptr) -> Value:
     known = one.block is not None and other.block is not None
     alike = known and one.block.is_same(other.block)  # type: ignore[union-attr,arg-type]
     if alike is not True and alike is not terms.TRUE:
@@ -240,7 +237,7 @@ def _distance(run: Interpreter, one: Ptr, other: Ptr) -> Value:
 # Integers that are addresses
 
 
-def _addresses(run: Interpreter, opcode: str, one: Value, other: Value) -> Value:
+def _addresses(run: Run, opcode: str, one: Value, other: Value) -> Value:
     if opcode in _COMPARISONS:
         return truth_int(compare_pointers(opcode, _pointer(one), _pointer(other)), INT)
     if isinstance(one, Int):

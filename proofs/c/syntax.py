@@ -32,6 +32,10 @@ _NO_NAME = r"\((?:unnamed|anonymous)\b[^()]*\)"
 _UNNAMED = re.compile(rf"(?:(?:struct|union|enum) )?(?:(?:\w+|{_NO_NAME})::)*{_NO_NAME}")
 
 
+Raw = dict[str, Any]
+"""A node of the tree as Clang writes it in JSON, or a part of one: its kind says what it has."""
+
+
 @dataclass
 class Node:
     """A node of the tree.
@@ -43,7 +47,7 @@ class Node:
     kind: str
     type: str
     inner: list[Node | None]
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Raw = field(default_factory=dict)
     ref: str = ""
     name: str = ""
     at: int = -1
@@ -149,10 +153,10 @@ class Unit:
         return found.hexdigest()
 
 
-def reduced(tree: dict[str, Any], pointer: int, wanted: Iterable[str]) -> Unit:
+def reduced(tree: Raw, pointer: int, wanted: Iterable[str]) -> Unit:
     """Return what the functions ``wanted`` can reach of a tree; ``pointer`` in bytes."""
     reader = _Reader()
-    bodies: dict[str, dict[str, Any]] = {}
+    bodies: dict[str, Raw] = {}
     for node in tree.get("inner", ()):
         reader.declaration(node, bodies)
     functions: dict[str, FunctionNode] = {}
@@ -185,7 +189,7 @@ def _trimmed(unit: Unit) -> Unit:
             texts |= {one.type for one in node.walk()}
             texts |= {one.facts["argument"] for one in node.walk() if "argument" in one.facts}
     typedefs: dict[str, str] = {}
-    members: dict[str, Any] = {}
+    members: Raw = {}
     pending = list(texts)
     seen: set[str] = set()
     while pending:
@@ -218,7 +222,7 @@ def _identifiers(text: str) -> list[str]:
     )
 
 
-def _tags(text: str, members: dict[str, Any]) -> Iterator[str]:
+def _tags(text: str, members: Raw) -> Iterator[str]:
     unnamed = text[: text.rfind(")") + 1]  # without the size of an array, the star of a pointer
     yield from (one for one in {text, unnamed} if one in members)
     words = _identifiers(text)
@@ -234,13 +238,13 @@ class _Reader:
         self.typedefs: dict[str, str] = {}
         self.members: dict[str, tuple[bool, list[tuple[str, str]] | None]] = {}
         self.enumerators: dict[str, int] = {}
-        self.globals: dict[str, dict[str, Any]] = {}
+        self.globals: dict[str, Raw] = {}
         self._tags: dict[str, str] = {}
         self._keys: dict[str, str] = {}
         self._next = 0
         self._unnamed = 0
 
-    def declaration(self, node: dict[str, Any], bodies: dict[str, dict[str, Any]]) -> None:
+    def declaration(self, node: Raw, bodies: dict[str, Raw]) -> None:
         """Take note of a declaration at the top of the file."""
         match node.get("kind"):
             case "RecordDecl":
@@ -258,7 +262,7 @@ class _Reader:
                 if _has_body(node) or name not in bodies:
                     bodies[name] = node
 
-    def record(self, node: dict[str, Any]) -> str:
+    def record(self, node: Raw) -> str:
         """Take note of a structure or union; returns its tag."""
         kind = node.get("tagUsed", "struct")
         tag = f"{kind} {node['name']}" if node.get("name") else f"{kind} (unnamed {self._number()})"
@@ -283,7 +287,7 @@ class _Reader:
         self.members[tag] = (kind == "union", members)
         return tag
 
-    def _typedef(self, node: dict[str, Any]) -> None:
+    def _typedef(self, node: Raw) -> None:
         text = _type(node)
         for child in _every(node):
             declared = child.get("decl") or child.get("ownedTagDecl")
@@ -308,7 +312,7 @@ class _Reader:
             self._tags[identity] = tag
         return self._tags.get(identity, "")
 
-    def _enum(self, node: dict[str, Any]) -> str:
+    def _enum(self, node: Raw) -> str:
         """Take note of an enumeration; returns the integer type that stands for it."""
         following = 0
         inner = node.get("inner", ())
@@ -328,7 +332,7 @@ class _Reader:
             self.typedefs[f"enum {node['name']}"] = found
         return found
 
-    def function(self, raw: dict[str, Any]) -> FunctionNode:
+    def function(self, raw: Raw) -> FunctionNode:
         """Return a function."""
         self._keys, self._next = {}, 0
         inner = raw.get("inner", ())
@@ -339,7 +343,7 @@ class _Reader:
             raw["name"], raw["type"]["qualType"], parameters, body, static, _offset(raw)
         )
 
-    def node(self, raw: dict[str, Any]) -> Node:
+    def node(self, raw: Raw) -> Node:
         """Return a node and what is below it."""
         kind = raw["kind"]
         inner = [one for one in raw.get("inner", ()) if one.get("kind") not in _LEFT_OUT]
@@ -383,16 +387,16 @@ class _Reader:
         return self._keys[identity]
 
 
-def _laid_out_otherwise(node: dict[str, Any]) -> bool:
+def _laid_out_otherwise(node: Raw) -> bool:
     """Return whether attributes change the size or the place of what is declared."""
     return any(one.get("kind") in _PLACING for one in node.get("inner", ()))
 
 
-def _has_body(node: dict[str, Any]) -> bool:
+def _has_body(node: Raw) -> bool:
     return any(one.get("kind") == "CompoundStmt" for one in node.get("inner", ()))
 
 
-def _every(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _every(node: Raw) -> Iterator[Raw]:
     yield node
     for child in node.get("inner", ()):
         yield from _every(child)
@@ -403,11 +407,11 @@ def _text(kind: dict[str, str]) -> str:
     return kind.get("desugaredQualType", plain) if "typeof" in plain else plain
 
 
-def _type(node: dict[str, Any]) -> str:
+def _type(node: Raw) -> str:
     return _text(node["type"]) if "type" in node else ""
 
 
-def _offset(node: dict[str, Any]) -> int:
+def _offset(node: Raw) -> int:
     begin = node.get("loc") or node.get("range", {}).get("begin", {})
     begin = begin.get("expansionLoc", begin)
     return int(begin.get("offset", -1))

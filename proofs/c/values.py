@@ -95,7 +95,7 @@ class Aggregate:
     """A record or an array by value: its scalars by offset (bytes)."""
 
     type: CType
-    leaves: Mapping[int, Any] = field(default_factory=dict)
+    leaves: Mapping[int, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,10 @@ class Missing:
 
 
 Value = Any
-"""An Int, Ptr, Address, Callee, Opaque, Aggregate, Missing, or None for no value."""
+"""What an expression of C has for a value. The compiler's types say which kind it is, which mypy
+cannot know; code that can meet more than one kind asks, and refuses what it does not expect.
+
+An Int, Ptr, Address, Callee, Opaque, Aggregate, Missing, or None for no value."""
 
 UNWRITTEN = Missing(False)
 LOST = Missing(True)
@@ -346,4 +349,4 @@ def shifted(value: Int, amount: Term, op: str) -> Term:
         return terms.shift_right(value.term, amount)
     flipped = terms.bit_xor(value.term, terms.number(-1, width))
     back = terms.bit_xor(terms.shift_right(flipped, amount), terms.number(-1, width))
-    return choose(sign, back, terms.shift_right(value.term, amount))  # type: ignore[no-any-return]
+    return choose(sign, back, terms.shift_right(value.term, amount))

@@ -1,29 +1,165 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Memory as the kernel's C sees it: pages of the table, structures, page descriptors."""
+"""Memory as the kernel's C sees it: pages of the table, and structures of KVM."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Set
 
 from impl.multilevel.interface import Slot
 from proofs import terms
 from proofs.c import types
+from proofs.c.syntax import Unit
 from proofs.c.types import CType
-from proofs.c.values import Address, Aggregate, Block, Int, Missing, Opaque, Ptr, Value
-from proofs.heap import SLOT_BITS
-from proofs.lifting import Name, as_bits, exact
+from proofs.c.values import Address, Block, Callee, Int, Ptr, Value, int_of, truth_int
+from proofs.heap import FREE, PAGE_BITS, SLOT_BITS, empty_marker
+from proofs.kvm.runtime import CRuntime
+from proofs.kvm.scalars import cut, joined, plain, replaced, shaped, signed, whole_numbers
+from proofs.lifting import Name, as_bits, as_plain, lifted
 from proofs.paths import Unsupported
-from proofs.terms import Term, Truth, both, less, same
+from proofs.terms import Term, Truth, less, negate, same
 
-if TYPE_CHECKING:
-    from proofs.kvm.machine import KvmMachine
+KVM_MEM_LOG_DIRTY_PAGES = 1
+"""The flag of a memory slot (include/uapi/linux/kvm.h)."""
 
 
-def signed(term: Term) -> Any:
-    """Return a number of a register's width as the exact signed integer."""
-    half = 1 << (term.width - 1)
-    return exact(term, -half, half - 1)
+class Memory:
+    """The memory of one path, and what is noted beside it while primitives act on it.
+
+    ``functions`` are the members of structures, by path, that are pointers to functions.
+    """
+
+    def __init__(self, rt: CRuntime, unit: Unit, functions: Set[str]) -> None:
+        self.rt = rt
+        self.unit = unit
+        self.functions = functions
+        self.layout = rt.layout
+        self.entry = rt.shape.entry
+        self.leaf = rt.shape.levels - 1
+        self.word = types.Integer(unit.pointer, False)
+        self.structures: dict[str, Structure] = {}
+        self.operands: dict[str, Value] = {}
+        self.gfp: list[tuple[Term, int]] = []
+        self.compound_root: bool | None = None
+        self.srcu: list[Term] = []
+
+    # Values
+
+    def number(self, value: int, size: int | None = None, signed: bool = False) -> Int:
+        """Return a constant of ``size`` bytes, of a register's by default."""
+        return int_of(value, types.Integer(size or self.word.size, signed))
+
+    def pointer(self, block: Block, unit: int, to: CType | None = None) -> Ptr:
+        """Return a pointer to the beginning of a block whose elements have ``unit`` bytes."""
+        zero = terms.number(0, self.word.width)
+        return Ptr(block, zero, unit, 0, to or types.Void())
+
+    def page_pointer(self, page: TablePage, to: CType | None = None) -> Ptr:
+        """Return a pointer to the first slot of a page."""
+        leaf = page.level == self.leaf
+        return self.pointer(page, self.entry.fmt.size if leaf else self.word.size, to)
+
+    def address(self, page: TablePage) -> Address:
+        """Return the address of a page."""
+        return Address(self.page_pointer(page), self.word)
+
+    def page_stored(self, value: Value) -> tuple[Term, TablePage | None]:
+        """Return the page that a directory's slot gets. Demands that it is the address of one."""
+        if isinstance(value, Address):
+            value = value.pointer
+        zero = isinstance(value, Int) and value.term.op == "number" and value.term.data == 0
+        if zero or (isinstance(value, Ptr) and value.block is None):
+            return terms.number(0, PAGE_BITS), None
+        if not isinstance(value, Ptr) or not isinstance(value.block, TablePage):
+            self.rt.demand("init", "a slot gets the address of a table", False, fatal=True)
+            raise Unsupported("a slot of a directory gets what is no address of a table")
+        start = terms.both(same(value.index, 0), value.offset == 0)
+        self.rt.demand("memory", "a slot links the beginning of a table", start, fatal=True)
+        return value.block.name, value.block
+
+    def looks_at_entries(self) -> None:
+        """Refuse to look at an entry where any format stands for the layout's own."""
+        if not self.entry.canonical:
+            raise Opaque("an entry is looked at")
+
+    def known_bits(self, raw: Term) -> Term:
+        """Return an entry without the bits that none in the table has; demands that it has none."""
+        used = terms.number(self.entry.used, raw.width)
+        kept = terms.bit_and(raw, used)
+        self.rt.demand("entry", "no entry has a bit that has another meaning", same(raw, kept))
+        return kept
+
+    def entry_stored(self, raw: Term) -> None:
+        """Demand that the page which was looked up is still the frame's when it is installed."""
+        around = self.rt.around
+        if around.page is not None:
+            self.rt.demand(
+                "invalidation", "the page was not invalidated since", negate(around.stale)
+            )
+
+    def marker(self, level: int) -> TablePage:
+        """Return the kernel's shared empty table of ``level``."""
+        name = terms.number(empty_marker(level - 1), PAGE_BITS)
+        return TablePage(self, name, level)
+
+    # Structures
+
+    def structure(self, name: str) -> Structure:
+        """Return a structure of KVM by the name of its type."""
+        if name not in self.structures:
+            kind = self.unit.types.parse(f"struct {name}")
+            if not isinstance(kind, types.Record):
+                raise Unsupported(f"struct {name} is no structure")
+            self.structures[name] = Structure(self, name, kind)
+        return self.structures[name]
+
+    def slots(self, base: Int, pages: Int) -> tuple[Ptr, Ptr]:
+        """Return a memory slot before and after dirty logging was switched on for it."""
+        kind = self.structure("kvm_memory_slot").kind
+        flags = types.Integer(4, False)
+        found = []
+        for name, logging in (("old slot", 0), ("new slot", KVM_MEM_LOG_DIRTY_PAGES)):
+            self.structures[name] = Structure(self, name, kind)
+            self.operands |= {
+                f"{name}.base_gfn": base,
+                f"{name}.npages": pages,
+                f"{name}.flags": int_of(logging, flags),
+            }
+            found.append(self.structures[name].pointer())
+        return found[0], found[1]
+
+    def read(self, path: str, kind: CType) -> Value:
+        """Return a member of a structure."""
+        if path in self.operands:
+            return self.operands[path]
+        if path in self.functions:
+            return Callee(path)
+        if path.startswith("kvm_vcpu.stat.") or path == "kvm_vcpu.arch.host_cp0_cause":
+            return self._any(path, kind)
+        getter = _MEMBERS.get(path)
+        if getter is None:
+            raise Unsupported(f"nothing is known of {path}")
+        return getter(self, kind)
+
+    def _any(self, path: str, kind: CType) -> Int:
+        if not isinstance(kind, types.Integer):
+            raise Unsupported(f"{path} is no number")
+        return Int(self.rt.path.fresh(path, kind.width), kind)
+
+    def write(self, path: str, value: Value) -> None:
+        """Change a member of a structure."""
+        if path.startswith("kvm_vcpu.stat."):
+            return  # a statistic, which nothing is decided by
+        if path == "kvm.arch.gpa_mm.pgd" and isinstance(value, Ptr) and value.block is None:
+            # Only who has freed the root may forget it.
+            gone = same(self.rt.heap.kind(self.rt.heap.root), FREE)
+            self.rt.demand("invariant", "the root is not forgotten while it is there", gone)
+            self.operands[path] = value
+            return
+        raise Unsupported(f"{path} is changed")
+
+
+class Opaque(Unsupported):
+    """An entry is looked at in a proof that holds for any format."""
 
 
 class TablePage:
@@ -32,8 +168,8 @@ class TablePage:
     ``pages`` is how many pages the block has, where it was taken here.
     """
 
-    def __init__(self, machine: KvmMachine, name: Term, level: int | None, pages: int = 1) -> None:
-        self.machine = machine
+    def __init__(self, memory: Memory, name: Term, level: int | None, pages: int = 1) -> None:
+        self.memory = memory
         self.name = name
         self.level = level
         self.pages = pages
@@ -41,7 +177,7 @@ class TablePage:
     @property
     def alignment(self) -> int:
         """Pages are aligned to their size."""
-        return 1 << self.machine.layout.page_shift
+        return 1 << self.memory.layout.page_shift
 
     def is_null(self) -> Truth:
         """Return whether it is the page that is none."""
@@ -68,191 +204,119 @@ class TablePage:
 
     def load(self, at: Ptr, kind: CType) -> Value:
         """Return what a slot holds."""
-        machine, level = self.machine, self.level
+        memory, level = self.memory, self.level
         if level is None:
             raise Unsupported("a new page is read before it is linked")
-        if level == machine.leaf:
+        if level == memory.leaf:
             return self._load_entry(at, kind)
-        slot, offset = self._slot(at, machine.word.size)
-        if offset or kind.size != machine.word.size:
+        slot, offset = self._slot(at, memory.word.size)
+        if offset or kind.size != memory.word.size:
             raise Unsupported("a slot of a directory is read in parts")
-        child = machine.rt.load(level, Name(self.name), signed(slot))
-        page = TablePage(machine, as_bits(child, self.name.width), level + 1)
-        return shaped(machine.address(page), kind)
+        child = memory.rt.load(level, Name(self.name), signed(slot))
+        page = TablePage(memory, as_bits(child, self.name.width), level + 1)
+        return shaped(memory.address(page), kind)
 
     def _load_entry(self, at: Ptr, kind: CType) -> Value:
-        machine = self.machine
-        machine.looks_at_entries()
-        size = machine.entry.fmt.size
+        memory = self.memory
+        memory.looks_at_entries()
+        size = memory.entry.fmt.size
         slot, offset = self._slot(at, size)
-        whole_numbers(kind, offset, machine.word.size)
-        raw = machine.rt.pte_load(Slot(Name(self.name), signed(slot)))  # type: ignore[arg-type]
-        bits = machine.known_bits(as_bits(raw, machine.entry.raw_bits))
+        whole_numbers(kind, offset, memory.word.size)
+        where = Slot(as_plain(Name(self.name)), as_plain(signed(slot)))
+        raw = memory.rt.pte_load(where)
+        bits = memory.known_bits(as_bits(raw, memory.entry.raw_bits))
         return cut(terms.extract(bits, 8 * size - 1, 0), offset, kind)
 
     def store(self, at: Ptr, kind: CType, value: Value) -> None:
         """Change a slot."""
         if self.level is None:
             self._store_new(at, kind, value)
-        elif self.level == self.machine.leaf:
+        elif self.level == self.memory.leaf:
             self._store_entry(at, kind, value)
         else:
             self._store_link(self.level, at, kind, value)
 
     def _store_link(self, level: int, at: Ptr, kind: CType, value: Value) -> None:
-        machine = self.machine
-        slot, offset = self._slot(at, machine.word.size)
-        if offset or kind.size != machine.word.size:
+        memory = self.memory
+        slot, offset = self._slot(at, memory.word.size)
+        if offset or kind.size != memory.word.size:
             raise Unsupported("a slot of a directory is written in parts")
-        name, child = machine.page_stored(plain(value))
-        machine.rt.store(level, Name(self.name), signed(slot), Name(name))
+        name, child = memory.page_stored(plain(value))
+        memory.rt.store(level, Name(self.name), signed(slot), Name(name))
         if child is not None and child.level is None:
             child.level = level + 1
 
     def _store_entry(self, at: Ptr, kind: CType, value: Value) -> None:
-        machine = self.machine
-        machine.looks_at_entries()
-        size = machine.entry.fmt.size
+        memory = self.memory
+        memory.looks_at_entries()
+        size = memory.entry.fmt.size
         slot, offset = self._slot(at, size)
-        whole_numbers(kind, offset, machine.word.size)
-        where = Slot(Name(self.name), signed(slot))  # type: ignore[arg-type]
+        whole_numbers(kind, offset, memory.word.size)
+        where = Slot(as_plain(Name(self.name)), as_plain(signed(slot)))
         new = joined(value, kind)
         if new.width != 8 * size:
-            raw = as_bits(machine.rt.pte_load(where), machine.entry.raw_bits)
+            raw = as_bits(memory.rt.pte_load(where), memory.entry.raw_bits)
             new = replaced(terms.extract(raw, 8 * size - 1, 0), new, offset)
-        machine.entry_stored(new)
-        machine.rt.pte_store(where, Name(terms.bits(new, machine.entry.raw_bits)))
+        memory.entry_stored(new)
+        memory.rt.pte_store(where, Name(terms.bits(new, memory.entry.raw_bits)))
 
     def _store_new(self, at: Ptr, kind: CType, value: Value) -> None:
         """Write to a page that was taken and is not linked yet."""
-        machine = self.machine
+        memory = self.memory
         stored = plain(value)
         is_link = isinstance(stored, Address | Ptr)
-        size = machine.word.size if is_link else machine.entry.fmt.size
+        size = memory.word.size if is_link else memory.entry.fmt.size
         slot, offset = self._slot(at, size)
         if offset or kind.size != size:
             raise Unsupported("an entry of a new page is written in parts")
-        count = (self.pages << machine.layout.page_shift) // size
+        count = (self.pages << memory.layout.page_shift) // size
         inside = less(slot, count)
-        machine.rt.demand("memory", "what is initialised is within the page", inside, fatal=True)
+        memory.rt.demand("memory", "what is initialised is within the page", inside, fatal=True)
         name, number = self.name, terms.extract(slot, SLOT_BITS - 1, 0)
         if is_link:
-            machine.rt.poke_link(name, number, machine.page_stored(stored)[0])
+            memory.rt.poke_link(name, number, memory.page_stored(stored)[0])
         else:
-            machine.looks_at_entries()
-            whole_numbers(kind, offset, machine.word.size)
-            raw = terms.bits(joined(value, kind), machine.entry.raw_bits)
-            machine.rt.poke_entry(name, number, raw)
-
-
-def plain(value: Value) -> Value:
-    """Return a scalar out of the records of one member that wrap it."""
-    while isinstance(value, Aggregate) and list(value.leaves) == [0]:
-        value = value.leaves[0]
-    return value
-
-
-def shaped(value: Value, kind: CType) -> Value:
-    """Return a scalar as a type of its size: a record of one member, a pointer, a number."""
-    if isinstance(kind, types.Record | types.Array):
-        return Aggregate(kind, {0: value})
-    if isinstance(kind, types.Pointer) and isinstance(value, Address):
-        return value.pointer.cast(kind.to)
-    return value
-
-
-def scalars(kind: CType, offset: int = 0) -> list[tuple[int, types.Integer]]:
-    """Return the numbers of a type: where each is (bytes) and its type."""
-    match kind:
-        case types.Integer():
-            return [(offset, kind)]
-        case types.Record() if not kind.union:
-            return [one for part in kind.fields for one in scalars(part.type, offset + part.offset)]
-    raise Unsupported("an entry is of another type than numbers")
-
-
-def whole_numbers(kind: CType, offset: int, size: int) -> None:
-    """Refuse access to an entry but by whole numbers of ``size`` bytes, of which it consists.
-
-    What a part of a number holds, or two numbers read as one, depends on the byte order, which
-    proofs know nothing of.
-    """
-    for where, scalar in scalars(kind):
-        if scalar.size != size or (offset + where) % size:
-            raise Unsupported("a number in an entry is accessed in parts, or with another")
-
-
-def cut(bits: Term, offset: int, kind: CType) -> Value:
-    """Return the part of an entry that a type sees from byte ``offset`` on."""
-    leaves: dict[int, Value] = {}
-    for where, scalar in scalars(kind):
-        low = 8 * (offset + where)
-        if low + 8 * scalar.size > bits.width:
-            raise Unsupported("an entry is read beyond its end")
-        leaves[where] = Int(terms.extract(bits, low + 8 * scalar.size - 1, low), scalar)
-    return leaves[0] if isinstance(kind, types.Integer) else Aggregate(kind, leaves)
-
-
-def joined(value: Value, kind: CType) -> Term:
-    """Return the bits of a number, or of a record of numbers."""
-    leaves = value.leaves if isinstance(value, Aggregate) else {0: value}
-    found: Term | None = None
-    for where, scalar in scalars(kind):
-        leaf = leaves.get(where)
-        if isinstance(leaf, Missing) or leaf is None:
-            raise Unsupported("an entry is written with a value that was not given")
-        if not isinstance(leaf, Int) or leaf.term.width != 8 * scalar.size:
-            raise Unsupported("an entry is written with what is no number")
-        found = leaf.term if found is None else terms.concat(leaf.term, found)
-    if found is None:
-        raise Unsupported("an entry without members")
-    return found
-
-
-def replaced(bits: Term, part: Term, offset: int) -> Term:
-    """Return ``bits`` with ``part`` from byte ``offset`` on."""
-    low, high = 8 * offset, 8 * offset + part.width
-    found = part
-    if low:
-        found = terms.concat(found, terms.extract(bits, low - 1, 0))
-    if high < bits.width:
-        found = terms.concat(terms.extract(bits, bits.width - 1, high), found)
-    return found
+            memory.looks_at_entries()
+            whole_numbers(kind, offset, memory.word.size)
+            raw = terms.bits(joined(value, kind), memory.entry.raw_bits)
+            memory.rt.poke_entry(name, number, raw)
 
 
 class Structure:
-    """A structure of KVM of which the machine knows some members."""
+    """A structure of KVM of which the memory knows some members."""
 
     alignment = 1
 
-    def __init__(self, machine: KvmMachine, name: str, kind: types.Record) -> None:
-        self.machine = machine
+    def __init__(self, memory: Memory, name: str, kind: types.Record) -> None:
+        self.memory = memory
         self.name = name
         self.kind = kind
 
     def pointer(self) -> Ptr:
         """Return a pointer to the structure."""
-        zero = terms.number(0, self.machine.word.width)
+        zero = terms.number(0, self.memory.word.width)
         return Ptr(self, zero, self.kind.size, 0, self.kind)
 
     def member(self, at: Ptr, kind: CType | None = None) -> str:
         """Return the path of the member that a pointer is to, such as ``arch.gpa_mm.pgd``."""
         if at.index.op != "number" or at.index.data:
             raise Unsupported(f"memory beside {self.name}")
-        return ".".join([self.name, *_path(self.kind, at.offset, kind or at.to)])
+        names, _, _ = _member(self.kind, at.offset, kind or at.to)
+        return ".".join([self.name, *names])
 
     def load(self, at: Ptr, kind: CType) -> Value:
         """Return a member's value."""
-        return self.machine.read(self._whole(at, kind), kind)
+        return self.memory.read(self._whole(at, kind), kind)
 
     def store(self, at: Ptr, kind: CType, value: Value) -> None:
         """Change a member."""
-        self.machine.write(self._whole(at, kind), value)
+        self.memory.write(self._whole(at, kind), value)
 
     def _whole(self, at: Ptr, kind: CType) -> str:
         """Return the path of a member that is accessed; in parts, or with others, none is."""
         path = self.member(at, kind)
-        if not _is_whole(self.kind, at.offset, kind):
+        _, inside, found = _member(self.kind, at.offset, kind)
+        if inside or found.size != kind.size:
             raise Unsupported(f"{path} is accessed in parts, or with another")
         return path
 
@@ -265,96 +329,54 @@ class Structure:
         return self is other
 
 
-def _path(record: types.Record, offset: int, kind: CType) -> list[str]:
+def _member(record: types.Record, offset: int, kind: CType) -> tuple[list[str], int, CType]:
+    """Return the names down to the member that has a byte, the byte within it, and its type."""
     for one in record.fields:
         if one.offset <= offset < one.offset + max(1, one.type.size):
             inner = one.type
             if isinstance(inner, types.Record) and inner != kind and inner.fields:
-                return [one.name, *_path(inner, offset - one.offset, kind)]
-            return [one.name]
+                names, inside, found = _member(inner, offset - one.offset, kind)
+                return [one.name, *names], inside, found
+            return [one.name], offset - one.offset, inner
     raise Unsupported(f"a member of {record.name} at byte {offset}")
 
 
-def _is_whole(record: types.Record, offset: int, kind: CType) -> bool:
-    """Return whether a member begins at ``offset`` and is as large as the type."""
-    for one in record.fields:
-        inside, inner = offset - one.offset, one.type
-        if inside == 0 and inner.size == kind.size:
-            return True
-        if 0 <= inside < inner.size and isinstance(inner, types.Record):
-            return _is_whole(inner, inside, kind)
-    return False
+def _root(memory: Memory, kind: CType) -> Value:
+    page = TablePage(memory, memory.rt.heap.root, 0)
+    to = kind.to if isinstance(kind, types.Pointer) else types.Void()
+    return memory.page_pointer(page, to)
 
 
-@dataclass(frozen=True)
-class Descriptor:
-    """The ``struct page`` of a page."""
-
-    pointer: Ptr
-    alignment: int = 1
-
-    def load(self, at: Ptr, kind: CType) -> Value:
-        """Return a member."""
-        raise Unsupported("a member of a page descriptor is read")
-
-    def store(self, at: Ptr, kind: CType, value: Value) -> None:
-        """Change a member."""
-        raise Unsupported("a member of a page descriptor is written")
-
-    def is_null(self) -> Truth:
-        """Every page has a descriptor."""
-        return False
-
-    def is_same(self, other: Block) -> Truth:
-        """Return whether both describe one page."""
-        if not isinstance(other, Descriptor):
-            return False
-        one, two = self.pointer.block, other.pointer.block
-        return one is not None and two is not None and one.is_same(two)
+def _kvm(memory: Memory, kind: CType) -> Value:
+    return memory.structure("kvm").pointer()
 
 
-class PhysicalAddress(Opaque):
-    """The physical address of a page, or with ``frame`` the number of the page."""
-
-    def __init__(self, machine: KvmMachine, pointer: Ptr, frame: bool = False) -> None:
-        self.machine = machine
-        self.pointer = pointer
-        self.frame = frame
-
-    def binary(self, op: str, other: Value, reverse: bool) -> Value | None:
-        """Return the page number, or the descriptor that an array of them has for it."""
-        shift = self.machine.layout.page_shift
-        if op == "cast":
-            return self
-        if op == ">>" and not self.frame and not reverse and _is(other, shift):
-            return PhysicalAddress(self.machine, self.pointer, frame=True)
-        if op in ("+", "-") and self.frame and _is(other, 0):
-            return self
-        if op == "+" and self.frame and isinstance(other, Ptr):
-            block = other.block
-            if isinstance(block, PageMap):
-                return replace(other, block=Descriptor(self.pointer))
-        return None
+def _held(memory: Memory, kind: CType) -> Value:
+    around = memory.rt.around
+    return memory.number(int(around.locked or around.private), 4, signed=True)
 
 
-def _is(value: Value, number: int) -> bool:
-    return isinstance(value, Int) and value.term.op == "number" and value.term.data == number
+def _sequence(memory: Memory, kind: CType) -> Value:
+    seq = memory.rt.mmu_invalidate_seq()
+    return Int(terms.bits(lifted(seq).sized(32), memory.word.width), memory.word)
 
 
-class PageMap(Descriptor):
-    """``mem_map``: the array of all descriptors."""
+def _in_progress(memory: Memory, kind: CType) -> Value:
+    rt = memory.rt
+    if not rt.around.locked:
+        rt.mmu_invalidate_seq()
+    return truth_int(rt.around.under_way, types.Integer(memory.word.size, True))
 
 
-def descriptor_pointer(value: Value, machine: KvmMachine) -> Ptr:
-    """Return the page that a pointer to a descriptor stands for, as a pointer to its beginning.
+def _cached(memory: Memory, kind: CType) -> Value:
+    return Int(terms.bits(memory.rt.heap.depth, 32), types.Integer(4, True))
 
-    Demands that the address which was turned into the descriptor lies in the block's first page.
-    """
-    if not isinstance(value, Ptr) or not isinstance(value.block, Descriptor):
-        raise Unsupported("a page descriptor was expected")
-    at = value.block.pointer
-    start = both(same(value.index, 0), value.offset == 0)
-    inside = terms.add(terms.multiply(at.index, at.unit), terms.number(at.offset, at.index.width))
-    first = less(inside, 1 << machine.layout.page_shift)
-    machine.rt.demand("memory", "a page given back begins where it was taken", both(start, first))
-    return at
+
+_MEMBERS: dict[str, Callable[[Memory, CType], Value]] = {
+    "kvm.arch.gpa_mm.pgd": _root,
+    "kvm.mmu_lock.held": _held,
+    "kvm.mmu_invalidate_seq": _sequence,
+    "kvm.mmu_invalidate_in_progress": _in_progress,
+    "kvm_vcpu.kvm": _kvm,
+    "kvm_vcpu.arch.mmu_page_cache.nobjs": _cached,
+}

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A kernel tree's C as a program for the lemmas: their calls become calls of C functions."""
+"""A kernel tree's C as a program for the lemmas: what all ports share of calling its functions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
-from impl.multilevel.interface import RangeOp, Slot
+from impl.multilevel.interface import RangeOp
 from model.layout import Layout
 from proofs import terms
 from proofs.c import types
@@ -15,34 +14,45 @@ from proofs.c.infer import Facts, Observer, facts_of, observe
 from proofs.c.interpreter import Interpreter
 from proofs.c.purity import Purity
 from proofs.c.syntax import Unit
-from proofs.c.values import Int, Ptr, Value, int_of, is_true, truth_int
-from proofs.heap import PAGE_BITS, SLOT_BITS, fresh_heap, shape_of
-from proofs.kvm import user_space
-from proofs.kvm.binding import WORD, Bound, TableFunction
-from proofs.kvm.machine import Contract, Endless, KvmMachine, Rule
+from proofs.c.values import Int, Ptr, Value, is_true, truth_int
+from proofs.heap import PAGE_BITS, fresh_heap, shape_of
+from proofs.kvm.binding import Bound
+from proofs.kvm.machine import Contract, Endless, KvmMachine, Rule, Services
 from proofs.kvm.memory import TablePage
-from proofs.kvm.primitives import GFP_COMP
-from proofs.kvm.rules import Subject, attempts_rule, bits_rule, table_rule
+from proofs.kvm.rules import Subject, table_rule
 from proofs.kvm.runtime import CRuntime
+from proofs.kvm.stand_ins import any_answer, stand_ins
 from proofs.lemmas.base import range_spec
-from proofs.lifting import Name, as_bits, exact, lift_truth, lifted, truth_of, unsigned
-from proofs.paths import Unsupported, current, explore
-from proofs.program import Callables
+from proofs.lifting import (
+    Flag,
+    Handle,
+    Number,
+    as_bits,
+    exact,
+    lift_truth,
+    lifted,
+    truth_of,
+    unsigned,
+)
+from proofs.paths import Unsupported, current
+from proofs.program import Callables, Function
 from proofs.raw import RawFormat, format_of
 from proofs.specs import Flush, Specification
-from proofs.terms import same
 
 U64 = types.Integer(8, False)
 BOOL = types.Integer(1, False, True)
 INT = types.Integer(4, True)
-TABLE_FIELDS = ("ents", "ptes", "kinds", "bases", "orders", "ats")
-"""What a call may change of the heap while invariants are inferred."""
 
 
 class CProgram:
-    """The C of one tree in one layout."""
+    """The C of one tree in one layout; a port's program says which functions there are.
+
+    ``services`` are the port's own primitives and global variables.
+    """
 
     name = "kernel"
+    loops: Mapping[str, RangeOp | None] = {}
+    services = Services()
 
     def __init__(self, unit: Unit, layout: Layout, bound: Bound) -> None:
         self.unit = unit
@@ -70,39 +80,35 @@ class CProgram:
 
     def bind(self, contracts: Callables) -> Callables:
         """Return the functions that lemmas call; callees in ``contracts`` are not entered."""
-        stand_ins = self._contracts(contracts)
-        found: dict[str, Callable[..., Any]] = {
-            "kvm_pgd_alloc": self._pgd_alloc,
-            "table_init": self._table_init,
-            "kvm_mips_pte_for_gpa": self._pte_for_gpa,
-            "_kvm_mips_map_page_fast": self._fault("_kvm_mips_map_page_fast"),
-            "kvm_mips_map_page": self._fault("kvm_mips_map_page"),
-            "kvm_mips_flush_gpa_level": partial(self._table, None),
-            "kvm_mips_range_op_level": lambda rt, op, *args, **kw: self._table(op, rt, *args, **kw),
-            "kvm_mips_flush_gpa_pt": self._inclusive("kvm_mips_flush_gpa_pt"),
-            "kvm_mips_mkclean_gpa_pt": self._inclusive("kvm_mips_mkclean_gpa_pt"),
-            "kvm_mips_mkold_gpa_pt": self._inclusive("kvm_mips_mkold_gpa_pt"),
-            "kvm_arch_mmu_enable_log_dirty_pt_masked": self._masked,
-            "kvm_unmap_gfn_range": self._half_open("kvm_unmap_gfn_range"),
-            "kvm_age_gfn": self._half_open("kvm_age_gfn"),
-            "kvm_test_age_gfn": self._half_open("kvm_test_age_gfn"),
-            "kvm_arch_flush_shadow_memslot": self._flush_slot,
-            "kvm_arch_flush_shadow_all": self._of_kvm("kvm_arch_flush_shadow_all"),
-            "kvm_arch_commit_memory_region": self._commit,
-            "kvm_mips_free_gpa_pt": self._of_kvm("kvm_mips_free_gpa_pt"),
-            "kvm_mmu_free_memory_caches": self._free_caches,
+        made = stand_ins(self.bound, self._levels, contracts, self._use)
+        made |= self.stand_ins(contracts)
+        functions: dict[str, Function] = {
+            "flush_level": partial(self._table, None),
+            "range_level": lambda rt, op, *args, **kw: self._table(op, rt, *args, **kw),
             "cache_minimum": lambda rt, **_: self.layout.cache_needed,
+            **self.functions(),
         }
-        return {name: partial(one, contracts=stand_ins) for name, one in found.items()}
+        return {name: partial(function, contracts=made) for name, function in functions.items()}
+
+    def functions(self) -> dict[str, Function]:
+        """Return the port's functions by their roles; each also takes ``contracts``."""
+        raise NotImplementedError
+
+    def stand_ins(self, contracts: Callables) -> dict[str, Contract]:
+        """Return what stands for the port's own C functions, by C name."""
+        return {}
+
+    def _use(self, title: str) -> None:
+        self.used.add(title)
 
     def _machine(
         self, rt: CRuntime, contracts: Mapping[str, Contract], rule: Rule | None = None
     ) -> KvmMachine:
-        return KvmMachine(rt, self.unit, contracts, rule)
+        return KvmMachine(rt, self.unit, contracts, self.services, rule)
 
     def _run(self, machine: KvmMachine, name: str, args: list[Value]) -> Value:
         """Execute a bound function by our name."""
-        return self._run_actual(machine, self._actual(name), args)
+        return self._run_actual(machine, self.bound.actual(name), args)
 
     def _run_actual(self, machine: KvmMachine, actual: str, args: list[Value]) -> Value:
         """Execute a function by its C name."""
@@ -112,24 +118,19 @@ class CProgram:
         finally:
             self.entered |= run.entered
 
-    def _actual(self, name: str) -> str:
-        if name not in self.bound.names:
-            raise Unsupported(self.bound.missing.get(name, f"not bound: {name}"))
-        return self.bound.names[name]
-
     # Values
 
-    def _word(self, value: Any) -> Int:
+    def _word(self, value: Number) -> Int:
         """Return a lemma's number as an ``unsigned long``."""
         return Int(lifted(value).sized(self.word.width), self.word)
 
-    def _long(self, value: Any) -> Int:
+    def _long(self, value: Number) -> Int:
         return Int(lifted(value).sized(64), U64)
 
-    def _flag(self, value: Any) -> Int:
+    def _flag(self, value: Flag) -> Int:
         return truth_int(truth_of(value), BOOL)
 
-    def _number(self, value: Value) -> Any:
+    def _number(self, value: Value) -> Number:
         """Return a C integer as a lemma's number."""
         if not isinstance(value, Int):
             raise Unsupported("a function returns what is no number")
@@ -139,103 +140,11 @@ class CProgram:
             return exact(value.term, -half, half - 1)
         return unsigned(value.term)
 
-    def _page(self, machine: KvmMachine, table: Any, level: int | None, kind: str) -> Ptr:
+    def _page(self, machine: KvmMachine, table: Handle, level: int | None, kind: str) -> Ptr:
         page = TablePage(machine, as_bits(table, PAGE_BITS), level)
         to = self.unit.types.parse(kind)
         assert isinstance(to, types.Pointer)
         return machine.page_pointer(page, to.to)
-
-    # Life of the table
-
-    def _pgd_alloc(self, rt: CRuntime, contracts: Mapping[str, Contract]) -> Any:
-        machine = self._machine(rt, contracts)
-        found = self._run(machine, "kvm_pgd_alloc", [])
-        for _, gfp in machine.gfp:
-            alike = bool(gfp & GFP_COMP) == bool(self.compound_root())
-            rt.demand("memory", "every root is taken in the same way", alike)
-        if not isinstance(found, Ptr):
-            raise Unsupported("kvm_pgd_alloc returns no pointer")
-        if found.block is None:
-            return 0
-        if not isinstance(found.block, TablePage):
-            raise Unsupported("kvm_pgd_alloc returns no page")
-        rt.demand("exact", "the root is its page's beginning", same(found.index, 0))
-        return Name(found.block.name)
-
-    def compound_root(self) -> bool | None:
-        """Return whether the root is taken as a compound page; None where that is not known."""
-        if not self._compound:
-            before, self.entered = self.entered, set()
-            self._compound.append(self._root_flags())
-            self._compound_entered, self.entered = self.entered, before
-        self.entered |= self._compound_entered
-        return self._compound[0]
-
-    def _root_flags(self) -> bool | None:
-        flags: set[bool] = set()
-
-        def program(path: Any) -> None:
-            rt = CRuntime(path, self.layout, fresh_heap(self.shape))
-            rt.private = True
-            machine = self._machine(rt, {})
-            try:
-                self._run(machine, "kvm_pgd_alloc", [])
-            finally:
-                flags.update(bool(gfp & GFP_COMP) for _, gfp in machine.gfp)
-
-        explore(program)
-        return flags.pop() if len(flags) == 1 else None
-
-    def _table_init(
-        self, rt: CRuntime, level: int, table: Any, contracts: Mapping[str, Contract]
-    ) -> None:
-        name = f"{self.layout.tables[level].name}_init"
-        machine = self._machine(rt, contracts)
-        page = TablePage(machine, as_bits(table, PAGE_BITS), None)
-        function = self.unit.functions[self._actual(name)]
-        if len(function.parameters) == 1:
-            args: list[Value] = [machine.page_pointer(page)]
-        else:
-            args = [machine.address(page), machine.address(machine.marker(level + 1))]
-        self._run(machine, name, args)
-
-    def _free_caches(self, rt: CRuntime, contracts: Mapping[str, Contract]) -> bool:
-        machine = self._machine(rt, contracts)
-        vcpu = machine.structure("kvm_vcpu").pointer()
-        self._run(machine, "kvm_mmu_free_memory_caches", [vcpu])
-        return rt.caches_freed
-
-    # The walk and faults
-
-    def _pte_for_gpa(
-        self, rt: CRuntime, allocate: bool, address: Any, contracts: Mapping[str, Contract]
-    ) -> Slot | None:
-        machine = self._machine(rt, contracts)
-        none = Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void())
-        args = [machine.structure("kvm").pointer(), none, self._word(address)]
-        found = self._run(machine, "kvm_mips_pte_for_gpa", args)
-        if not isinstance(found, Ptr):
-            raise Unsupported("the walk returns no pointer")
-        if found.block is None:
-            return None
-        if not isinstance(found.block, TablePage):
-            raise Unsupported("the walk returns no entry")
-        leaf = found.block.level == machine.leaf
-        rt.demand("exact", "the answer is an entry of a leaf table", leaf and found.offset == 0)
-        entries = self.layout.leaf.entries
-        rt.demand("exact", "the answer is within its table", terms.less(found.index, entries))
-        number = unsigned(terms.extract(found.index, SLOT_BITS - 1, 0))
-        return Slot(Name(found.block.name), number)  # type: ignore[arg-type]
-
-    def _fault(self, name: str) -> Callable[..., Any]:
-        def run(rt: CRuntime, address: Any, write: Any, contracts: Mapping[str, Contract]) -> Any:
-            machine = self._machine(rt, contracts, attempts_rule)
-            vcpu = machine.structure("kvm_vcpu").pointer()
-            none = Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void())
-            args = [vcpu, self._word(address), self._flag(write), none, none]
-            return self._number(self._run(machine, name, args))
-
-        return run
 
     # Functions of one table
 
@@ -244,11 +153,11 @@ class CProgram:
         op: RangeOp | None,
         rt: CRuntime,
         level: int,
-        table: Any,
-        start: Any,
-        end: Any,
+        table: Handle,
+        start: Number,
+        end: Number,
         contracts: Mapping[str, Contract],
-    ) -> Any:
+    ) -> Flag:
         name = self.bound.table(op, self.layout.tables[level].name)
         if name is None:
             raise Unsupported(f"not bound: the function of a {self.layout.tables[level].name}")
@@ -260,8 +169,8 @@ class CProgram:
         return self._call_table(machine, name, level, table, start, end)
 
     def _call_table(
-        self, machine: KvmMachine, name: str, level: int, table: Any, start: Any, end: Any
-    ) -> Any:
+        self, machine: KvmMachine, name: str, level: int, table: Handle, start: Number, end: Number
+    ) -> Flag:
         kind = self.unit.functions[name].parameters[0].type
         pointer = self._page(machine, table, level, kind)
         args = [pointer, self._word(start), self._word(end)]
@@ -274,7 +183,7 @@ class CProgram:
         return range_spec(op, level != leaf, self.entry)
 
     def _facts_of(
-        self, name: str, level: int, table: Any, start: Any, end: Any
+        self, name: str, level: int, table: Handle, start: Number, end: Number
     ) -> dict[tuple[str, ...], Facts]:
         """Return what is known of the loops of a function of one table; inferred once."""
         key = (name, level)
@@ -283,7 +192,7 @@ class CProgram:
             def execute(observer: Observer) -> terms.Truth:
                 rt = CRuntime(current(), self.layout, fresh_heap(self.shape))
                 rt.around.locked = True
-                contracts = {one.name: _any_answer(one, self._levels) for one in self.bound.tables}
+                contracts = {table.name: any_answer(table) for table in self.bound.tables}
                 machine = self._machine(rt, contracts, lambda _, *loop: observer.rule(*loop))
                 machine.symbolic = frozenset(observer.symbolic)
                 truth = self._call_table(machine, name, level, table, start, end)
@@ -292,242 +201,3 @@ class CProgram:
             seen = observe(execute, Endless)
             self._facts[key] = {where: facts_of(one) for where, one in seen.items()}
         return self._facts[key]
-
-    # Entry points over ranges
-
-    def _inclusive(self, name: str) -> Callable[..., Any]:
-        def run(rt: CRuntime, first: Any, last: Any, contracts: Mapping[str, Contract]) -> Any:
-            machine = self._machine(rt, contracts)
-            kvm = machine.structure("kvm").pointer()
-            value = self._run(machine, name, [kvm, self._long(first), self._long(last)])
-            return lift_truth(is_true(value))
-
-        return run
-
-    def _half_open(self, name: str) -> Callable[..., Any]:
-        def run(rt: CRuntime, first: Any, last: Any, contracts: Mapping[str, Contract]) -> Any:
-            if self._by_address(name):
-                return self._notified(rt, name, first, last, contracts)
-            machine = self._machine(rt, contracts)
-            machine.operands |= {
-                "kvm_gfn_range.start": self._long(first),
-                "kvm_gfn_range.end": self._long(last),
-            }
-            self._witness(rt, first)
-            kvm = machine.structure("kvm").pointer()
-            range_ = machine.structure("kvm_gfn_range").pointer()
-            return lift_truth(is_true(self._run(machine, name, [kvm, range_])))
-
-        return run
-
-    def _by_address(self, name: str) -> bool:
-        """Return whether a notifier is told addresses of user space and looks up the slots."""
-        function = self.unit.functions.get(self.bound.names.get(name, ""))
-        return function is not None and function.parameters[1].type == WORD
-
-    def _notified(
-        self, rt: CRuntime, name: str, first: Any, last: Any, contracts: Mapping[str, Contract]
-    ) -> Any:
-        """Run a notifier for a range that is a slot, whose memory is anywhere in user space."""
-        wanted = self.unit.functions[self._actual(name)].parameters[1:]
-        # One address stands for one page, and so does what is asked of it (model.contracts).
-        shift, single = self.layout.page_shift, len(wanted) == 1
-        bits = self.layout.bits
-        slot = user_space.Slot(self._long(first), self._long(last), shift, bits, single)
-        machine = self._machine(rt, contracts)
-        machine.operands |= {
-            "kvm.memslots.first": machine.structure("kvm_memory_slot").pointer(),
-            "kvm_memory_slot.base_gfn": slot.first,
-            "kvm_memory_slot.npages": user_space.pages(slot),
-            "kvm_memory_slot.userspace_addr": user_space.address(slot, 0),
-        }
-        self._witness(rt, first)
-        start, end = (user_space.address(slot, slots) for slots in (0, 1))
-        kvm = machine.structure("kvm").pointer()
-        args: list[Value] = [start, end][: len(wanted)]
-        for extra in wanted[2:]:
-            kind = self.unit.types.parse(extra.type)
-            assert isinstance(kind, types.Integer)
-            args.append(int_of(0, kind))
-        answer = is_true(self._run(machine, name, [kvm, *args]))
-        return lift_truth(terms.either(answer, rt.flushed))
-
-    def _witness(self, rt: CRuntime, first: Any) -> None:
-        """Let the first frame be looked at."""
-        frame = terms.low_bits(lifted(first).sized(64), self.shape.frame_bits)
-        rt.path.point("frame", frame)  # type: ignore[arg-type]
-        rt.state.witness = frame
-
-    def _masked(
-        self,
-        rt: CRuntime,
-        base: Any,
-        offset: Any,
-        mask: Any,
-        contracts: Mapping[str, Contract],
-    ) -> None:
-        assert rt.operation is not None
-        word = self._word(mask)
-        machine = self._machine(rt, contracts, bits_rule(*rt.operation, word.term))
-        machine.operands["kvm_memory_slot.base_gfn"] = self._long(base)
-        kvm = machine.structure("kvm").pointer()
-        slot = machine.structure("kvm_memory_slot").pointer()
-        args = [kvm, slot, self._long(offset), word]
-        self._run(machine, "kvm_arch_mmu_enable_log_dirty_pt_masked", args)
-
-    def _slot(self, machine: KvmMachine, base: Any, pages: Any) -> Ptr:
-        machine.operands |= {
-            "kvm_memory_slot.base_gfn": self._long(base),
-            "kvm_memory_slot.npages": self._word(pages),
-        }
-        return machine.structure("kvm_memory_slot").pointer()
-
-    def _flush_slot(
-        self, rt: CRuntime, base: Any, pages: Any, contracts: Mapping[str, Contract]
-    ) -> None:
-        machine = self._machine(rt, contracts)
-        kvm = machine.structure("kvm").pointer()
-        slot = self._slot(machine, base, pages)
-        self._run(machine, "kvm_arch_flush_shadow_memslot", [kvm, slot])
-
-    def _commit(
-        self, rt: CRuntime, base: Any, pages: Any, contracts: Mapping[str, Contract]
-    ) -> None:
-        """The one case in which it acts: dirty logging is switched on."""
-        machine = self._machine(rt, contracts)
-        kvm = machine.structure("kvm").pointer()
-        old, new = machine.slots(self._long(base), self._word(pages))
-        change = int_of(self.unit.enumerators.get("KVM_MR_FLAGS_ONLY", 3), types.Integer(4, False))
-        args: list[Value] = [kvm, old, new, change]
-        name = "kvm_arch_commit_memory_region"
-        if len(self.unit.functions[self._actual(name)].parameters) > len(args):
-            # The user's region: only messages look at it.
-            args.insert(1, Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void()))
-        self._run(machine, name, args)
-
-    def _of_kvm(self, name: str) -> Callable[..., None]:
-        def run(rt: CRuntime, contracts: Mapping[str, Contract]) -> None:
-            machine = self._machine(rt, contracts)
-            machine.compound_root = self.compound_root()
-            self._run(machine, name, [machine.structure("kvm").pointer()])
-
-        return run
-
-    # Contracts
-
-    def _contracts(self, given: Callables) -> dict[str, Contract]:
-        """Return what stands for C functions, made of what stands for those of the lemmas."""
-        found: dict[str, Contract] = {}
-        for one in self.bound.tables:
-            key = "kvm_mips_flush_gpa_level" if one.op is None else "kvm_mips_range_op_level"
-            if key in given:
-                stand_in = partial(_of_table, one, given[key], self._levels[one.table])
-                found[one.name] = self._counted(one.title, stand_in)
-        for name in ("pmd_init", "pud_init"):
-            if name in self.bound.names:
-                level = self._levels[name.partition("_")[0]]
-                found[self.bound.names[name]] = self._counted(name, partial(_initialised, level))
-        fast = "_kvm_mips_map_page_fast"
-        if fast in given:
-            found[self._actual(fast)] = self._counted(fast, partial(_fast, given[fast]))
-        topup = "kvm_mmu_topup_memory_cache"
-        if topup in given:
-            found[self._actual(topup)] = partial(_topped_up, given[topup])
-        return found
-
-    def _counted(self, title: str, contract: Contract) -> Contract:
-        """Return a contract of which it is noted that it was used."""
-
-        def counted(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
-            self.used.add(title)
-            return contract(machine, run, args)
-
-        return counted
-
-
-def _table_arguments(machine: KvmMachine, level: int, args: list[Value]) -> tuple[Any, Any, Any]:
-    """Return table, start and end of a call of a function of one table."""
-    pointer, start, end = args
-    if not isinstance(pointer, Ptr) or not isinstance(pointer.block, TablePage):
-        raise Unsupported("a function of one table is called for what is no table")
-    page = pointer.block
-    rt = machine.rt
-    rt.demand("memory", "a function is called for a table of its level", page.level == level, True)
-    begins = terms.both(same(pointer.index, 0), pointer.offset == 0)
-    rt.demand("memory", "a function is called for the beginning of a table", begins)
-    return Name(page.name), unsigned(start.term), unsigned(end.term)
-
-
-def _answer(machine: KvmMachine, run: Interpreter, name: str, truth: terms.Truth) -> Int:
-    """Return a truth as a function's result: any number that is not 0 where it may be one."""
-    function = run.unit.functions[name]
-    kind = run.type(function.result)
-    if not isinstance(kind, types.Integer):
-        raise Unsupported(f"{name} returns no number")
-    if kind.boolean:
-        return truth_int(truth, kind)
-    number = machine.rt.path.fresh("answer", kind.width)
-    machine.rt.path.assume(terms.agree(terms.negate(same(number, 0)), truth))
-    return Int(number, kind)
-
-
-def _of_table(
-    one: TableFunction,
-    contract: Callable[..., Any],
-    level: int,
-    machine: KvmMachine,
-    run: Interpreter,
-    args: list[Value],
-) -> Value:
-    table, start, end = _table_arguments(machine, level, args)
-    operands = (level, table, start, end)
-    found = contract(machine.rt, *(operands if one.op is None else (one.op, *operands)))
-    return _answer(machine, run, one.name, truth_of(found))
-
-
-def _any_answer(one: TableFunction, levels: Mapping[str, int]) -> Contract:
-    """Return what stands for a function of one table while invariants are inferred."""
-
-    def contract(machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
-        rt = machine.rt
-        rt.heap = rt.heap.havoc(*TABLE_FIELDS)
-        return _answer(machine, run, one.name, rt.path.fresh("any", terms.BOOL))
-
-    return contract
-
-
-def _initialised(level: int, machine: KvmMachine, run: Interpreter, args: list[Value]) -> Value:
-    """What stands for ``pud_init`` and ``pmd_init``: every slot is made empty."""
-    pointer = args[0].pointer if not isinstance(args[0], Ptr) else args[0]
-    page = pointer.block
-    if not isinstance(page, TablePage):
-        raise Unsupported("what is initialised is no page")
-    rt = machine.rt
-    begins = terms.both(same(pointer.index, 0), pointer.offset == 0)
-    rt.demand("memory", "a page is initialised from its beginning", begins)
-    marker = machine.marker(level + 1)
-    if len(args) > 1:
-        given, _ = machine.page_stored(args[1])
-        rt.demand("init", "a table is made empty with its own marker", same(given, marker.name))
-    last = machine.layout.tables[level].entries - 1
-    rt.fill(level, Name(page.name), 0, last, Name(marker.name))
-    return None
-
-
-def _fast(
-    contract: Callable[..., Any], machine: KvmMachine, run: Interpreter, args: list[Value]
-) -> Value:
-    for out in args[3:]:
-        if not isinstance(out, Ptr) or out.block is not None:
-            raise Unsupported("the fast path is asked for the entry")
-    found = contract(machine.rt, unsigned(args[1].term), lift_truth(is_true(args[2])))
-    return int_of(found, INT)
-
-
-def _topped_up(
-    contract: Callable[..., Any], machine: KvmMachine, run: Interpreter, args: list[Value]
-) -> Value:
-    least = args[1].term
-    if least.op != "number":
-        raise Unsupported("the memory cache is asked for a number of pages that is not known")
-    return int_of(contract(machine.rt, least.data), INT)

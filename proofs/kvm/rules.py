@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from model.operations import Op
 from proofs import abstraction, terms
 from proofs.c.infer import Facts, Number, alike, number_of, numbers, scalar, visible, with_number
-from proofs.c.interpreter import BREAK, Interpreter, Loop, Signal
+from proofs.c.run import BREAK, Loop, Run, Signal
 from proofs.c.values import Cell, Int, Value
 from proofs.contracts import Call, From, entry_of
 from proofs.heap import SLOT_BITS, Heap
 from proofs.kvm.machine import KvmMachine, Rule
 from proofs.kvm.runtime import CRuntime
-from proofs.lifting import unsigned
+from proofs.lifting import as_plain, unsigned
 from proofs.paths import Mismatch, Path, PathEnd
 from proofs.specs import (
     Specification,
@@ -27,8 +27,9 @@ from proofs.specs import (
     prove_rest,
 )
 from proofs.terms import Term, Truth, at_most, both, either, implies, negate, same
+from proofs.traversal import substitute
 
-MISMATCH = "loop"
+FITS = "loop"
 """The clause of what a loop must keep for its invariant to fit; not a promise of the kernel."""
 
 
@@ -43,7 +44,7 @@ class Subject:
 
 def mismatch(loop: Loop, why: str) -> Mismatch:
     """Return what says that no invariant fits a loop."""
-    return Mismatch(f"annotation mismatch: the loop of {loop.key[-2]}: {why}")
+    return Mismatch(f"the loop of {loop.key[-2]}: {why}")
 
 
 # Loops over the slots of a table
@@ -52,7 +53,7 @@ def mismatch(loop: Loop, why: str) -> Mismatch:
 class _Head:
     """The variables at the head of a loop: which slot is next, and what the others hold."""
 
-    def __init__(self, run: Interpreter, loop: Loop, facts: Facts, subject: Subject) -> None:
+    def __init__(self, run: Run, loop: Loop, facts: Facts, subject: Subject) -> None:
         self.run = run
         self.loop = loop
         self.facts = facts
@@ -144,7 +145,7 @@ class _Head:
         if self.facts.result is None:
             raise mismatch(self.loop, "the function does not return after it")
         values = {head: now[name].term for name, head in self.facts.heads.items() if name in now}
-        (found,) = terms.substitute([self.facts.result], values)
+        (found,) = substitute([self.facts.result], values)
         return found
 
 
@@ -156,7 +157,7 @@ def _same_number(slot: terms.Value, start: Term) -> bool:
 class Untouched:
     """The variables that a loop should leave alone; what a turn does to them is looked at after."""
 
-    def __init__(self, run: Interpreter, loop: Loop, cells: Mapping[str, Cell]) -> None:
+    def __init__(self, run: Run, loop: Loop, cells: Mapping[str, Cell]) -> None:
         self.loop = loop
         self.before = {
             name: (cell, dict(cell.leaves)) for name, cell in visible(run) if name not in cells
@@ -172,7 +173,7 @@ class Untouched:
 def table_rule(subject: Subject, facts: Mapping[tuple[str, ...], Facts]) -> Rule:
     """Return the rule of a loop over the slots of the table that a function is called for."""
 
-    def rule(machine: KvmMachine, run: Interpreter, loop: Loop) -> Signal | None:
+    def rule(machine: KvmMachine, run: Run, loop: Loop) -> Signal | None:
         if loop.key not in facts:
             raise mismatch(loop, "nothing was inferred")
         head = _Head(run, loop, facts[loop.key], subject)
@@ -183,14 +184,14 @@ def table_rule(subject: Subject, facts: Mapping[tuple[str, ...], Facts]) -> Rule
 
 def _demand_facts(path: Path, head: _Head, upto: Term) -> None:
     now = numbers(head.run)
-    path.prove(MISMATCH, "the loop goes from slot to slot", head.within(upto))
+    path.prove(FITS, "the loop goes from slot to slot", head.within(upto))
     stepped = same(now[head.step].term, head.stepped(upto))
-    path.prove(MISMATCH, "a variable tells the slot", stepped)
+    path.prove(FITS, "a variable tells the slot", stepped)
     for statement, fact in head.facts_hold(now):
-        path.prove(MISMATCH, statement, fact)
+        path.prove(FITS, statement, fact)
 
 
-def _table_loop(rt: CRuntime, run: Interpreter, loop: Loop, head: _Head) -> Signal | None:
+def _table_loop(rt: CRuntime, run: Run, loop: Loop, head: _Head) -> Signal | None:
     path, state, subject = rt.path, rt.state, head.subject
     call, spec, before = subject.call, subject.spec, subject.before
     demand_invariant(path, state)
@@ -261,12 +262,12 @@ def _turn_ends(
 # Loops of attempts
 
 
-def attempts_rule(machine: KvmMachine, run: Interpreter, loop: Loop) -> Signal | None:
+def attempts_rule(machine: KvmMachine, run: Run, loop: Loop) -> Signal | None:
     """Carry out a loop that leaves the table alone: one arbitrary turn, or what follows."""
     rt = machine.rt
     path, heap, held = rt.path, rt.heap, rt.held()
     path.settle()
-    rt._others_act()
+    rt.others_act()
     cells = run.assigned(loop.nodes)
     for cell in cells.values():
         cell.forget()
@@ -294,7 +295,7 @@ def attempts_rule(machine: KvmMachine, run: Interpreter, loop: Loop) -> Signal |
 def bits_rule(op: Op, within: Truth, mask: Term) -> Rule:
     """Return the rule of a loop that takes bits out of a mask: frames of those taken are clean."""
 
-    def rule(machine: KvmMachine, run: Interpreter, loop: Loop) -> Signal | None:
+    def rule(machine: KvmMachine, run: Run, loop: Loop) -> Signal | None:
         return _MaskLoop(machine, run, loop, op, within, mask).carry_out()
 
     return rule
@@ -306,7 +307,7 @@ class _MaskLoop:
     def __init__(
         self,
         machine: KvmMachine,
-        run: Interpreter,
+        run: Run,
         loop: Loop,
         op: Op,
         within: Truth,
@@ -342,7 +343,7 @@ class _MaskLoop:
         raw = entry_of(self.old, frame)
         shape = self.rt.shape
         # The operation with the bits taken as its mask; none of it where none was taken.
-        part = self.op._replace(mask=unsigned(taken))
+        part = self.op._replace(mask=as_plain(unsigned(taken)))
         done = abstraction.after(part, frame, raw, self.rt.layout.page_shift, shape.entry)
         return same(entry_of(heap, frame), done)
 
@@ -394,7 +395,7 @@ class _MaskLoop:
         demand_invariant(path, rt.state)
         path.prove("accounting", "a turn takes and gives back alike", held == rt.held())
         left = self.left()
-        path.prove(MISMATCH, "only bits of the mask are left", self.subset(left))
+        path.prove(FITS, "only bits of the mask are left", self.subset(left))
         prove_rest(path, self.old, rt.heap, ("ptes",))
         _, frame = goal_points(path, rt.heap)
         done = self.facts(rt.heap, frame, left)

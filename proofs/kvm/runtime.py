@@ -14,12 +14,6 @@ from proofs.terms import Term, same
 class CRuntime(SymbolicRuntime):
     """Memory and environment of one path of a C program."""
 
-    flushed = False
-    """Whether a callback flushed what is derived from the table."""
-
-    caches_freed = False
-    """Whether the vCPU's memory cache was given back."""
-
     def zero_page(self, table: Term, entries: int, slots: int) -> None:
         """Let a page that was taken and is not linked begin with zeros.
 

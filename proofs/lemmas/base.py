@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from impl.multilevel.interface import RangeOp
@@ -17,9 +17,9 @@ from proofs.heap import (
     fresh_heap,
     shape_of,
 )
-from proofs.lifting import SymBool, as_bits, lifted, truth_of, unsigned
+from proofs.lifting import Flag, Number, SymBool, as_bits, lifted, truth_of, unsigned
 from proofs.paths import Path
-from proofs.program import Program
+from proofs.program import Function, Program
 from proofs.raw import OWN, RawFormat
 from proofs.specs import (
     Flush,
@@ -28,8 +28,8 @@ from proofs.specs import (
     assume_invariant,
     demand_invariant,
 )
-from proofs.symbolic import SymbolicRuntime
-from proofs.terms import Term, Truth
+from proofs.symbolic import Loops, OverBits, SymbolicRuntime
+from proofs.terms import Term, Truth, Value
 
 
 @dataclass
@@ -59,37 +59,44 @@ class Setting:
         """The present heap."""
         return self.rt.heap
 
-    def word(self, name: str) -> Any:
+    def over_bits(self, bits: OverBits) -> Setting:
+        """Return the setting with a runtime that carries out a loop over bits so."""
+        return replace(self, rt=self.rt.over_bits(bits))
+
+    def word(self, name: str) -> Number:
         """Return any ``unsigned long``."""
         return self._operand(name, self.layout.bits)
 
-    def long(self, name: str) -> Any:
+    def long(self, name: str) -> Number:
         """Return any 64-bit number, as a ``gfn_t`` is one."""
         return self._operand(name, 64)
 
-    def _operand(self, name: str, width: int) -> Any:
+    def _operand(self, name: str, width: int) -> Number:
         term = self.path.fresh(name, width)
         self.path.show(name, term)
         return unsigned(term)
 
-    def flag(self, name: str) -> Any:
+    def flag(self, name: str) -> Flag:
         """Return any truth value."""
         term = self.path.fresh(name, terms.BOOL)
         self.path.show(name, term)
         return SymBool(term)
 
-    def frame(self, address: Any) -> Term:
+    def frame(self, address: Number) -> Term:
         """Return the frame of an address modulo the reach, and name it as a point."""
         found = self.rt.shape.frame_of(as_bits(address, self.layout.bits))
         self.path.point("frame", found)
         return found
 
-    def reached(self, address: Any) -> Truth:
+    def reached(self, address: Number) -> Truth:
         """Return whether an address lies within the reach."""
         return truth_of(lifted(address) < self.layout.frames << self.layout.page_shift)
 
-    def run(self, name: str, *args: Any, **contracts: Callable[..., Any]) -> Any:
-        """Call a function of the program, ``contracts`` in the place of its callees."""
+    def run(self, name: str, *args: Any, **contracts: Function) -> Any:
+        """Call a function of the program, ``contracts`` in the place of its callees.
+
+        What it takes and returns is its own (``proofs.program.Function``).
+        """
         return self.program.bind(contracts)[name](self.rt, *args)
 
     def prove(self, clause: str, statement: str, goal: Truth) -> None:
@@ -129,6 +136,7 @@ def setting(
     uniform: bool = False,
     entry: RawFormat = OWN,
     runtime: type[SymbolicRuntime] = SymbolicRuntime,
+    of_kernel: bool = False,
 ) -> Setting:
     """Return a heap of which nothing is known but the invariant, and a runtime on it.
 
@@ -136,17 +144,15 @@ def setting(
     """
     heap = fresh_heap(shape_of(layout, entry))
     leaf = layout.levels - 1
-    loops: dict[str, Specification] = dict.fromkeys(
-        ("kvm_mips_flush_gpa_pte", "kvm_mips_flush_gpa_table"), Flush(leaf)
-    )
-    for op in RangeOp:
-        for kind in ("pte", "table"):
-            loops[f"kvm_mips_{op.value}_{kind}"] = range_spec(op, uniform, entry)
-    rt = runtime(path, layout, heap, quirks, loops)
+    tables: dict[str, Specification] = {
+        name: Flush(leaf) if op is None else range_spec(op, uniform, entry)
+        for name, op in program.loops.items()
+    }
+    rt = runtime(path, layout, heap, quirks, Loops(tables))
     assume_invariant(path, heap)
     path.point("page", heap.root)
     rt.state.kept = heap
-    return Setting(path, layout, rt, program, uniform)
+    return Setting(path, layout, rt, program, uniform, of_kernel=of_kernel)
 
 
 def range_spec(op: RangeOp, uniform: bool = False, entry: RawFormat = OWN) -> Range:
@@ -160,7 +166,7 @@ def range_spec(op: RangeOp, uniform: bool = False, entry: RawFormat = OWN) -> Ra
         return Range(lambda raw: terms.apply("effect", width, terms.bits(raw, width)), writes)
     kind = Kind.MKCLEAN if op is RangeOp.MKCLEAN else Kind.MKOLD
 
-    def effect(raw: Any) -> Any:
+    def effect(raw: Value) -> Value:
         everything = Op(kind, 0, U64)
         return abstraction.after(everything, terms.number(0, 1), raw, 0, entry)
 

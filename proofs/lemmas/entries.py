@@ -8,15 +8,13 @@ entry: that is proved here, on the functions that the concrete table runs.
 
 from __future__ import annotations
 
-from typing import Any
-
 from impl.multilevel import pte
 from impl.multilevel.quirks import PFN_TRUNCATED, YOUNG_READS_PFN_WORD, no_read_in_pfn_word
 from model.entry import Entry, EntryFormat
 from proofs import terms
 from proofs.heap import ENTRY, PFN_BITS, RAW_BITS
 from proofs.lemmas.base import Setting
-from proofs.lifting import as_bits, lifted, truth_of, unsigned
+from proofs.lifting import Flag, Number, as_bits, as_plain, lifted, truth_of, unsigned
 from proofs.raw import OWN
 from proofs.terms import Truth, both, same
 
@@ -24,10 +22,11 @@ from proofs.terms import Truth, both, same
 def _any_entry(at: Setting, pfn_top: int) -> Entry:
     pfn = at.path.fresh("pfn", pfn_top.bit_length())
     at.path.show("pfn", pfn)
-    return Entry(unsigned(pfn), at.flag("writable"), at.flag("young"), at.flag("dirty"))
+    writable, young, dirty = (as_plain(at.flag(name)) for name in ("writable", "young", "dirty"))
+    return Entry(as_plain(unsigned(pfn)), writable, young, dirty)
 
 
-def _equal(one: Any, other: Any) -> Truth:
+def _equal(one: Number | Flag, other: Number | Flag) -> Truth:
     return truth_of(lifted(one) == other)
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from impl.multilevel.interface import Page
 from impl.multilevel.quirks import NO_REACH_CHECK
@@ -16,7 +15,18 @@ from proofs.heap import (
 )
 from proofs.lemmas.base import Setting, balanced, before_rule, unchanged
 from proofs.lemmas.life import topup_contract
-from proofs.lifting import Name, SymBool, as_bits, lifted, truth_of, unsigned
+from proofs.lifting import (
+    Flag,
+    Handle,
+    Name,
+    Number,
+    SymBool,
+    as_bits,
+    as_plain,
+    lifted,
+    truth_of,
+    unsigned,
+)
 from proofs.specs import (
     assume_invariant,
     goal_points,
@@ -27,31 +37,31 @@ from proofs.symbolic import SymbolicRuntime
 from proofs.terms import Term, Truth, agree, both, choose, either, implies, less, negate, same
 
 
-def _acts(at: Setting, address: Any) -> Truth:
+def _acts(at: Setting, address: Number) -> Truth:
     """Return whether a walk goes on: within the reach, or always where nothing checks that."""
     return True if at.rt.has(NO_REACH_CHECK) else at.reached(address)
 
 
-def _reported(at: Setting, frame_number: Any, dirtied: Truth, since: int = 0) -> Truth:
+def _reported(at: Setting, frame_number: Number, dirtied: Truth, since: int = 0) -> Truth:
     """Return whether the frame was reported dirty just if it must be, and no other was."""
     new = at.rt.around.reported[since:]
     right = [implies(when, truth_of(lifted(gfn) == frame_number)) for when, gfn in new]
     return both(agree(either(*[when for when, _ in new]), dirtied), *right)
 
 
-def _judged(at: Setting, address: Any, goal: Truth) -> Truth:
+def _judged(at: Setting, address: Number, goal: Truth) -> Truth:
     """Return what is demanded of a function where its address may lie beyond the reach."""
     return implies(at.reached(address), goal) if at.of_kernel else goal
 
 
 def fault_fast(at: Setting) -> None:
-    """``_kvm_mips_map_page_fast``."""
+    """A fast fault."""
     path = at.path
     address, write = at.word("gpa"), at.flag("write")
     frame, before = at.frame(address), at.heap
     acts = _acts(at, address)
     path.check("before")
-    result = at.run("_kvm_mips_map_page_fast", address, write)
+    result = at.run("fault_fast", address, write)
     good, left, dirtied = abstraction.fast(entry_of(before, frame), write, at.entry)
     at.prove(
         "result",
@@ -87,7 +97,7 @@ def fault_fast(at: Setting) -> None:
     balanced(at, locked=False)
 
 
-def _told(at: Setting, address: Any) -> Truth:
+def _told(at: Setting, address: Number) -> Truth:
     """Return where the contract says what the fast path does.
 
     Of a kernel beyond the reach it says nothing, except to the clause ``reach``.
@@ -99,9 +109,9 @@ def _told(at: Setting, address: Any) -> Truth:
 
 
 def fast_contract(at: Setting) -> Callable[..., int]:
-    """Return what stands for ``_kvm_mips_map_page_fast`` in its caller."""
+    """Return what stands for a fast fault in its caller."""
 
-    def contract(rt: SymbolicRuntime, address: Any, write: Any) -> int:
+    def contract(rt: SymbolicRuntime, address: Number, write: Flag) -> int:
         path, before = at.path, rt.heap
         frame, acts = at.frame(address), _acts(at, address)
         at.prove("lock", "mmu_lock is not taken twice", not rt.around.locked)
@@ -137,7 +147,7 @@ def fast_contract(at: Setting) -> Callable[..., int]:
 
 
 def map_locked(at: Setting) -> None:
-    """``kvm_mips_map_page`` from taking the lock on, with the memory cache filled."""
+    """A fault from taking the lock on, with the memory cache filled."""
     rt, path = at.rt, at.path
     rt.around.locked = True
     address, write, writable = at.word("gpa"), at.flag("write"), at.flag("writable")
@@ -168,16 +178,18 @@ def map_locked(at: Setting) -> None:
     prove_invariant(path, at.heap, point)
 
 
-def _installed(at: Setting, pfn: Any, write: Any, writable: Any) -> Term:
-    number = unsigned(as_bits(pfn, at.entry.pfn_bits))
-    op = Op(Kind.FAULT, pfn=number, write=write, writable=writable)
+def _installed(at: Setting, pfn: Handle, write: Flag, writable: Flag) -> Term:
+    number = as_plain(unsigned(as_bits(pfn, at.entry.pfn_bits)))
+    op = Op(Kind.FAULT, pfn=number, write=as_plain(write), writable=as_plain(writable))
     return abstraction.fault(0, op, at.entry)[1]
 
 
 def locked_contract(at: Setting) -> Callable[..., None]:
     """Return what stands for ``map_page_locked`` in its caller."""
 
-    def contract(rt: SymbolicRuntime, address: Any, write: Any, pfn: Any, writable: Any) -> None:
+    def contract(
+        rt: SymbolicRuntime, address: Number, write: Flag, pfn: Handle, writable: Flag
+    ) -> None:
         path, before, around = at.path, rt.heap, rt.around
         frame = at.frame(address)
         at.prove("lock", "mmu_lock is held", around.locked)
@@ -205,7 +217,7 @@ def locked_contract(at: Setting) -> Callable[..., None]:
 
 
 def map_slow(at: Setting) -> None:
-    """``kvm_mips_map_page`` where the fast path failed."""
+    """A fault where the fast path failed."""
     rt, path = at.rt, at.path
     rt.around.readers = 1
     address, write = at.word("gpa"), at.flag("write")
@@ -216,7 +228,7 @@ def map_slow(at: Setting) -> None:
         "map_page_slow",
         address,
         write,
-        kvm_mmu_topup_memory_cache=topup_contract(at),
+        topup=topup_contract(at),
         map_page_locked=locked_contract(at),
     )
     _slow_result(at, result, address, write, before, frame)
@@ -224,7 +236,7 @@ def map_slow(at: Setting) -> None:
 
 
 def _slow_result(
-    at: Setting, result: Any, address: Any, write: Any, before: Heap, frame: Term
+    at: Setting, result: Number, address: Number, write: Flag, before: Heap, frame: Term
 ) -> None:
     around = at.rt.around
     gfn = address // at.layout.leaf.span
@@ -255,7 +267,7 @@ def _slow_result(
     prove_invariant(at.path, at.heap, point)
 
 
-def _asked_right(at: Setting, gfn: Any, write: Any) -> None:
+def _asked_right(at: Setting, gfn: Number, write: Flag) -> None:
     """Demand that the page which was looked up, if one was, is the one of the fault."""
     if at.rt.around.asked is None:
         return
@@ -271,7 +283,7 @@ def _asked_right(at: Setting, gfn: Any, write: Any) -> None:
 def slow_contract(at: Setting) -> Callable[..., int]:
     """Return what stands for ``map_page_slow`` in its caller."""
 
-    def contract(rt: SymbolicRuntime, address: Any, write: Any) -> int:
+    def contract(rt: SymbolicRuntime, address: Number, write: Flag) -> int:
         path, before, around = at.path, rt.heap, rt.around
         frame = at.frame(address)
         at.prove("reach", "only frames within reach are mapped", _acts(at, address))
@@ -306,34 +318,34 @@ def slow_contract(at: Setting) -> Callable[..., int]:
     return contract
 
 
-def _page(pfn: Term, writable: Term) -> Any:
-    return Page(Name(pfn), SymBool(writable), False)  # type: ignore[arg-type]
+def _page(pfn: Term, writable: Term) -> Page:
+    return Page(as_plain(Name(pfn)), as_plain(SymBool(writable)), False)
 
 
 def fault(at: Setting) -> None:
-    """``kvm_mips_map_page``."""
+    """A whole fault."""
     rt, path = at.rt, at.path
     address, write = at.word("gpa"), at.flag("write")
     frame, before = at.frame(address), at.heap
     within = at.reached(address)
     path.check("before")
     result = at.run(
-        "kvm_mips_map_page",
+        "fault",
         address,
         write,
-        _kvm_mips_map_page_fast=fast_contract(at),
+        fault_fast=fast_contract(at),
         map_page_slow=slow_contract(at),
-        kvm_mmu_topup_memory_cache=topup_contract(at),
+        topup=topup_contract(at),
     )
     page = rt.around.page
     if result != 0:
         why = rt.around.refused if result == -EFAULT else rt.around.starved
         cause = "within reach a failure has its cause: no page, or no memory"
         at.prove("result", cause, implies(within, why))
-    op = Op(Kind.FAULT, write=write, answer=Answer.ERROR)
+    op = Op(Kind.FAULT, write=as_plain(write), answer=Answer.ERROR)
     if page is not None:
         op = op._replace(
-            pfn=unsigned(as_bits(page.pfn, at.entry.pfn_bits)),
+            pfn=as_plain(unsigned(as_bits(page.pfn, at.entry.pfn_bits))),
             writable=page.writable,
             answer=Answer.PAGE,
         )

@@ -21,12 +21,13 @@ from proofs.lemmas.base import Script, Setting, before_rule, unchanged
 from proofs.lemmas.tables import level_contracts
 from proofs.lifting import Name, as_bits, truth_of
 from proofs.paths import Path
+from proofs.runtime.pages import as_frame
 from proofs.specs import (
     assume_invariant,
     goal_points,
     prove_invariant,
 )
-from proofs.symbolic import SymbolicRuntime, as_frame
+from proofs.symbolic import SymbolicRuntime
 from proofs.terms import Term, Truth, agree, both, either, less, negate, same
 
 # Allocation and initialisation
@@ -43,7 +44,7 @@ def _no_table_yet(path: Path, heap: Heap) -> Callable[[Term], list[Truth]]:
 
 
 def create(at: Setting) -> None:
-    """``kvm_pgd_alloc``."""
+    """The allocation of the root."""
     path, rt = at.path, at.rt
     held = rt.held()
     path.schemas.clear()
@@ -58,8 +59,8 @@ def create(at: Setting) -> None:
         ],
     )
     path.check("before")
-    rt.private = True
-    root = at.run("kvm_pgd_alloc")
+    rt.around.private = True
+    root = at.run("create")
     unchanged(at, held)
     if isinstance(root, int) and root == 0:
         at.prove("exact", "without memory nothing is held", rt.heap is before)
@@ -118,12 +119,12 @@ def _topped_up(old: Heap, new: Heap, page: Term) -> Truth:
 
 
 def topup(at: Setting) -> None:
-    """``kvm_mmu_topup_memory_cache``."""
+    """The filling of the memory cache."""
     at.rt.around.array = _depth_case(at) > 0
     before, held = at.heap, at.rt.held()
     minimum = at.run("cache_minimum")
     at.path.check("before")
-    result = at.run("kvm_mmu_topup_memory_cache", minimum)
+    result = at.run("topup", minimum)
     unchanged(at, held)
     starved = at.rt.around.starved
     at.prove("result", "-ENOMEM only where an allocation failed", starved or result != -ENOMEM)
@@ -142,7 +143,7 @@ def topup(at: Setting) -> None:
 
 
 def topup_contract(at: Setting) -> Callable[..., int]:
-    """Return what stands for ``kvm_mmu_topup_memory_cache`` in its callers."""
+    """Return what stands for the filling of the memory cache in its callers."""
 
     def contract(rt: SymbolicRuntime, minimum: int) -> int:
         path, before = at.path, rt.heap
@@ -165,13 +166,13 @@ def topup_contract(at: Setting) -> Callable[..., int]:
 
 
 def free_caches(at: Setting) -> None:
-    """``kvm_mmu_free_memory_caches``."""
+    """The emptying of the memory caches."""
     _depth_case(at)
     at.rt.around.array = True
     before, held = at.heap, at.rt.held()
     at.path.check("before")
-    at.rt.private = True
-    at.run("kvm_mmu_free_memory_caches")
+    at.rt.around.private = True
+    at.run("free_caches")
     unchanged(at, held)
     at.prove("leak", "the array of the memory cache is given back", not at.rt.around.array)
     page, frame = goal_points(at.path, at.heap)
@@ -186,14 +187,14 @@ def free_caches(at: Setting) -> None:
 
 
 def destroy(at: Setting) -> None:
-    """``kvm_mips_free_gpa_pt`` after the memory caches were given back."""
+    """The end of the table, after the memory caches were given back."""
     rt, path = at.rt, at.path
-    rt.private = True
+    rt.around.private = True
     rt.heap = rt.state.kept = replace(at.heap, depth=terms.number(0, 3))
     assume_invariant(path, at.heap)
     path.check("before")
     held = rt.held()
-    at.run("kvm_mips_free_gpa_pt", **level_contracts(at))
+    at.run("destroy", **level_contracts(at))
     unchanged(at, held)
     if at.of_kernel:  # a warning that cannot fire leaves nothing to show on the paths that remain
         at.prove("warning", "no warning fires", True)

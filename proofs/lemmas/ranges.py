@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from model.contracts import in_contract, slot_limits
 from model.operations import U64, Kind, Op
@@ -16,15 +15,16 @@ from proofs.heap import (
 )
 from proofs.lemmas.base import Script, Setting, balanced
 from proofs.lemmas.tables import level_contracts
-from proofs.lifting import lifted, summary, truth_of, unsigned
+from proofs.lifting import Flag, Number, as_plain, lifted, summary, truth_of, unsigned
 from proofs.paths import PathEnd
+from proofs.runtime.pages import as_frame
 from proofs.specs import (
     assume_invariant,
     demand_invariant,
     goal_points,
     prove_invariant,
 )
-from proofs.symbolic import SymbolicRuntime, as_frame
+from proofs.symbolic import OverBits, SymbolicRuntime
 from proofs.terms import Term, Truth, both, choose, either, implies, negate, same
 
 # Entry points over ranges
@@ -32,7 +32,12 @@ from proofs.terms import Term, Truth, both, choose, either, implies, negate, sam
 _HAS_RESULT = frozenset({Kind.MKCLEAN, Kind.MKOLD, Kind.UNMAP, Kind.AGE, Kind.TEST_AGE})
 
 
-def entry_point(function: str, kind: Kind, locks: bool) -> Script:
+def role(kind: Kind) -> str:
+    """Return the name by which scripts call the function of an operation."""
+    return kind.name.lower()
+
+
+def entry_point(kind: Kind, locks: bool) -> Script:
     """A function that callers outside the table use; judged by ``model.pointwise``."""
 
     def script(at: Setting) -> None:
@@ -42,9 +47,8 @@ def entry_point(function: str, kind: Kind, locks: bool) -> Script:
         before = at.heap
         within = _within(at, op)
         path.check("before")
-        rt.bits_rule = bits_rule(op, within)
-        rt.operation = op, within
-        result = at.run(function, *args, **level_contracts(at))
+        at = at.over_bits(OverBits(op, within, bits_rule(op, within)))
+        result = at.run(role(kind), *args, **level_contracts(at))
         point = goal_points(path, at.heap)
         _effect(at, op, before, point[1], within)
         if kind in _HAS_RESULT:
@@ -57,18 +61,18 @@ def entry_point(function: str, kind: Kind, locks: bool) -> Script:
     return script
 
 
-def _operands(at: Setting, kind: Kind) -> tuple[Op, tuple[Any, ...]]:
+def _operands(at: Setting, kind: Kind) -> tuple[Op, tuple[Number, ...]]:
     if kind is Kind.FLUSH_ALL:
         return Op(kind, 0, U64), ()
     if kind is Kind.LOG_DIRTY_MASKED:
         base, offset, mask = at.long("base"), at.long("offset"), at.word("mask")
         at.path.assume(truth_of(mask != 0))
-        op = Op(kind, base, offset, mask)
+        op = Op(kind, as_plain(base), as_plain(offset), as_plain(mask))
         if at.of_kernel:
             at.path.assume(_mask_in_contract(at, op))
         return op, (base, offset, mask)
     first, last = at.long("first"), at.long("last")
-    op = Op(kind, first, last)
+    op = Op(kind, as_plain(first), as_plain(last))
     if at.of_kernel:
         at.path.assume(_in_contract(at, op))
     return op, (first, last)
@@ -93,12 +97,12 @@ def _within(at: Setting, op: Op) -> Truth:
         return True
     first, end = lifted(op.first), lifted(op.last)
     if op.kind in (Kind.FLUSH, Kind.MKCLEAN, Kind.MKOLD):
-        end = end + 1
+        end = lifted(end + 1)
     elif op.kind in (Kind.FLUSH_SLOT, Kind.COMMIT_REGION):
-        end = first + end
+        end = lifted(first + end)
     elif op.kind is Kind.LOG_DIRTY_MASKED:
-        end = first + end + at.layout.bits
-    return truth_of(lifted(end) <= at.layout.frames)
+        end = lifted(first + end + at.layout.bits)
+    return truth_of(end <= at.layout.frames)
 
 
 def _effect(at: Setting, op: Op, before: Heap, frame: Term, within: Truth) -> None:
@@ -108,7 +112,7 @@ def _effect(at: Setting, op: Op, before: Heap, frame: Term, within: Truth) -> No
     at.prove("reach", "what lies beyond the reach changes nothing within", either(within, right))
 
 
-def _answer(at: Setting, op: Op, before: Heap, result: Any, frame: Term, within: Truth) -> None:
+def _answer(at: Setting, op: Op, before: Heap, result: Flag, frame: Term, within: Truth) -> None:
     """The answer is true just if an entry changed; the witness shows one that did."""
     shift = at.layout.page_shift
     counted = op._replace(kind=Kind.AGE) if op.kind is Kind.TEST_AGE else op
@@ -126,7 +130,7 @@ def _answer(at: Setting, op: Op, before: Heap, result: Any, frame: Term, within:
         at.prove(clause, "true means that something had to change", implies(premise, complete))
 
 
-def _safe(at: Setting, op: Op, result: Any, page: Term) -> None:
+def _safe(at: Setting, op: Op, result: Flag, page: Term) -> None:
     """What 'safe to remove' means at the root."""
     told = truth_of(result)
     for level in range(1, at.rt.shape.levels):
@@ -140,13 +144,13 @@ def _safe(at: Setting, op: Op, result: Any, page: Term) -> None:
     at.prove("reach", "a range that ends beyond the reach is the whole range", implies(whole, told))
 
 
-def bits_rule(op: Op, within: Truth) -> Callable[[SymbolicRuntime, Term], Iterator[Any]]:
+def bits_rule(op: Op, within: Truth) -> Callable[[SymbolicRuntime, Term], Iterator[Number]]:
     """Return the rule of the loop over the bits of a mask: the frames below bit i are clean."""
 
-    def rule(rt: SymbolicRuntime, mask: Term) -> Iterator[Any]:
+    def rule(rt: SymbolicRuntime, mask: Term) -> Iterator[Number]:
         path, old, shift = rt.path, rt.heap, rt.layout.page_shift
 
-        def facts(new: Heap, frame: Term, upto: Any) -> list[Truth]:
+        def facts(new: Heap, frame: Term, upto: Number) -> list[Truth]:
             raw = entry_of(old, frame)
             done = abstraction.after(op, frame, raw, shift, rt.shape.entry)
             below = truth_of(unsigned(frame) < lifted(op.first) + op.last + upto)
@@ -185,16 +189,16 @@ def bits_rule(op: Op, within: Truth) -> Callable[[SymbolicRuntime, Term], Iterat
     return rule
 
 
-ENTRY_POINTS = (
-    ("kvm_mips_flush_gpa_pt", Kind.FLUSH, False),
-    ("kvm_mips_mkclean_gpa_pt", Kind.MKCLEAN, False),
-    ("kvm_mips_mkold_gpa_pt", Kind.MKOLD, False),
-    ("kvm_arch_mmu_enable_log_dirty_pt_masked", Kind.LOG_DIRTY_MASKED, False),
-    ("kvm_unmap_gfn_range", Kind.UNMAP, False),
-    ("kvm_age_gfn", Kind.AGE, False),
-    ("kvm_test_age_gfn", Kind.TEST_AGE, False),
-    ("kvm_arch_flush_shadow_memslot", Kind.FLUSH_SLOT, True),
-    ("kvm_arch_flush_shadow_all", Kind.FLUSH_ALL, True),
-    ("kvm_arch_commit_memory_region", Kind.COMMIT_REGION, True),
+RANGES = (
+    (Kind.FLUSH, False),
+    (Kind.MKCLEAN, False),
+    (Kind.MKOLD, False),
+    (Kind.LOG_DIRTY_MASKED, False),
+    (Kind.UNMAP, False),
+    (Kind.AGE, False),
+    (Kind.TEST_AGE, False),
+    (Kind.FLUSH_SLOT, True),
+    (Kind.FLUSH_ALL, True),
+    (Kind.COMMIT_REGION, True),
 )
-"""Functions over ranges: their operation, and whether they take ``mmu_lock`` themselves."""
+"""Operations over ranges, and whether their functions take ``mmu_lock`` themselves."""

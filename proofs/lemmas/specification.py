@@ -8,16 +8,16 @@ A map is any function from 64-bit frames to entries; an operation acts on it fra
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from impl.linear import KVM_INVALID_PAGE, map_word
-from model import mips, pointwise
+from model import pointwise
 from model.entry import Entry
 from model.layout import Layout
 from model.operations import EFAULT, U64, Kind, Op
+from model.ports import permitted_layouts
 from proofs import abstraction, terms
 from proofs.heap import PFN_BITS, RAW_BITS
-from proofs.lifting import SymBool, as_bits, lifted, summary, truth_of, unsigned
+from proofs.lifting import SymBool, as_bits, as_plain, lifted, summary, truth_of, unsigned
 from proofs.paths import Path
 from proofs.raw import OWN
 from proofs.terms import Term, Truth, agree, both, either, implies, negate, same
@@ -38,11 +38,11 @@ class Point:
         path.assume(OWN.well_formed(self.raw))
         path.check("before")
 
-    def any(self, name: str, width: int = 64) -> Any:
+    def any(self, name: str, width: int = 64) -> int:
         """Return any number of ``width`` bits."""
         term = self.path.fresh(name, width)
         self.path.show(name, term)
-        return unsigned(term)
+        return as_plain(unsigned(term))
 
     def flag(self, name: str) -> SymBool:
         """Return any truth value."""
@@ -60,7 +60,8 @@ class Point:
         pfn = unsigned(self.path.fresh(f"{name}pfn", PFN_BITS))
         address = self.any(f"{name}gpa", self.bits)
         write, writable = self.flag(f"{name}write"), self.flag(f"{name}writable")
-        return Op(kind, address, pfn=pfn, write=write, writable=writable)  # type: ignore[arg-type]
+        flags = as_plain(write), as_plain(writable)
+        return Op(kind, address, pfn=as_plain(pfn), write=flags[0], writable=flags[1])
 
     def after(self, op: Op, raw: Term) -> Term:
         """Return what ``op`` leaves at the frame."""
@@ -209,7 +210,7 @@ def masked(at: Point) -> None:
     at.path.show("bit", bit)
     base = lifted(op.first) + op.last
     at.path.assume(truth_of(base + unsigned(bit) <= U64))
-    frame = (base + unsigned(bit)).sized(64)
+    frame = lifted(base + unsigned(bit)).sized(64)
     chosen = terms.shift_right(lifted(op.mask).sized(64), terms.bits(bit, 64))
     is_set = same(terms.extract(chosen, 0, 0), 1)
     covered = abstraction.covers(op, frame, at.shift)
@@ -230,10 +231,10 @@ def linear(at: Point) -> None:
     mapped, write, writable = at.flag("mapped"), at.flag("write"), at.flag("writable")
     flags = (at.flag("may write"), at.flag("young"), at.flag("dirty"))
 
-    def run() -> list[Any]:
-        pfn = unsigned(answer)
-        op = Op(Kind.FAULT, 0, pfn=pfn, write=write, writable=writable)  # type: ignore[arg-type]
-        entry = Entry(pfn, *flags) if mapped else None  # type: ignore[arg-type]
+    def run() -> list[Truth]:
+        pfn = as_plain(unsigned(answer))
+        op = Op(Kind.FAULT, 0, pfn=pfn, write=as_plain(write), writable=as_plain(writable))
+        entry = Entry(pfn, *map(as_plain, flags)) if mapped else None
         word = pfn if mapped else KVM_INVALID_PAGE
 
         done = pointwise.fault(entry, op)
@@ -245,7 +246,9 @@ def linear(at: Point) -> None:
     results, pfns = summary(run)
     at.prove("both faults have the same result", results)
     at.prove("both map the same PFN", pfns)
-    refused = summary(lambda: [map_word(unsigned(answer), False, Op(Kind.FAULT))[0] == -EFAULT])
+    refused = summary(
+        lambda: [map_word(as_plain(unsigned(answer)), False, Op(Kind.FAULT))[0] == -EFAULT]
+    )
     at.prove("outside the array a fault is refused", refused[0])
 
 
@@ -280,11 +283,13 @@ def widths(path: Path, one: Layout, other: Layout) -> None:
         path.show(name, term)
     path.check("before")
 
-    access: Any = (flags["write"], flags["writable"])
-    op = Op(Kind.FAULT, unsigned(address), pfn=unsigned(pfn), write=access[0], writable=access[1])
+    access = (flags["write"], flags["writable"])
+    where, number = as_plain(unsigned(address)), as_plain(unsigned(pfn))
+    op = Op(Kind.FAULT, where, pfn=number, write=as_plain(access[0]), writable=as_plain(access[1]))
     entry: Entry | None = None
     if flags["mapped"]:
-        entry = Entry(unsigned(old), flags["may write"], flags["young"], flags["dirty"])  # type: ignore[arg-type]
+        writable, young, dirty = (as_plain(flags[name]) for name in names[1:4])
+        entry = Entry(as_plain(unsigned(old)), writable, young, dirty)
     clean = pointwise.changed(Kind.MKCLEAN, entry)
     aged = pointwise.changed(Kind.MKOLD, entry)
     for name, left in (
@@ -314,7 +319,7 @@ def widths(path: Path, one: Layout, other: Layout) -> None:
 
 def width_pairs() -> list[tuple[Layout, Layout]]:
     """Return each 32-bit layout with the 64-bit layouts of its page size, permitted ones only."""
-    found = mips.permitted_layouts()
+    found = permitted_layouts()
     return [
         (one, other)
         for one in found

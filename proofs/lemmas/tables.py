@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from impl.multilevel.interface import RangeOp
 from proofs import contracts, terms
 from proofs.contracts import Call
@@ -13,20 +10,25 @@ from proofs.heap import (
     PAGE_BITS,
 )
 from proofs.lemmas.base import Script, Setting, range_spec, unchanged
-from proofs.lifting import Name, lift_truth, truth_of
+from proofs.lifting import Flag, Handle, Name, Number, lift_truth, truth_of
+from proofs.program import Function
+from proofs.runtime.pages import as_frame
 from proofs.specs import (
     Flush,
     Specification,
     contract_rule,
     prove_effect,
 )
-from proofs.symbolic import SymbolicRuntime, as_frame
+from proofs.symbolic import SymbolicRuntime
 from proofs.terms import Term
+
+FLUSH_LEVEL, RANGE_LEVEL = "flush_level", "range_level"
+"""The roles of what is called for one table of any level."""
 
 # Functions of one table
 
 
-def _table_call(at: Setting, level: int) -> tuple[Term, Any, Any, Call]:
+def _table_call(at: Setting, level: int) -> tuple[Term, Number, Number, Call]:
     path, rt = at.path, at.rt
     at.level = level
     start, end = at.word("start"), at.word("end")
@@ -43,10 +45,11 @@ def _table_call(at: Setting, level: int) -> tuple[Term, Any, Any, Call]:
     return table, start, end, call
 
 
-def of_table(function: str, level: int, op: RangeOp | None) -> Script:
+def of_table(level: int, op: RangeOp | None) -> Script:
     """A function that works on one table of ``level``; the level below is its contract.
 
-    ``function`` is the one that tells the leaf from directories: the contract stands for it.
+    It is called by the role of the one that tells the leaf from directories, as the contract stands
+    for that.
     """
 
     def script(at: Setting) -> None:
@@ -54,6 +57,7 @@ def of_table(function: str, level: int, op: RangeOp | None) -> Script:
         before, held = at.heap, at.rt.held()
         at.path.check("before")
         args = (level, Name(table), start, end)
+        function = FLUSH_LEVEL if op is None else RANGE_LEVEL
         result = at.run(function, *(args if op is None else (op, *args)), **level_contracts(at))
         unchanged(at, held)
         prove_effect(at.path, _spec(at, op), before, at.rt.state, call, truth_of(result), None)
@@ -65,10 +69,10 @@ def _spec(at: Setting, op: RangeOp | None) -> Specification:
     return Flush(at.layout.levels - 1) if op is None else range_spec(op, at.uniform, at.entry)
 
 
-def level_contracts(at: Setting) -> dict[str, Callable[..., Any]]:
+def level_contracts(at: Setting) -> dict[str, Function]:
     """Return what stands for the functions of one table in their callers."""
 
-    def flush(rt: SymbolicRuntime, level: int, table: Any, start: Any, end: Any) -> Any:
+    def flush(rt: SymbolicRuntime, level: int, table: Handle, start: Number, end: Number) -> Flag:
         call = rt.call(level, table, start, end)
         at.path.point("page", call.table)  # type: ignore[arg-type]
         _may_call(at, level)
@@ -76,18 +80,18 @@ def level_contracts(at: Setting) -> dict[str, Callable[..., Any]]:
         return lift_truth(contract_rule(at.path, spec, rt.state, call))
 
     def change(
-        rt: SymbolicRuntime, op: RangeOp, level: int, table: Any, start: Any, end: Any
-    ) -> Any:
+        rt: SymbolicRuntime, op: RangeOp, level: int, table: Handle, start: Number, end: Number
+    ) -> Flag:
         call = rt.call(level, table, start, end)
         at.path.point("page", call.table)  # type: ignore[arg-type]
         _may_call(at, level)
         return lift_truth(contract_rule(at.path, _spec(at, op), rt.state, call))
 
-    return {"kvm_mips_flush_gpa_level": flush, "kvm_mips_range_op_level": change}
+    return {FLUSH_LEVEL: flush, RANGE_LEVEL: change}
 
 
 def _may_call(at: Setting, level: int) -> None:
     """Demand what every call of a function of one table needs; the induction goes down."""
     at.prove("memory", "the recursion goes down a level", level > at.level)
-    held = at.rt.around.locked or at.rt.private
+    held = at.rt.around.locked or at.rt.around.private
     at.prove("lock", "a table is accessed with mmu_lock held", held)

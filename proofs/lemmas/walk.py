@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from proofs import contracts, terms
 from proofs.contracts import covered
 from proofs.heap import (
     PAGE_BITS,
 )
 from proofs.lemmas.base import Setting, unchanged
-from proofs.lifting import as_bits, lifted, truth_of, unsigned
+from proofs.lifting import Number, as_bits, lifted, truth_of, unsigned
 from proofs.terms import agree, both, implies, negate, same
 
 # Index arithmetic
@@ -50,7 +48,7 @@ def index(at: Setting) -> None:
         agree(alike, modulo),
     )
     slots = [at.path.fresh("slot", (level.entries - 1).bit_length()) for level in layout.tables]
-    made: Any = 0
+    made: Number = 0
     for slot, level in zip(slots, layout.tables, strict=True):
         made = made + unsigned(slot) * level.span
     at.prove(
@@ -64,7 +62,7 @@ def index(at: Setting) -> None:
 
 
 def lookup(at: Setting) -> None:
-    """``kvm_mips_pte_for_gpa`` without allocation."""
+    """The walk to an entry, without allocation."""
     rt, shape = at.rt, at.rt.shape
     rt.around.locked = True
     address = at.word("gpa")
@@ -72,7 +70,7 @@ def lookup(at: Setting) -> None:
     within = at.reached(address)
     at.path.check("before")
     held = rt.held()
-    found = at.run("kvm_mips_pte_for_gpa", False, address)
+    found = at.run("lookup", False, address)
     unchanged(at, held)
     at.prove("exact", "a lookup changes nothing", rt.heap is before)
     leaf = shape.levels - 1

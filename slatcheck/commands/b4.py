@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from slatcheck import names
-from slatcheck.delivery import INTERRUPTED, Delivery
-from slatcheck.errors import InputError
-from slatcheck.options import (
+from impl.kernel.errors import TreeError, UnsupportedError
+from slatcheck import names, progress
+from slatcheck.commands.delivery import INTERRUPTED, Delivery
+from slatcheck.commands.options import (
     cc_option,
     evidence_option,
     jobs_option,
@@ -22,11 +22,16 @@ from slatcheck.options import (
     no_cache_option,
     seed_option,
 )
+from slatcheck.errors import InputError
+from support.lazy import lazily
 
-if TYPE_CHECKING:
-    from slatcheck.gate import Request
-    from slatcheck.patches.patch import Patch
-    from slatcheck.result import Document
+with lazily():
+    from slatcheck.document import result
+    from slatcheck.gate import acceptance, against
+    from slatcheck.git import revisions
+    from slatcheck.judge import judging
+    from slatcheck.patches import patch, sides, touching
+    from slatcheck.reports import b4
 
 
 @click.command("b4", short_help="Judge a patch on stdin, for b4.")
@@ -74,22 +79,15 @@ def command(
         raise InputError("a patch is read from stdin: slatcheck b4 <0001-some.patch")
     delivery = Delivery(format_, None)
 
-    from impl.kernel.errors import TreeError, UnsupportedError
-    from slatcheck.patches import patch, touching
-    from slatcheck.revisions import place
-
     tree = kernel or Path()
     read = patch.read(sys.stdin.buffer)
-    prefix = place(tree).prefix
+    prefix = revisions.place(tree).prefix
     paths = {one.removeprefix(prefix) for one in read.paths if one.startswith(prefix)}
     if not touching.matters(tree, paths):
         delivery.deliver("[]\n" if format_ == "json" else "")
         return 0
 
-    from slatcheck import gate
-    from slatcheck.patches import told
-
-    request = gate.Request(
+    request = judging.Request(
         chosen.layouts,
         tree,
         seed,
@@ -104,21 +102,16 @@ def command(
         document = _judged(request, read, {f"{prefix}{one}" for one in paths})
     except (InputError, TreeError, UnsupportedError) as problem:
         if format_ == "json":
-            delivery.deliver(told.failed(str(problem)))
+            delivery.deliver(b4.failed(str(problem)))
         raise
-    delivery.deliver((told.as_json if format_ == "json" else told.as_lines)(document))
+    delivery.deliver((b4.as_json if format_ == "json" else b4.as_lines)(document))
     return _status(document)
 
 
-def _judged(request: Request, patch: Patch, paths: set[str]) -> Document:
+def _judged(request: judging.Request, change: patch.Patch, paths: set[str]) -> result.Document:
     """Return what the tree is like with the patch, compared with the tree without it."""
-    from dataclasses import replace
-
-    from slatcheck import acceptance, against, progress
-    from slatcheck.patches.sides import sides
-
     assert request.kernel is not None
-    both = sides(request.kernel, patch, paths)
+    both = sides.sides(request.kernel, change, paths)
     request = replace(request, kernel=both.after.folder)
     if not sys.stderr.isatty():
         # b4 takes every line on stderr for a failure.
@@ -127,7 +120,6 @@ def _judged(request: Request, patch: Patch, paths: set[str]) -> Document:
         return against.compare(request, both.before, acceptance.IMPRECISE, report)
 
 
-def _status(document: Document) -> int:
-    from slatcheck.result import EXIT
+def _status(document: result.Document) -> int:
 
-    return INTERRUPTED if document.tool.get("interrupted") else EXIT[document.decides]
+    return INTERRUPTED if document.tool.get("interrupted") else result.EXIT[document.decides]

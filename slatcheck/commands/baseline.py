@@ -7,10 +7,9 @@ from pathlib import Path
 
 import click
 
-from slatcheck import names
-from slatcheck.delivery import Delivery, say
-from slatcheck.errors import InputError
-from slatcheck.options import (
+from slatcheck import names, progress
+from slatcheck.commands.delivery import Delivery, say
+from slatcheck.commands.options import (
     EVIDENCE,
     cc_option,
     jobs_option,
@@ -20,6 +19,13 @@ from slatcheck.options import (
     output_option,
     seed_option,
 )
+from slatcheck.errors import InputError
+from support.lazy import lazily
+
+with lazily():
+    from slatcheck.document import reading
+    from slatcheck.gate import baseline
+    from slatcheck.judge import judging
 
 
 @click.command("baseline", short_help="Write down the findings of a tree as known.")
@@ -53,15 +59,12 @@ def command(
     delivery = Delivery("toml", output)
     delivery.check()
 
-    from slatcheck import baseline, gate, progress
-    from slatcheck.reports import reading
-
     old = baseline.read(output) if output is not None and output.exists() else None
     if report is not None:
         document = reading.read(report)
     else:
         chosen = names.selected(patterns, kernel)
-        request = gate.Request(
+        request = judging.Request(
             layouts=chosen.layouts,
             byte_orders=chosen.byte_orders,
             kernel=kernel,
@@ -72,7 +75,7 @@ def command(
             evidence=frozenset(EVIDENCE),
         )
         with progress.shown() as told:
-            document = gate.check(request, told)
+            document = judging.check(request, told)
     if document.tool.get("interrupted"):
         raise KeyboardInterrupt
     made = baseline.of_document(document, old)

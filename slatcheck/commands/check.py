@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from slatcheck import gating, names
-from slatcheck.delivery import Delivery, finish
-from slatcheck.errors import InputError
-from slatcheck.options import (
+from slatcheck import names, progress
+from slatcheck.commands import gating
+from slatcheck.commands.delivery import Delivery, finish
+from slatcheck.commands.options import (
     cc_option,
     evidence_option,
     gate_options,
@@ -28,6 +28,11 @@ from slatcheck.options import (
     subject_options,
     verbose_option,
 )
+from slatcheck.errors import InputError
+from support.lazy import lazily
+
+with lazily():
+    from slatcheck.judge import judging
 
 
 @click.command("check", short_help="Judge a kernel tree, or the built-in page table.")
@@ -81,9 +86,7 @@ def command(
     delivery.check()
     chosen = names.selected(patterns, kernel)
 
-    from slatcheck import gate, progress
-
-    request = gate.Request(
+    request = judging.Request(
         layouts=chosen.layouts,
         byte_orders=chosen.byte_orders,
         kernel=kernel,

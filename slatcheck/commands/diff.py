@@ -7,14 +7,20 @@ from pathlib import Path
 
 import click
 
-from slatcheck.delivery import Delivery
-from slatcheck.options import (
+from slatcheck.commands.delivery import Delivery
+from slatcheck.commands.options import (
     cc_option,
     format_option,
     max_ops_option,
     output_option,
     seed_option,
 )
+from support.lazy import lazily
+
+with lazily():
+    from slatcheck.document import result
+    from slatcheck.judge import side_by_side
+    from slatcheck.reports import comparison as report
 
 
 @click.command("diff", short_help="Find where two implementations or layouts part.")
@@ -49,10 +55,6 @@ def command(
     delivery = Delivery(format_, output)
     delivery.check()
 
-    from slatcheck import diff
-    from slatcheck.reports import comparison as report
-    from slatcheck.result import EXIT
-
-    found = diff.diff(left, right, seed=seed, max_ops=max_ops, cc=cc)
+    found = side_by_side.diff(left, right, seed=seed, max_ops=max_ops, cc=cc)
     delivery.deliver((report.render_json if format_ == "json" else report.render_text)(found))
-    return EXIT[report.verdict(found)]
+    return result.EXIT[report.verdict(found)]

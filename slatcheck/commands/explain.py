@@ -5,17 +5,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from slatcheck.delivery import Delivery, replay_command, say
+from slatcheck.commands.delivery import Delivery, replay_command, say
+from slatcheck.commands.options import cause_option, cc_option, finding_option, kernel_option
 from slatcheck.errors import InputError
-from slatcheck.options import cause_option, cc_option, finding_option, kernel_option
+from support.lazy import lazily
 
-if TYPE_CHECKING:
-    from slatcheck.explain.story import Story
-    from slatcheck.traces import Trace
+with lazily():
+    from slatcheck.explain import page, record, story, svg, teller, terminal
+    from slatcheck.judge import traces
+
 
 SUFFIXES = {".html": "html", ".htm": "html", ".svg": "svg"}
 """The form that a file's name asks for; any other name asks for text."""
@@ -74,9 +75,6 @@ def command(
     delivery = Delivery(form, output)
     delivery.check()
 
-    from slatcheck import traces
-    from slatcheck.explain import record, story, teller
-
     trace = traces.load(file, finding, cause)
     recording = record.record(trace, kernel, cc, file)
     told = teller.tell(recording, _again(file, trace, kernel, cc))
@@ -86,23 +84,18 @@ def command(
     return 0 if told.step is None else 1
 
 
-def _again(file: Path, trace: Trace, kernel: Path | None, cc: str | None) -> str:
+def _again(file: Path, trace: traces.Trace, kernel: Path | None, cc: str | None) -> str:
     """Return the command that runs the trace again."""
     tree = kernel if trace.implementation == "kernel" else None
     return replay_command(file, tree, cc, None if trace.alone else trace.fingerprint)
 
 
-def _render(told: Story, form: str, step: int | None, output: Path | None) -> str:
+def _render(told: story.Story, form: str, step: int | None, output: Path | None) -> str:
     if form == "html":
-        from slatcheck.explain import page
-
         return page.render(told)
     if form == "svg":
-        from slatcheck.explain import svg
-
         if step is not None and step > len(told.steps):
             raise InputError(f"--step {step}: the run has {len(told.steps)} steps")
         return svg.render(told, step - 1 if step is not None else told.step or 0)
-    from slatcheck.explain import terminal
 
     return terminal.render(told, colour=output is None and sys.stdout.isatty())

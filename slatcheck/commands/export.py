@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from slatcheck.delivery import Delivery, say
+from slatcheck.commands.delivery import Delivery, say
+from slatcheck.commands.options import cause_option, cc_option, finding_option, kernel_option
 from slatcheck.errors import InputError
-from slatcheck.options import cause_option, cc_option, finding_option, kernel_option
+from support.lazy import lazily
 
-if TYPE_CHECKING:
-    from slatcheck.export.case import Case
+with lazily():
+    from slatcheck.export import c_form, kunit_form, program, pytest_form, running
+    from slatcheck.export import case as cases
+    from slatcheck.judge import traces
 
 
 @click.command("export", short_help="Write a finding as a test or a C program.")
@@ -59,35 +61,26 @@ def command(
     delivery = Delivery(form, output)
     delivery.check()
 
-    from slatcheck import traces
-    from slatcheck.export import case
-
     trace = traces.load(file, finding, cause)
     if form != "pytest" and trace.implementation != "kernel":
         raise InputError(
             f"{trace.fingerprint} was found in the built-in page table, which is no C: "
             "export it --as pytest"
         )
-    text = _written(case.of(trace, kernel, cc, file), form, kernel, cc)
+    text = _written(cases.of(trace, kernel, cc, file), form, kernel, cc)
     delivery.deliver(text)
     if output is not None:
         say(f"{trace.fingerprint} on {trace.layout.name}; it is in {output}")
     return 0
 
 
-def _written(case: Case, form: str, kernel: Path | None, cc: str | None) -> str:
+def _written(case: cases.Case, form: str, kernel: Path | None, cc: str | None) -> str:
     """Return the file of a form. Raises InputError where it would not show the finding."""
     if form == "pytest":
-        from slatcheck.export.pytest_form import render_pytest
-
-        return render_pytest(case)
-    from slatcheck.export import running
-    from slatcheck.export.c_form import render_c
-    from slatcheck.export.kunit_form import render_kunit
-    from slatcheck.export.program import Form
+        return pytest_form.render_pytest(case)
 
     assert kernel is not None
-    text = render_c(case) if form == "c" else render_kunit(case)
-    exported = running.Exported(text, Form(form), case.layout)
+    text = c_form.render_c(case) if form == "c" else kunit_form.render_kunit(case)
+    exported = running.Exported(text, program.Form(form), case.layout)
     running.require_shown(exported, case.trace.fingerprint, kernel, cc)
     return text

@@ -7,10 +7,15 @@ from pathlib import Path
 
 import click
 
-from slatcheck import completion, names
-from slatcheck.delivery import Delivery
+from slatcheck import memory_ranges, names
+from slatcheck.commands import completion
+from slatcheck.commands.delivery import Delivery
+from slatcheck.commands.options import output_option
 from slatcheck.errors import InputError
-from slatcheck.options import output_option
+from support.lazy import lazily
+
+with lazily():
+    from slatcheck.reports import layouts as report
 
 
 @click.command("layouts", short_help="List the layouts, and what guest RAM costs in each.")
@@ -51,9 +56,6 @@ def command(
       slatcheck layouts mips32-16k --memory 0+256M --memory 0x1fc00000
       slatcheck layouts 'mips64-*' --permitted --memory 0x0-0xfffffff
     """  # noqa: D301  # click does not wrap what follows a backspace
-    from slatcheck import memory_ranges
-    from slatcheck.reports import layouts as report
-
     delivery = Delivery(format_, output)
     delivery.check()
     if format_ == "svg" and (memory or not report.names_one(patterns)):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from slatcheck import completion, names
-from slatcheck.delivery import Delivery, finish
-from slatcheck.errors import InputError
-from slatcheck.options import (
+from slatcheck import names, progress
+from slatcheck.commands import completion
+from slatcheck.commands.delivery import Delivery, finish
+from slatcheck.commands.options import (
     cc_option,
     jobs_option,
     kernel_option,
@@ -24,6 +24,12 @@ from slatcheck.options import (
     subject_options,
     verbose_option,
 )
+from slatcheck.errors import InputError
+from support.lazy import lazily
+
+with lazily():
+    from proofs import engine
+    from slatcheck.judge import prove
 
 
 @click.command("prove", short_help="Prove a kernel tree's C, or the built-in page table.")
@@ -94,9 +100,6 @@ def command(
     if emit_smt2 is not None:
         _prepare_folder(emit_smt2)
 
-    from proofs.engine import Options
-    from slatcheck import progress, prove
-
     request = prove.Request(
         layouts=chosen.layouts,
         byte_orders=chosen.byte_orders,
@@ -105,7 +108,7 @@ def command(
         quirks=tuple(dict.fromkeys(quirks)),
         each_quirk=everything and not quirks,
         jobs=jobs,
-        options=Options(solvers, str(emit_smt2 or "")),
+        options=engine.Options(solvers, str(emit_smt2 or "")),
         cache=not no_cache,
     )
     with progress.shown() as report:

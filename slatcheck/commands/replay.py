@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from slatcheck.delivery import Delivery, finish, replay_command
-from slatcheck.options import (
+from slatcheck.commands.delivery import Delivery, finish, replay_command
+from slatcheck.commands.options import (
     cause_option,
     cc_option,
     finding_option,
@@ -17,6 +17,10 @@ from slatcheck.options import (
     report_option,
     verbose_option,
 )
+from support.lazy import lazily
+
+with lazily():
+    from slatcheck.judge import replay, traces
 
 
 @click.command("replay", short_help="Run a finding again.")
@@ -44,8 +48,6 @@ def command(
     """
     delivery = Delivery(format_, output, verbose=verbose)
     delivery.check()
-
-    from slatcheck import replay, traces
 
     finding = traces.fingerprint_of(file, finding, cause)
     document = replay.replay(file, kernel, cc, finding)

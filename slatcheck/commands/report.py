@@ -8,9 +8,8 @@ from pathlib import Path
 
 import click
 
-from slatcheck.delivery import Delivery, finish
-from slatcheck.errors import InputError
-from slatcheck.options import (
+from slatcheck.commands.delivery import Delivery, finish
+from slatcheck.commands.options import (
     kernel_option,
     output_option,
     report_option,
@@ -18,6 +17,11 @@ from slatcheck.options import (
     subject_options,
     verbose_option,
 )
+from slatcheck.errors import InputError
+from support.lazy import lazily
+
+with lazily():
+    from slatcheck.document import reading
 
 _ORIGIN = re.compile(r"[a-z0-9_]+", re.ASCII)
 
@@ -53,6 +57,4 @@ def command(
     delivery = Delivery(format_, output, None, subject_of(cause, subject), origin or "", verbose)
     delivery.check()
 
-    from slatcheck.reports.reading import read
-
-    return finish(read(file), delivery, kernel, None)
+    return finish(reading.read(file), delivery, kernel, None)

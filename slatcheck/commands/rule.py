@@ -7,9 +7,15 @@ from pathlib import Path
 
 import click
 
-from slatcheck import completion, names
-from slatcheck.delivery import Delivery
-from slatcheck.options import format_option, output_option
+from model.rules import RULES
+from slatcheck import names
+from slatcheck.commands import completion
+from slatcheck.commands.delivery import Delivery
+from slatcheck.commands.options import format_option, output_option
+from support.lazy import lazily
+
+with lazily():
+    from slatcheck.reports import rules as report
 
 
 @click.command("rule", short_help="List the rules, or explain one.")
@@ -18,9 +24,6 @@ from slatcheck.options import format_option, output_option
 @output_option
 def command(name: str | None, format_: str, output: Path | None) -> int:
     """List the rules, or explain the rule NAME."""
-    from model.rules import RULES
-    from slatcheck.reports import rules as report
-
     delivery = Delivery(format_, output)
     delivery.check()
     chosen = RULES if name is None else (names.find_rule(name),)

@@ -3,14 +3,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from slatcheck import completion
-from slatcheck.delivery import Delivery, say
+from slatcheck import output
+from slatcheck.commands import completion
+from slatcheck.commands.delivery import Delivery, say
+from slatcheck.commands.options import cc_option, kernel_option
 from slatcheck.errors import InputError
-from slatcheck.options import cc_option, kernel_option
+from support.lazy import lazily
+
+with lazily():
+    from slatcheck.document import result
+    from slatcheck.export import running
 
 
 @click.command("run", short_help="Run an exported C file on a kernel tree.")
@@ -38,12 +45,6 @@ def command(
     run in an emulator that lets it print and end. Exit status 1 if the finding shows, 0 if not,
     3 if neither can be said.
     """
-    from dataclasses import replace
-
-    from slatcheck import output
-    from slatcheck.export import running
-    from slatcheck.result import EXIT, Verdict
-
     if program is not None:
         output.check_writable(program)
     exported = running.read(file)
@@ -61,9 +62,9 @@ def command(
     Delivery("text", None).deliver(_tame(ran.output))
     if ran.fault:
         say(ran.fault)
-    if verdict is Verdict.UNKNOWN:
+    if verdict is result.Verdict.UNKNOWN:
         say("unknown: it did not come to an answer")
-    return EXIT[verdict]
+    return result.EXIT[verdict]
 
 
 def _tame(text: str) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from slatcheck import completion
-from slatcheck.delivery import Delivery, say
-from slatcheck.options import (
+from slatcheck import progress
+from slatcheck.commands import completion
+from slatcheck.commands.delivery import Delivery, say
+from slatcheck.commands.options import (
     cc_option,
     evidence_option,
     jobs_option,
@@ -18,7 +19,13 @@ from slatcheck.options import (
     output_option,
     seed_option,
 )
-from slatcheck.result import EXIT
+from slatcheck.document.result import EXIT
+from support.lazy import lazily
+
+with lazily():
+    from slatcheck.gate import trees
+    from slatcheck.judge import judging
+    from slatcheck.reports import trees as report
 
 
 @click.command("trees", short_help="Judge a folder of kernel trees, and show them side by side.")
@@ -71,11 +78,8 @@ def command(
     delivery = Delivery(format_, output)
     delivery.check()
 
-    from slatcheck import gate, progress, trees
-    from slatcheck.reports import trees as report
-
     paths = trees.folders(folder)
-    request = gate.Request(
+    request = judging.Request(
         (), seed=seed, max_ops=max_ops, jobs=jobs, cc=cc, evidence=frozenset(evidence)
     )
     judged = []

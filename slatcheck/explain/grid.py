@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from model.layout import Layout
-from slatcheck.explain.canvas import MARGIN, WIDTH, Canvas, fit
+from slatcheck.display.canvas import MARGIN, WIDTH, Canvas, fit
 from slatcheck.explain.strip import Frame, Gap, Mark, Strip
 
 _LABELS = 112

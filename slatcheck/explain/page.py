@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from model.rules import RULES
-from slatcheck.explain import svg, web
-from slatcheck.explain.canvas import STYLE
+from slatcheck.display import web
+from slatcheck.display.canvas import STYLE
+from slatcheck.display.words import count
+from slatcheck.explain import svg
 from slatcheck.explain.story import Story, difference, headline, reason
-from slatcheck.reports.words import count
 
 
 def render(story: Story) -> str:

@@ -9,17 +9,21 @@ from pathlib import Path
 
 from impl.interface import Capabilities, Outcome, Run
 from impl.kernel.errors import ToolLimitError, UnsupportedError
+from impl.kernel.ports import open_for
+from impl.kernel.snapshot import KernelStepper
+from impl.ports import quirks_named, reference_of
 from impl.snapshot import Step, Stepper
 from model.abstract_map import NOTHING, AbstractMap, Expected
 from model.contracts import in_contract
 from model.entry import Entry
 from model.layout import Layout
-from model.operations import ENOMEM, FUNCTIONS, Kind, Op
-from slatcheck.differential import Judge, Symptom
+from model.operations import ENOMEM, Kind, Op
+from model.ports import entry_point
 from slatcheck.explain.sources import ROOT, Sources
+from slatcheck.judge.traces import Trace, tree_for, unit_of
 from slatcheck.names import check_quirks
-from slatcheck.traces import Trace, tree_for, unit_of
-from slatcheck.work import Report, geometry_symptoms, kernel_implementation
+from slatcheck.search.differential import Judge, Symptom
+from slatcheck.search.unit import Report, geometry_symptoms, kernel_implementation
 
 
 @dataclass(frozen=True)
@@ -72,11 +76,9 @@ class _Subject:
 def _prepare(trace: Trace, tree: Path | None, cc: str | None) -> _Subject:
     if tree is None:
         return _Subject(_built_in(trace), Sources(ROOT))
-    from impl.kernel.snapshot import KernelStepper
-    from impl.kernel.tree import open_tree
 
     report = Report(unit_of(trace, tree, cc), "kernel")
-    opened = open_tree(tree)
+    opened = open_for(tree, trace.layout)
     kernel = kernel_implementation(report.unit, report)
     emulator = kernel.emulator
     return _Subject(
@@ -89,11 +91,11 @@ def _prepare(trace: Trace, tree: Path | None, cc: str | None) -> _Subject:
 
 
 def _built_in(trace: Trace) -> Stepper:
-    from impl.multilevel import quirk
-    from impl.snapshot_table import TableStepper
 
     check_quirks(trace.quirks)
-    return TableStepper(trace.layout, frozenset(quirk(name) for name in trace.quirks))
+    return reference_of(trace.layout).stepper(
+        trace.layout, quirks_named(trace.layout, trace.quirks)
+    )
 
 
 @dataclass
@@ -150,6 +152,6 @@ def _expect(state: AbstractMap, op: Op, outcome: Outcome) -> Expected:
 
 def entry_of(recording: Recording, op: Op) -> tuple[str, str]:
     """Return the function that carries out ``op`` and the ``file:line`` of its definition."""
-    name = FUNCTIONS[op.kind]
+    name = entry_point(recording.trace.layout, op.kind)
     file, line = recording.places.get(name, ("", 0))
     return name, f"{file}:{line}" if file else ""

@@ -9,8 +9,8 @@ from functools import cached_property
 
 from impl.snapshot import Snapshot, Table
 from model.layout import Layout
-from slatcheck.explain.address import stands_for
-from slatcheck.explain.canvas import MARGIN, WIDTH
+from slatcheck.display.address import stands_for
+from slatcheck.display.canvas import MARGIN, WIDTH
 from slatcheck.explain.strip import Maps
 
 ROW_TABLES = 4

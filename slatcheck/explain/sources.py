@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from impl.kernel.slices import functions
+
 MAX_LINES = 120
 """Lines of one function that are shown at most."""
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -101,7 +103,6 @@ class _File:
                 for node in ast.walk(ast.parse(self._data))
                 if isinstance(node, ast.FunctionDef)
             ]
-        from impl.kernel.slices import functions
 
         return [
             _Span(one.name, one.line, one.line + one.text.rstrip("\n").count("\n"))

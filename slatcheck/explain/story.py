@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from impl.interface import Event
 from impl.snapshot import Snapshot
 from model.layout import Layout
-from model.operations import FUNCTIONS, Op
+from model.operations import Op
+from model.ports import entry_point
 from model.rules import Rule
-from slatcheck import describe
-from slatcheck.differential import Symptom
-from slatcheck.explain.address import Field
+from slatcheck.display import describe
+from slatcheck.display.address import Field
+from slatcheck.display.words import clean
 from slatcheck.explain.sources import Excerpt
 from slatcheck.explain.strip import Maps, Strip
 from slatcheck.explain.why import why
-from slatcheck.reports.words import clean
+from slatcheck.search.differential import Symptom
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,8 @@ def headline(story: Story) -> str:
     where = f" at {symptom.where}" if symptom.where else ""
     assert story.step is not None
     number = f"step {story.step + 1} of {len(story.steps) + len(story.not_run)}"
-    text = clean(f"{FUNCTIONS[story.steps[story.step].op.kind]}, {number}: {said}{where}")
+    entry = entry_point(story.layout, story.steps[story.step].op.kind)
+    text = clean(f"{entry}, {number}: {said}{where}")
     if not story.shown:
         text += f" — but this is {clean(symptom.fingerprint)}, not the finding named"
     return text

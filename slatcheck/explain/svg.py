@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from model.operations import ADDRESSED, Kind
-from slatcheck.explain import grid, ruler, tree
-from slatcheck.explain.canvas import MARGIN, Canvas
+from slatcheck.display import ruler
+from slatcheck.display.canvas import MARGIN, Canvas
+from slatcheck.display.words import count
+from slatcheck.explain import grid, tree
 from slatcheck.explain.scene import Scene
 from slatcheck.explain.story import Step, Story, headline
-from slatcheck.reports.words import count
 
 
 def render(story: Story, number: int, standalone: bool = True) -> str:

@@ -13,14 +13,14 @@ from model.layout import Layout
 from model.operations import ADDRESSED, EFAULT, ENOMEM, Kind, Op, operand_names
 from model.rules import rule
 from model.triggers import TRIGGERS
-from slatcheck import describe
+from slatcheck.display import describe
+from slatcheck.display.address import LOST, Field, split, stands_for
+from slatcheck.display.words import count, operation
 from slatcheck.explain import strip as strips
-from slatcheck.explain.address import LOST, Field, split, stands_for
 from slatcheck.explain.operated import addresses, ranges
 from slatcheck.explain.record import Recording, entry_of
 from slatcheck.explain.story import Beside, Pages, Split, Step, Story
 from slatcheck.explain.strip import Maps
-from slatcheck.reports.words import count, operation
 
 MAX_RANGES = 24
 """Lines of one list of ranges that are shown at most."""

@@ -16,13 +16,13 @@ from rich.text import Text
 from rich.tree import Tree
 
 from impl.snapshot import Slot, Table
+from slatcheck.display.ruler import field_name
+from slatcheck.display.words import clean, count
 from slatcheck.explain import tree as trees
 from slatcheck.explain.grid import entry_words
-from slatcheck.explain.ruler import field_name
 from slatcheck.explain.story import Split, Step, Story, difference, headline, reason
 from slatcheck.explain.strip import Frame, Gap, Mark
 from slatcheck.explain.svg import lost_words, named_by
-from slatcheck.reports.words import clean, count
 
 WIDTH = 100
 MAX_RUNS = 8

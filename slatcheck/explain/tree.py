@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from impl.snapshot import Link, Slot, Snapshot, Table
 from model.layout import Layout
 from model.ranges import clip, coalesce
-from slatcheck.describe import size
-from slatcheck.explain.canvas import MARGIN, WIDTH, Canvas, fit, length
+from slatcheck.display.canvas import MARGIN, WIDTH, Canvas, fit, length
+from slatcheck.display.describe import size
 from slatcheck.explain.scene import BEYOND, Bar, Scene, covers, lands_at, place, strays
 from slatcheck.explain.strip import Mark, compare
 

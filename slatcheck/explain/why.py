@@ -7,9 +7,9 @@ from impl.snapshot import Slot, Snapshot
 from model.layout import Layout
 from model.operations import HALF_OPEN, SLOT, Answer, Kind, Op
 from model.ranges import coalesce
-from slatcheck.differential import Symptom
-from slatcheck.explain.address import stands_for
+from slatcheck.display.address import stands_for
 from slatcheck.explain.operated import addresses, covers, ranges
+from slatcheck.search.differential import Symptom
 
 
 def why(layout: Layout, op: Op, symptom: Symptom, snapshot: Snapshot | None) -> str:

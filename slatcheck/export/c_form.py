@@ -10,7 +10,6 @@ from model.operations import (
     ADDRESSED,
     EFAULT,
     ENOMEM,
-    FUNCTIONS,
     HALF_OPEN,
     INCLUSIVE,
     SLOT,
@@ -19,11 +18,12 @@ from model.operations import (
     Kind,
     Op,
 )
+from model.ports import entry_point, port_of
 from slatcheck.errors import InputError
 from slatcheck.export.case import Case, Step
 from slatcheck.export.head import head
 from slatcheck.export.running import called
-from slatcheck.export.template import comment, render
+from slatcheck.export.template import comment, of_port, render
 
 CODES = (
     *("EV_BAD_ACCESS", "EV_OUT_OF_BOUNDS", "EV_USE_AFTER_FREE", "EV_DOUBLE_FREE", "EV_WILD_FREE"),
@@ -63,9 +63,10 @@ def render_c(case: Case) -> str:
             f"{case.trace.fingerprint} cannot be a C program: it shows when the tree's headers are "
             "compiled, not when they run; export it --as pytest"
         )
+    emulators = " or ".join(f"{name} FILE" for name in port_of(case.layout).user_emulators)
     run = [
         "slatcheck run THIS-FILE --kernel PATH (in an emulator, isolated), or with "
-        "--program FILE added, qemu-mips FILE or qemu-mips64 FILE (not isolated)"
+        f"--program FILE added, {emulators} (not isolated)"
     ]
     about = head(
         case,
@@ -76,7 +77,7 @@ def render_c(case: Case) -> str:
     )
     steps = [shown(case.layout, step) for step in case.steps]
     return render(
-        "c.c.j2",
+        of_port(case.layout, "c.c.j2"),
         about=comment(about, " *"),
         layout=called(case.layout, case.trace.byte_order),
         fingerprint=case.trace.fingerprint,
@@ -106,7 +107,7 @@ def shown(layout: Layout, step: Step) -> dict[str, object]:
         "number": step.number,
         "words": step.words,
         "kind": op.kind.name,
-        "function": FUNCTIONS[op.kind],
+        "function": entry_point(layout, op.kind),
         "first": number(op.first, layout.bits if op.kind in ADDRESSED else 64),
         "last": number(op.last, 64),
         "mask": number(op.mask, layout.bits),

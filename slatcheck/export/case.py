@@ -13,12 +13,12 @@ from model.entry import Entry
 from model.layout import Layout
 from model.operations import Op
 from model.rules import rule
-from slatcheck import describe
-from slatcheck.differential import Symptom
+from slatcheck.display import describe
+from slatcheck.display.words import operation
 from slatcheck.errors import InputError
 from slatcheck.explain.record import Recording, record
-from slatcheck.reports.words import operation
-from slatcheck.traces import Trace
+from slatcheck.judge.traces import Trace
+from slatcheck.search.differential import Symptom
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+from impl.kernel.ports import kernel_port
 from model.entry import Entry
 from model.layout import Layout
 from model.operations import HALF_OPEN, INCLUSIVE, Answer, Kind, Op
@@ -14,10 +16,10 @@ from slatcheck.export.c_form import number, shown
 from slatcheck.export.case import Case, Step
 from slatcheck.export.head import head
 from slatcheck.export.running import called
-from slatcheck.export.template import comment, render
+from slatcheck.export.template import comment, of_port, render
 
 ELSEWHERE = frozenset({Kind.FLUSH_SLOT, Kind.FLUSH_ALL, Kind.COMMIT_REGION, Kind.DESTROY})
-"""Operations whose functions stand in mips.c, out of the reach of a copy of mmu.c."""
+"""Operations whose functions stand in other files, out of the reach of a copy of the main one."""
 
 BOOKS = frozenset(
     {
@@ -43,10 +45,11 @@ def render_kunit(case: Case) -> str:
 
     Raises InputError, in one line, for a finding that KUnit cannot express.
     """
+    main = _main(case)
     _check(case)
     run = [
         "slatcheck run THIS-FILE --kernel PATH (in an emulator, with a small KUnit); or in a "
-        "kernel: put it into arch/mips/kvm as mmu_kunit.c, write mmu_kunit.o for mmu.o in the "
+        f"kernel: put it into {main.parent} as mmu_kunit.c, write mmu_kunit.o for mmu.o in the "
         "Makefile there, set CONFIG_KUNIT and CONFIG_KVM, boot. It needs no virtualisation "
         "hardware: the page table is memory, and the host's answers are made up",
     ]
@@ -60,7 +63,7 @@ def render_kunit(case: Case) -> str:
     kinds = {step.op.kind for step in case.steps}
     name = re.sub(r"[^a-z0-9]+", "_", case.trace.fingerprint.lower()).strip("_")
     return render(
-        "kunit.c.j2",
+        of_port(case.layout, "kunit.c.j2"),
         about=comment(about, " *"),
         layout=called(case.layout, case.trace.byte_order),
         name=name,
@@ -70,14 +73,19 @@ def render_kunit(case: Case) -> str:
     )
 
 
+def _main(case: Case) -> Path:
+    """Return the file, within the tree, whose copy the suite is put beside."""
+    return Path(kernel_port(case.layout.port).files.main)
+
+
 def _check(case: Case) -> None:
     """Raise InputError where KUnit cannot express the finding."""
-    why = ""
+    why, main = "", _main(case)
     if case.symptom.rule in BOOKS:
         why = f"{case.symptom.rule} shows only where accesses, pages and warnings are watched"
     for step in case.steps:
         if step.op.kind in ELSEWHERE:
-            why = f"step {step.number}, {step.op.kind.name.lower()}, is a function of mips.c"
+            why = f"step {step.number}, {step.op.kind.name.lower()}, is no function of {main.name}"
         if step.op.oom:
             why = f"in step {step.number} a page allocation has to fail"
     if why:

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from impl.kernel.binding import Binding, bind
+from impl.kernel.binding import Binding
 from impl.kernel.build import (
     ARENA,
     ARENA_PAGES,
@@ -29,16 +29,18 @@ from impl.kernel.emulated import BUDGET
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.layouts import layout_in
 from impl.kernel.machine import ENDLESS, Machine
+from impl.kernel.ports import bind, open_for
 from impl.kernel.symbols import Symbols
 from impl.kernel.toolchain import find
-from impl.kernel.tree import open_tree
 from model.layout import Layout
+from support.lazy import lazily
 
-WRITE = {32: 4004, 64: 5001}
-EXIT_GROUP = {32: 4246, 64: 5205}
-"""Numbers of the two system calls by width, as program.c makes them."""
-SYSCALL = 17
-"""The exception of a system call in the emulator."""
+with lazily():
+    import unicorn
+
+_UC: Any = unicorn
+"""The emulator, which has no types."""
+
 _PC = re.compile(r"\bpc (0x[0-9a-f]{1,16})$", re.MULTILINE)
 MOST_OUTPUT = 1 << 20
 """Bytes that a program may print before it is ended."""
@@ -76,7 +78,7 @@ def build(
 
     Raises TreeError for a tree that is none, UnsupportedError with a one-line reason.
     """
-    opened = open_tree(tree)
+    opened = open_for(tree, layout)
     layout = layout_in(opened, layout)
     binding = bind(opened)
     toolchain = find(cc)
@@ -90,12 +92,11 @@ def build(
         source = job.folder / NAMES[form]
         source.write_text(text, encoding="utf-8")
         runner, checked = HERE / "runner", form is Form.C
-        pgtable = opened.root / f"arch/mips/mm/pgtable-{layout.bits}.c"
         objects = [
             _compile(job, source, checked),
-            _compile(job, pgtable, checked),
+            *(_compile(job, opened.root / path, checked) for _, path in job.port.beside(layout)),
             _compile(job, runner / "program.c", False),
-            _compile(job, runner / "setjmp.S", False),
+            _compile(job, job.port.folder / "runner/setjmp.S", False),
         ]
         if form is Form.KUNIT:
             # In a kernel other files have these; a reproducer includes them itself.
@@ -116,13 +117,14 @@ class _Program(Job):
     def command(self, source: Path, output: Path, instrument: bool) -> list[str]:
         made = super().command(source, output, instrument)
         root = self.tree.root
-        extra = [f"-iquote{root}", f"-iquote{root / 'arch/mips/kvm'}", f"-DSLAT_BUDGET={BUDGET}"]
+        beside = (root / self.tree.files.main).parent
+        extra = [f"-iquote{root}", f"-iquote{beside}", f"-DSLAT_BUDGET={BUDGET}"]
         checked = self.form is Form.C and self.toolchain.instrumented
         extra.append(f"-DSLAT_INSTRUMENTED={int(checked)}")
         extra.append(f"-ffile-prefix-map={self.folder}/=")
         if self.form is Form.KUNIT:
             # Before the shim's own headers, which know nothing of KUnit.
-            at = next(n for n, one in enumerate(made) if one == f"-I{HERE / 'shim'}")
+            at = made.index(f"-I{self.port.folder / 'shim'}")
             made.insert(at, f"-I{HERE / 'shim' / 'for-kunit'}")
             extra.append("-DSLAT_KUNIT")
         return made + extra
@@ -149,7 +151,7 @@ def _link(job: Job, objects: list[Path]) -> bytes:
     link = [*toolchain.linker, "--gc-sections", "-static", "-nostdlib"]
     prefix = ""
     if not toolchain.clang:
-        link = [*toolchain.linker, *toolchain.target(bits, True)]
+        link = [*toolchain.linker, *job.port.code.target(False, bits, True)]
         link += ["-Wl,--gc-sections", "-static", "-nostdlib", "-no-pie"]
         prefix = "-Wl,"
     places = {
@@ -175,7 +177,7 @@ class Process(Machine):
         self._printed = bytearray()
         self.status: int | None = None
         self._refused = ""
-        self._machine.hook_add(self._uc.UC_HOOK_INTR, self._interrupt)
+        self._machine.hook_add(_UC.UC_HOOK_INTR, self._interrupt)
 
     def run(self) -> Ran:
         """Run the program from its beginning to its end."""
@@ -200,17 +202,15 @@ class Process(Machine):
         return f"{found[0]} in {place.function} ({place.where})" if place.function else found[0]
 
     def _interrupt(self, machine: Any, number: int, _: Any) -> None:
-        mips, bits = self._mips, self.image.layout.bits
-        read = machine.reg_read
-        call = read(mips.UC_MIPS_REG_V0) if number == SYSCALL else -1
-        if call == WRITE[bits]:
-            self._write(read(mips.UC_MIPS_REG_A1), read(mips.UC_MIPS_REG_A2))
-        elif call == EXIT_GROUP[bits]:
-            self.status = read(mips.UC_MIPS_REG_A0) & 0xFF
-        elif number == SYSCALL:
-            self._refuse(f"it made system call {call}, which is not answered")
-        else:
+        call = self._processor.system_call(machine, self.image.layout.bits, number)
+        if call is None:
             self._refuse(f"it met exception {number} of the machine")
+        elif call.name == "write":
+            self._write(call.first, call.second)
+        elif call.name == "exit_group":
+            self.status = call.first & 0xFF
+        else:
+            self._refuse(f"it made system call {call.name}, which is not answered")
 
     def _refuse(self, why: str) -> None:
         self._refused = why
@@ -222,7 +222,7 @@ class Process(Machine):
             return
         try:
             self._printed += self._machine.mem_read(address, count)
-        except self._uc.UcError:
+        except _UC.UcError:
             self._refuse("it printed from where nothing is")
 
     def _at_finding(self) -> bool:

@@ -10,12 +10,13 @@ from pathlib import Path
 from impl.kernel.build import Image
 from model.layout import Layout
 from model.machines import BIG
+from model.ports import layouts
+from slatcheck.display.words import find_layout
+from slatcheck.document.result import Verdict
 from slatcheck.errors import InputError
 from slatcheck.export import program
 from slatcheck.export.program import Form, Ran
 from slatcheck.names import close, split
-from slatcheck.reports.words import find_layout
-from slatcheck.result import Verdict
 
 _MARK = re.compile(r"^ \* slatcheck-run: (c|kunit) ([a-z0-9-]{1,40}(?::[bl]e)?)$", re.MULTILINE)
 MOST_TEXT = 1 << 20
@@ -65,8 +66,6 @@ def named(text: str) -> tuple[Layout, str]:
     name, order = split(text)
     layout = find_layout(name)
     if layout is None:
-        from model.mips import layouts
-
         near = close(name, [one.name for one in layouts()])
         raise InputError(f"unknown layout '{name}'{near or '; see slatcheck layouts'}")
     return layout, order or BIG

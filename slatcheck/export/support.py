@@ -19,14 +19,14 @@ from model.layout import Layout
 from model.machines import BIG
 from model.operations import Kind, Op, from_json, to_json
 from model.rules import rule
-from slatcheck import describe
-from slatcheck.differential import Judge, Symptom
+from slatcheck.display import describe
+from slatcheck.display.web import tame
+from slatcheck.display.words import operation
 from slatcheck.errors import InputError
-from slatcheck.explain.web import tame
 from slatcheck.export.running import named
 from slatcheck.names import check_quirks
-from slatcheck.reports.words import operation
-from slatcheck.work import Report, Unit, geometry_symptoms, kernel_implementation, table
+from slatcheck.search.differential import Judge, Symptom
+from slatcheck.search.unit import Report, Unit, geometry_symptoms, kernel_implementation, table
 
 KERNEL = "SLATCHECK_KERNEL"
 """The environment variable that names the tree."""

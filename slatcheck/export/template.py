@@ -5,10 +5,18 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from importlib import resources
 from typing import Any
 
-from slatcheck.explain.web import resource
-from slatcheck.reports.words import clean
+from model.layout import Layout
+from model.ports import port_of
+from slatcheck.display.web import resource
+from slatcheck.display.words import clean
+from slatcheck.errors import InputError
+from support.lazy import lazily
+
+with lazily():
+    import jinja2
 
 WIDTH = 92
 
@@ -59,10 +67,18 @@ def comment(lines: Iterable[tuple[str, list[str]]], start: str) -> str:
     return "\n".join(f"{start} {line}".rstrip() for line in out)
 
 
+def of_port(layout: Layout, template: str) -> str:
+    """Return the name of a port's template. Raises InputError where the port has none."""
+    name = f"ports/{layout.port}/{template}"
+    if not resources.files("slatcheck.export").joinpath(name).is_file():
+        arch = port_of(layout).arch
+        raise InputError(f"C cannot be written for {arch} yet; export it --as pytest")
+    return name
+
+
 def render(template: str, /, **values: Any) -> str:
     """Return what ``template`` beside this module makes of ``values``."""
     # jinja2: the form of a file in one piece, apart from what goes into it.
-    import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda one: resource("slatcheck.export", one)),

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slatcheck.errors import InputError
+from slatcheck.git.revisions import Revision, checked_out, git, place, with_patch
 from slatcheck.patches.patch import Patch
-from slatcheck.revisions import Revision, checked_out, git, place, with_patch
 
 SEARCHED = 300
 """Commits, of those that touch the same files, among which a patch is looked for."""

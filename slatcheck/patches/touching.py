@@ -8,14 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from impl.kernel.build import HERE, INCLUDES
-from impl.kernel.reading import FOLDERS
-from impl.kernel.tree import SOURCES
-
-OURS = (HERE / "shim", HERE / "runner")
-"""Where an include is looked for before the tree: those of the tree's headers never come in."""
-COMPILED = tuple(one for one in SOURCES if one.endswith(".c"))
-"""The files of a tree that are compiled. Of some only parts are, without what they include."""
+from impl.kernel.build import HERE
+from impl.kernel.port import KernelPort
+from impl.kernel.ports import KERNEL_PORTS
 
 _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*[<"]([\w./+-]+)[>"]', re.MULTILINE)
 
@@ -29,16 +24,30 @@ def matters(tree: Path, paths: Iterable[str]) -> bool:
     """
     tree = tree.resolve()
     wanted = set(paths)
-    if wanted & set(SOURCES):
+    return any(_read_by(port, tree, wanted) for port in KERNEL_PORTS.values())
+
+
+def _read_by(port: KernelPort, tree: Path, wanted: set[str]) -> bool:
+    if wanted & set(port.files.sources):
         return True
-    headers = {one for one in wanted if one.startswith(tuple(f"{name}/" for name in FOLDERS))}
-    return bool(headers) and bool(headers & _looked_up(tree))
+    folders = tuple(f"{name}/" for name in port.files.headers)
+    headers = {path for path in wanted if path.startswith(folders)}
+    return bool(headers) and bool(headers & _looked_up(port, tree))
 
 
-def _looked_up(tree: Path) -> set[str]:
-    """Return every path of the tree that is looked at for an include, there or not."""
-    todo = [file for folder in OURS for file in folder.rglob("*") if file.is_file()]
-    todo += [tree / name for name in COMPILED]
+def _ours(port: KernelPort) -> tuple[Path, ...]:
+    """Return where an include is looked for before the tree's own headers."""
+    folders = (port.folder, HERE)
+    return tuple(folder / part for folder in folders for part in ("shim", "runner"))
+
+
+def _looked_up(port: KernelPort, tree: Path) -> set[str]:
+    """Return every path of the tree that is looked at for an include, there or not.
+
+    Of some files only parts are compiled, without what they include.
+    """
+    todo = [file for folder in _ours(port) for file in folder.rglob("*") if file.is_file()]
+    todo += [tree / name for name in port.files.sources if name.endswith(".c")]
     looked_up: set[str] = set()
     seen: set[Path] = set()
     while todo:
@@ -47,15 +56,16 @@ def _looked_up(tree: Path) -> set[str]:
             continue
         seen.add(file)
         for told in _INCLUDE.finditer(_bytes(file)):
-            tried = list(_tried(tree, file, told[1].decode()))
+            tried = list(_tried(port, tree, file, told[1].decode()))
             looked_up |= {_within(tree, one) for one in tried}
             todo += [one for one in tried[-1:] if one.is_file()]
     return looked_up - {""}
 
 
-def _tried(tree: Path, file: Path, name: str) -> Iterator[Path]:
+def _tried(port: KernelPort, tree: Path, file: Path, name: str) -> Iterator[Path]:
     """Yield the paths at which an include is looked for, until it is there."""
-    for folder in (file.parent, *OURS, *(tree / one for one in INCLUDES)):
+    includes = (tree / folder for folder in port.files.includes)
+    for folder in (file.parent, *_ours(port), *includes):
         yield folder / name
         if (folder / name).is_file():
             return

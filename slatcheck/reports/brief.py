@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from slatcheck.display.words import clean, count, item, spared_names, wrapped
+from slatcheck.document.result import Cause, Document, Finding, Verdict, worst
 from slatcheck.reports import gated, lines, standings, tied
 from slatcheck.reports.forms import Replay
 from slatcheck.reports.undecided import undecided
-from slatcheck.reports.words import clean, count, item, spared_names, wrapped
-from slatcheck.result import Cause, Document, Finding, Verdict, worst
 
 HOW = "use --replay-dir DIR to have a file for 'slatcheck replay'"
 MOST_REASONS = 8

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
+from slatcheck.display.words import clean
+from slatcheck.document.result import Cause, Document, Finding
 from slatcheck.errors import InputError
-from slatcheck.reports.words import clean
-from slatcheck.result import Cause, Document, Finding
 
 
 def chosen(document: Document, name: str) -> Cause:

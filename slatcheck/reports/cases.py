@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from model.machines import LITTLE
-from slatcheck.reports.words import clean
-from slatcheck.result import Check, Document, Finding, Verdict, worst
+from slatcheck.display.words import clean
+from slatcheck.document.result import Check, Document, Finding, Verdict, worst
 
 NOTHING = "nothing was checked"
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
-from slatcheck.reports import json
-from slatcheck.reports.words import clean, count, find_layout, written_operation
-from slatcheck.result import Verdict
-
-if TYPE_CHECKING:
-    from slatcheck.diff import Comparison, Parting
+from slatcheck.display.words import clean, count, find_layout, written_operation
+from slatcheck.document.result import Verdict
+from slatcheck.document.schema import COMPARISON, validated
+from slatcheck.judge.side_by_side import Comparison, Parting
 
 
 def verdict(comparison: Comparison) -> Verdict:
@@ -26,7 +23,7 @@ def verdict(comparison: Comparison) -> Verdict:
 def render_json(comparison: Comparison) -> str:
     """Return the comparison as JSON that fits ``schema-diff.json``."""
     data = {"schema": "slatcheck-diff/1", "verdict": verdict(comparison).value}
-    return json.validated(data | asdict(comparison), json.COMPARISON)
+    return validated(data | asdict(comparison), COMPARISON)
 
 
 def render_text(comparison: Comparison) -> str:

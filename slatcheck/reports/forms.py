@@ -7,10 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from slatcheck.result import Document, Finding
+from impl.kernel.errors import TreeError
+from support.lazy import lazily
+
+with lazily():
+    from impl.kernel import ports as trees
+    from slatcheck.document import result
+
 
 NAMES = ("text", "html", "json", "ktap", "junit", "sarif", "github", "sparse", "kcidb", "mail")
 """The forms, each a module of this package with a function 'render'."""
@@ -18,7 +22,7 @@ NAMES = ("text", "html", "json", "ktap", "junit", "sarif", "github", "sparse", "
 ORIGIN = "slatcheck"
 """What KCIDB calls a system that submits, where no name is given."""
 
-Replay = Callable[["Finding"], str]
+Replay = Callable[["result.Finding"], str]
 """Gives the command that runs a finding again."""
 
 
@@ -42,22 +46,20 @@ _ASKING = ("kcidb", "mail")
 """The forms of which 'render' takes an Asked as well."""
 
 
-def judged_tree(document: Document, kernel: Path | None) -> Path | None:
+def judged_tree(document: result.Document, kernel: Path | None) -> Path | None:
     """Return the tree where it is still the one that was judged, else None."""
     if kernel is None or document.kernel is None:
         return None
-    from impl.kernel.errors import TreeError
-    from impl.kernel.tree import open_tree
 
     try:
-        same = open_tree(kernel).digest() == document.kernel.get("digest")
+        same = trees.open_tree(kernel).digest() == document.kernel.get("digest")
     except TreeError:
         return None
     return kernel if same else None
 
 
 def render(
-    name: str, document: Document, replay: Replay | None, asked: Asked = NOTHING_ASKED
+    name: str, document: result.Document, replay: Replay | None, asked: Asked = NOTHING_ASKED
 ) -> str:
     """Return the report of ``document`` in the form ``name``; ``replay`` may be left out.
 

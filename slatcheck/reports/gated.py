@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from slatcheck.reports.words import clean, count, find_layout, layout_names, written_operation
-from slatcheck.result import Document, Gate, Verdict
+from slatcheck.display.words import clean, count, find_layout, layout_names, written_operation
+from slatcheck.document.result import Document, Gate, Verdict
 
 
 def lines(document: Document) -> Iterator[str]:

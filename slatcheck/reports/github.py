@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
+from slatcheck.document.result import Document
 from slatcheck.reports import lines
 from slatcheck.reports.forms import Replay
 from slatcheck.reports.remarks import Remark, comparisons, remarks
-from slatcheck.result import Document
 
 _COMMAND = {"error": "error", "warning": "warning", "note": "notice"}
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from model.rules import RULES
 from model.triggers import TRIGGERS
-from slatcheck.explain import web
+from slatcheck.display import web
+from slatcheck.display.words import clean, layout_names, spared_names
+from slatcheck.document.result import Cause, Check, Document, Finding, Verdict
 from slatcheck.reports import gated, lines, standings
 from slatcheck.reports.forms import Replay
 from slatcheck.reports.matrix import Cell, matrix
-from slatcheck.reports.words import clean, layout_names, spared_names
-from slatcheck.result import Cause, Check, Document, Finding, Verdict
 
 GLYPHS = {
     Verdict.HOLDS: "✓",

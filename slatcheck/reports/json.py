@@ -1,51 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Reports for programs: JSON, each validated against its schema before anyone sees it."""
+"""Reports for programs: the whole document as JSON, validated against its schema."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
+from slatcheck.document.result import Document
+from slatcheck.document.schema import DOCUMENT, validated
 from slatcheck.reports.forms import Replay
-from slatcheck.result import Document
-
-_FOLDER = Path(__file__).resolve().parent.parent
-DOCUMENT = "schema.json"
-LAYOUTS = "schema-layouts.json"
-COMPARISON = "schema-diff.json"
-RULES = "schema-rules.json"
-
-
-class InvalidReportError(Exception):
-    """A report that does not fit its schema: the tool's own mistake. ``text`` is the report."""
-
-    def __init__(self, message: str, text: str) -> None:
-        super().__init__(message)
-        self.text = text
-
-
-def schema(name: str) -> dict[str, Any]:
-    """Return one of the schemas that lie beside the package's modules."""
-    found: dict[str, Any] = json.loads((_FOLDER / name).read_text(encoding="utf-8"))
-    return found
-
-
-def validated(data: Any, schema_name: str) -> str:
-    """Return ``data`` as JSON text. Raises InvalidReportError where it does not fit the schema."""
-    # jsonschema: the reference implementation of JSON Schema in Python.
-    import jsonschema
-
-    text = json.dumps(data, indent=1, default=str) + "\n"
-    # What is validated is what a reader gets, not Python's tuples.
-    validator = jsonschema.Draft202012Validator(schema(schema_name))
-    error = jsonschema.exceptions.best_match(validator.iter_errors(json.loads(text)))
-    if error is not None:
-        place = "/".join(map(str, error.absolute_path)) or "the whole"
-        raise InvalidReportError(
-            f"the report breaks {schema_name} at {place}: {error.message}", text
-        )
-    return text
 
 
 def render(document: Document, replay: Replay | None = None) -> str:

@@ -8,11 +8,11 @@ import io
 # junitparser: writes the dialect that CI systems agree on, with its counts.
 import junitparser
 
+from slatcheck.display.words import clean
+from slatcheck.document.result import Document, Verdict
 from slatcheck.reports import lines
 from slatcheck.reports.cases import Case, Group, Suite, loose, suites
 from slatcheck.reports.forms import Replay
-from slatcheck.reports.words import clean
-from slatcheck.result import Document, Verdict
 
 
 def render(document: Document, replay: Replay | None = None) -> str:

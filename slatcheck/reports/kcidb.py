@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from slatcheck import history
+from slatcheck.display.words import clean, find_layout
+from slatcheck.document.result import Document, Finding, Verdict
+from slatcheck.git import history
 from slatcheck.reports import lines
 from slatcheck.reports.cases import Case, Suite, suites
 from slatcheck.reports.forms import NOTHING_ASKED, Asked, Replay, judged_tree
-from slatcheck.reports.words import clean, find_layout
-from slatcheck.result import Document, Finding, Verdict
 
 VERSION = {"major": 5, "minor": 3}
 STATUS = {
@@ -88,7 +88,7 @@ class _Report:
         out = self._named(suite.name) | {
             "checkout_id": self._named()["id"],
             "comment": f"{suite.name}: {suite.verdict.value}",
-            "architecture": "mips",
+            "architecture": layout.port if layout is not None else "",
             "status": STATUS[_built(suite)],
         }
         if layout is not None:

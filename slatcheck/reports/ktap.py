@@ -6,11 +6,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from slatcheck.display.words import clean, count
+from slatcheck.document.result import Document, Finding, Verdict, worst
 from slatcheck.reports import lines
 from slatcheck.reports.cases import Case, Group, Suite, loose, suites
 from slatcheck.reports.forms import Replay
-from slatcheck.reports.words import clean, count
-from slatcheck.result import Document, Finding, Verdict, worst
 
 # kunit.py begins a test, or ends the whole, at a line that holds one of these.
 _SIGNALS = re.compile(

@@ -8,11 +8,12 @@ from typing import Any
 
 from impl.memory_cost import LinearCost, TableCost, linear_cost, table_cost
 from model.layout import Layout
-from model.machines import byte_orders, machines
+from model.ports import byte_orders, machines
+from slatcheck.display.words import columns, count, size
+from slatcheck.document.result import layout_json
+from slatcheck.document.schema import LAYOUTS, validated
 from slatcheck.memory_ranges import Ram
-from slatcheck.reports import json
-from slatcheck.reports.words import columns, count, size
-from slatcheck.result import layout_json
+from slatcheck.reports import layouts_one, layouts_picture
 
 
 def _costs(layout: Layout, ram: Sequence[Ram]) -> tuple[LinearCost, TableCost | None]:
@@ -65,10 +66,7 @@ def render(
     if ram or not names_one(patterns) or not layouts:
         return render_text(layouts, ram)
     if form == "svg":
-        from slatcheck.reports import layouts_picture
-
         return layouts_picture.render(layouts[0])
-    from slatcheck.reports import layouts_one
 
     return layouts_one.render_text(layouts[0])
 
@@ -76,7 +74,7 @@ def render(
 def render_json(layouts: Sequence[Layout], ram: Sequence[Ram]) -> str:
     """Return the layouts as JSON that fits ``schema-layouts.json``; sizes are in bytes."""
     data = {"schema": "slatcheck-layouts/1", "layouts": [_layout_json(one, ram) for one in layouts]}
-    return json.validated(data, json.LAYOUTS)
+    return validated(data, LAYOUTS)
 
 
 def render_text(layouts: Sequence[Layout], ram: Sequence[Ram]) -> str:

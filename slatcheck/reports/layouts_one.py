@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from impl.memory_cost import table_cost
-from impl.multilevel.quirks import QUIRKS
+from impl.ports import reference_of
 from model.layout import Layout
-from model.machines import machines
-from slatcheck.explain.address import split
-from slatcheck.explain.ruler import field_name
-from slatcheck.reports.words import columns, count, size
+from model.ports import machines, port_of
+from slatcheck.display.address import split
+from slatcheck.display.ruler import field_name
+from slatcheck.display.words import columns, count, size
 
 WIDTH = 100
 
@@ -74,17 +74,8 @@ def levels(layout: Layout) -> list[LevelFacts]:
 
 def what(layout: Layout) -> str:
     """Return in a sentence what configuration the layout stands for."""
-    symbols = layout.kconfig
     parts = [f"a {layout.bits}-bit kernel with pages of {size(1 << layout.page_shift)}"]
-    if "MIPS_VA_BITS_48" in symbols:
-        parts.append("48 bits of virtual address (MIPS_VA_BITS_48)")
-    if "XPA" in symbols:
-        parts.append("extended physical addresses (XPA)")
-    elif layout.bits == 32 and "PHYS_ADDR_T_64BIT" in symbols:
-        parts.append("36-bit physical addresses (PHYS_ADDR_T_64BIT)")
-    if "MIPS_HUGE_TLB_SUPPORT" in symbols:
-        parts.append("room for huge pages in an entry (MIPS_HUGE_TLB_SUPPORT)")
-    return ", ".join(parts)
+    return ", ".join([*parts, *port_of(layout).choices(layout)])
 
 
 def permission(layout: Layout) -> str:
@@ -92,7 +83,7 @@ def permission(layout: Layout) -> str:
     if not layout.permitted:
         return f"Kconfig refuses it together with KVM: {layout.refusal}."
     plain = {"MMU", "KVM", "KVM_GENERIC_MMU_NOTIFIER", "MMU_NOTIFIER", "PHYS_ADDR_T_64BIT"}
-    plain |= {"KVM_MIPS_VZ", "CPU_MIPSR2"}
+    plain |= port_of(layout).plain
     chosen = [
         name
         for name, value in layout.kconfig.items()
@@ -192,7 +183,7 @@ def quirks(layout: Layout) -> list[tuple[str, str, str]]:
     """Return (name, statement, page of docs/findings) of what kernels are known to do here."""
     return [
         (one.name, one.statement, f"docs/findings/{FINDINGS[one.name]}.md")
-        for one in QUIRKS
+        for one in reference_of(layout).quirks
         if one.bites(layout)
     ]
 

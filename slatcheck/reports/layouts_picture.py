@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from model.layout import Layout
-from slatcheck.explain import ruler
-from slatcheck.explain.address import split
-from slatcheck.explain.canvas import MARGIN, WIDTH, Canvas, fit
+from slatcheck.display import ruler
+from slatcheck.display.address import split
+from slatcheck.display.canvas import MARGIN, WIDTH, Canvas, fit
+from slatcheck.display.words import count, size
 from slatcheck.reports.layouts_one import LevelFacts, cost, levels, permission, reach, what
-from slatcheck.reports.words import count, size
 
 _BAR = 30
 _ROW = 118

@@ -7,7 +7,7 @@ import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from slatcheck.reports.words import clean
+from slatcheck.display.words import clean
 
 WIDTH = 72
 _PLAIN = str.maketrans({"—": "-", "–": "-", "·": "-", "’": "'", "×": "x", "…": "..."})

@@ -8,10 +8,10 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from model.rules import RULES
+from slatcheck.display.words import clean, count, find_layout, layout_names, spared_names
+from slatcheck.display.words import written_operation as written
+from slatcheck.document.result import Document, Finding
 from slatcheck.reports import gated
-from slatcheck.reports.words import clean, count, find_layout, layout_names, spared_names
-from slatcheck.reports.words import written_operation as written
-from slatcheck.result import Document, Finding
 
 _STATEMENTS = {one.name: one.statement for one in RULES}
 

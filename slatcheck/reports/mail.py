@@ -5,28 +5,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from model.machines import machines as runs
-from model.operations import FUNCTIONS, Kind
+from model.operations import Kind
+from model.ports import entry_point, layout, port_of
+from model.ports import machines as runs
+from model.ports.port import Port
 from model.rules import RULES
 from model.triggers import TRIGGERS
+from slatcheck.display.words import clean, count, find_layout, layout_names
+from slatcheck.document.result import Cause, Document, Finding, Verdict
 from slatcheck.errors import InputError
 from slatcheck.reports import by_cause, lines
 from slatcheck.reports.forms import NOTHING_ASKED, Asked, Replay, judged_tree
 from slatcheck.reports.letter import command, heading, item, paragraph, subject, verbatim
 from slatcheck.reports.remarks import Places
 from slatcheck.reports.since import since
-from slatcheck.reports.words import clean, count, find_layout, layout_names
-from slatcheck.result import Cause, Document, Finding, Verdict
 
 _STATEMENTS = {one.name: one.statement for one in RULES}
 _SEVERITY = {
     "unsafe": "It is unsafe: memory, or who may reach it, is at stake.",
     "imprecise": "It is imprecise: more work than was asked for, harmless to the guest.",
 }
-_TOLD = (
-    *("32BIT", "64BIT", "XPA", "MIPS_HUGE_TLB_SUPPORT", "MIPS_VA_BITS_48"),
-    *("CPU_MIPS32_R5", "CPU_MIPS64_R6", "CPU_CAVIUM_OCTEON"),
-)
 
 
 def render(document: Document, replay: Replay | None = None, asked: Asked = NOTHING_ASKED) -> str:
@@ -55,7 +53,9 @@ def render(document: Document, replay: Replay | None = None, asked: Asked = NOTH
 
 def _head(finding: Finding, file: str) -> Iterator[str]:
     rule = finding.rule.replace("-", " ")
-    yield from subject(f"[BUG] KVM: MIPS: {finding.location.function or finding.entry}(): {rule}")
+    yield from subject(
+        f"[BUG] KVM: {_port(finding).arch}: {finding.location.function or finding.entry}(): {rule}"
+    )
     yield "MIME-Version: 1.0"
     yield "Content-Type: text/plain; charset=us-ascii"
     yield "Content-Transfer-Encoding: 7bit"
@@ -65,14 +65,14 @@ def _head(finding: Finding, file: str) -> Iterator[str]:
 
 
 def _opening(document: Document, finding: Finding) -> Iterator[str]:
-    kernel, tool = document.kernel or {}, document.tool
+    kernel, tool, port = document.kernel or {}, document.tool, _port(finding)
     version = clean(str(kernel.get("version", "of unknown version")))
     yield from paragraph("Hello,")
     yield from paragraph(
-        f"in Linux {version} the guest-physical page table of KVM for MIPS breaks a promise in "
+        f"in Linux {version} the guest-physical page table of {port.title} breaks a promise in "
         f"{finding.entry}(). slatcheck {clean(str(tool.get('version', '')))} compiled the tree's "
-        "unmodified C for MIPS and ran it in an emulator against an abstract map. No machine was "
-        "involved."
+        f"unmodified C for {port.arch} and ran it in an emulator against an abstract map. No "
+        "machine was involved."
     )
 
 
@@ -94,7 +94,7 @@ def _trace(finding: Finding) -> Iterator[str]:
     yield from paragraph(f"The shortest sequence found, on {finding.shown_on}, {order}:")
     told = [line.lstrip("> ").partition(". ")[2] for line in lines.trace(finding)]
     for number, (text, op) in enumerate(zip(told, finding.trace, strict=True), 1):
-        yield from item(f"{number}. ", f"{_function(op)}{text}")
+        yield from item(f"{number}. ", f"{_function(finding, op)}{text}")
     yield ""
     difference = list(lines.difference(finding))
     if difference:
@@ -105,10 +105,16 @@ def _trace(finding: Finding) -> Iterator[str]:
         yield ""
 
 
-def _function(op: dict[str, object]) -> str:
+def _port(finding: Finding) -> Port:
+    return port_of(layout(finding.shown_on))
+
+
+def _function(finding: Finding, op: dict[str, object]) -> str:
     """Return the kernel's function for an operation of a trace, where it is one."""
     name = str(op.get("op", "")).upper()
-    return f"{FUNCTIONS[Kind[name]]}(): " if name in Kind.__members__ else ""
+    if name not in Kind.__members__:
+        return ""
+    return f"{entry_point(layout(finding.shown_on), Kind[name])}(): "
 
 
 def _where(finding: Finding, others: Sequence[Finding]) -> Iterator[str]:
@@ -127,7 +133,8 @@ def _configurations(document: Document, cause: Cause) -> Iterator[str]:
     for name in cause.layouts:
         layout = find_layout(name)
         symbols = layout.kconfig if layout is not None else {}
-        told = [one for one in symbols if one in _TOLD or one.startswith("PAGE_SIZE_")]
+        telling = port_of(layout).telling if layout is not None else ()
+        told = [one for one in symbols if one in telling or one.startswith("PAGE_SIZE_")]
         machines |= dict.fromkeys(one.name for one in (runs(layout) if layout is not None else ()))
         refused = f" (Kconfig refuses it: {layout.refusal})" if layout and layout.refusal else ""
         yield from item("- ", f"{name}: {' '.join(f'CONFIG_{one}' for one in told)}{refused}")
@@ -141,17 +148,17 @@ def _configurations(document: Document, cause: Cause) -> Iterator[str]:
 
 
 def _reproduce(document: Document, finding: Finding) -> Iterator[str]:
-    mark = finding.fingerprint
+    mark, arch = finding.fingerprint, _port(finding).arch
     check = ["slatcheck", "check", "--kernel", ".", "--layout", finding.shown_on]
     check += ["--seed", str(finding.seed), "--format", "json", "--output", "report.json"]
     this = ["report.json", "--kernel", ".", "--finding", mark]
     yield from heading("How to reproduce")
-    yield from paragraph("In the kernel tree, without a MIPS machine or a cross-compiler:")
+    yield from paragraph(f"In the kernel tree, without a {arch} machine or a cross-compiler:")
     yield from command(check)
     yield from command(["slatcheck", "replay", *this])
     yield ""
     yield from paragraph(
-        "And as one C file with a main(), built to a static program for MIPS Linux or qemu-user:"
+        f"And as one C file with a main(), built to a static program for {arch} Linux or qemu-user:"
     )
     yield from command(["slatcheck", "export", *this, "--as", "c", "--output", "finding.c"])
     yield from command(["slatcheck", "run", "finding.c", "--kernel", ".", "--program", "finding"])

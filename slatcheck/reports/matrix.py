@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from model.rules import RULES
-from slatcheck.result import Check, Document, Verdict, worst
+from proofs.theorems import CLAUSES
+from slatcheck.document.result import Check, Document, Verdict, worst
 
 OTHER = "other"
 """The column of checks that are about no single rule: contracts, lemmas, the build."""
@@ -79,7 +80,6 @@ class Matrix:
 
 @cache
 def _clauses() -> dict[str, tuple[str, ...]]:
-    from proofs.theorems import CLAUSES
 
     return {name: rules for name, (_, rules) in CLAUSES.items()}
 

@@ -6,14 +6,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from impl.kernel.ports import kernel_port
+from impl.ports import REFERENCES
+from model.ports import ports
 from model.rules import RULES
+from slatcheck.display.words import clean, count, layout_names
+from slatcheck.document.result import Check, Document, Finding, Verdict
 from slatcheck.reports import lines
 from slatcheck.reports.cases import NOTHING, explains
-from slatcheck.reports.words import clean, count, layout_names
-from slatcheck.result import Check, Document, Finding, Verdict
-
-LINE_OF = {"kernel": "arch/mips/kvm/mmu.c", "multilevel": "impl/multilevel/table.py"}
-"""The file that a remark without a place of its own is put on, at line 1, by implementation."""
 
 # What the names of files in a kernel tree are made of; with anything else a line could lie.
 _PATH = re.compile(r"[\w+-][\w.+-]*(/[\w+-][\w.+-]*)*", re.ASCII)
@@ -47,7 +47,7 @@ class Places:
     """Where functions are defined, as far as the findings of a document tell."""
 
     def __init__(self, document: Document) -> None:
-        self.default = Place(LINE_OF["kernel" if document.kernel is not None else "multilevel"], 1)
+        self.default = Place(_file(document), 1)
         self.by_function: dict[str, Place] = {}
         for one in document.findings:
             place = self._own(one)
@@ -70,6 +70,13 @@ class Places:
         if place.line < 1 or not _PATH.fullmatch(place.file):
             return None
         return Place(place.file, place.line)
+
+
+def _file(document: Document) -> str:
+    """Return the file that a remark without a place of its own is put on, at line 1."""
+    port = document.layouts[0].port if document.layouts else ports()[0].name
+    known = document.kernel is not None
+    return kernel_port(port).files.main if known else REFERENCES[port].source
 
 
 def remarks(document: Document) -> list[Remark]:

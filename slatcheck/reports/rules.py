@@ -7,11 +7,11 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from model.operations import FUNCTIONS
+from model.ports import ports
 from model.rules import Rule
 from model.triggers import TRIGGERS
-from slatcheck.reports import json
-from slatcheck.reports.words import columns
+from slatcheck.display.words import columns
+from slatcheck.document.schema import RULES, validated
 
 WIDTH = 100
 
@@ -28,7 +28,9 @@ def _rule_json(rule: Rule) -> dict[str, Any]:
         "statement": rule.statement,
         "explanation": rule.explanation,
         "operations": [
-            {"op": kind.name.lower(), "function": FUNCTIONS[kind]} for kind in sorted(rule.kinds)
+            {"op": kind.name.lower(), "function": port.functions[kind]}
+            for port in ports()
+            for kind in sorted(rule.kinds & port.functions.keys())
         ],
         "page": page(rule),
     }
@@ -41,7 +43,7 @@ def render_json(rules: Sequence[Rule]) -> str:
         "rules": [_rule_json(one) for one in rules],
         "triggers": TRIGGERS,
     }
-    return json.validated(data, json.RULES)
+    return validated(data, RULES)
 
 
 def render_list(rules: Sequence[Rule]) -> str:
@@ -56,7 +58,11 @@ def _paragraph(text: str, indent: str = "") -> list[str]:
 
 def render_one(rule: Rule) -> str:
     """Return all that there is to say about one rule."""
-    operations = [[kind.name.lower(), FUNCTIONS[kind]] for kind in sorted(rule.kinds)]
+    operations = [
+        [kind.name.lower(), port.functions[kind]]
+        for port in ports()
+        for kind in sorted(rule.kinds & port.functions.keys())
+    ]
     triggers = [list(pair) for pair in TRIGGERS.items()]
     lines = [
         f"{rule.name} ({rule.severity.value})",

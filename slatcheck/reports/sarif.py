@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from model.operations import FUNCTIONS, from_json
+from model.layout import Layout
+from model.operations import from_json
+from model.ports import entry_point
 from model.rules import RULES, Rule, Severity
+from slatcheck.display.words import clean, find_layout, written_operation
+from slatcheck.document.result import EXIT, Document, Finding, Verdict
 from slatcheck.reports import lines
 from slatcheck.reports.forms import Replay
 from slatcheck.reports.remarks import Place, Places, Remark, remarks
-from slatcheck.reports.words import clean, find_layout, written_operation
-from slatcheck.result import EXIT, Document, Finding, Verdict
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -215,7 +217,7 @@ def _flow(finding: Finding, places: Places, place: Place) -> dict[str, Any]:
     shown = lines.shown_step(finding)
     steps = []
     for number, data in enumerate(finding.trace, 1):
-        function = _function(data)
+        function = _function(layout, data)
         spot = place if number == shown else places.function(function)
         location = _location(spot, function)
         location["message"] = {"text": written_operation(data, layout)}
@@ -229,10 +231,12 @@ def _flow(finding: Finding, places: Places, place: Place) -> dict[str, Any]:
     return {"threadFlows": [{"locations": steps}]}
 
 
-def _function(data: Mapping[str, Any]) -> str:
+def _function(layout: Layout | None, data: Mapping[str, Any]) -> str:
     """Return the kernel function that carries out an operation of a trace, '' if it is unknown."""
+    if layout is None:
+        return ""
     try:
-        return FUNCTIONS[from_json(data).kind]
+        return entry_point(layout, from_json(data).kind)
     except (KeyError, TypeError, ValueError):
         return ""
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from slatcheck import history
+from slatcheck.document.result import Finding
+from slatcheck.git import history
 from slatcheck.reports.letter import command, heading, paragraph, plain
-from slatcheck.result import Finding
 
 _OTHERS = 3
 

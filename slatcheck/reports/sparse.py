@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
+from slatcheck.display.words import clean
+from slatcheck.document.result import Document
 from slatcheck.reports.forms import Replay
 from slatcheck.reports.remarks import Remark, comparisons, remarks
-from slatcheck.reports.words import clean
-from slatcheck.result import Document
 
 
 def render(document: Document, replay: Replay | None = None) -> str:

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from model.rules import RULES
-from slatcheck.reports.words import count
-from slatcheck.result import Check, Document, Finding, Verdict
+from slatcheck.display.words import count
+from slatcheck.document.result import Check, Document, Finding, Verdict
 
 _ORDER = {one.name: number for number, one in enumerate(RULES)}
 

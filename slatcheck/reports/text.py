@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 
 from model.rules import RULES
 from model.triggers import TRIGGERS
+from slatcheck.display.words import WIDTH, clean, columns, count, item, layout_names, wrapped
+from slatcheck.document.result import Check, Document, Finding, Verdict, worst
 from slatcheck.reports import brief, gated, lines, tied
 from slatcheck.reports.forms import Replay
 from slatcheck.reports.standings import operations, rank, standing, totals
 from slatcheck.reports.undecided import undecided
-from slatcheck.reports.words import WIDTH, clean, columns, count, item, layout_names, wrapped
-from slatcheck.result import Check, Document, Finding, Verdict, worst
 
 _LABEL = 11
 _STATEMENTS = {one.name: one.statement for one in RULES}

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from slatcheck.reports.words import clean, columns, item
+from slatcheck.display.words import clean, columns, item
 
 
 def lines(ties: Sequence[Mapping[str, Any]], tables: bool = True) -> Iterator[str]:

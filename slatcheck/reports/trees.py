@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from slatcheck.display.words import clean, columns, count
+from slatcheck.document.result import Check, Document
+from slatcheck.gate.trees import Judged
 from slatcheck.reports.standings import standing
-from slatcheck.reports.words import clean, columns, count
-from slatcheck.result import Check, Document
-from slatcheck.trees import Judged
 
 HEAD = ("tree", "version", "mmu.c", "layouts", "functions proved", "causes", "seconds", "verdict")
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from slatcheck.display.words import clean, count, layout_names
+from slatcheck.document.result import Check, Document, Verdict
 from slatcheck.reports import cases
-from slatcheck.reports.words import clean, count, layout_names
-from slatcheck.result import Check, Document, Verdict
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,17 @@ from pathlib import Path
 import pytest
 
 from impl.multilevel.quirks import QUIRKS
-from model.mips import layouts
+from model.ports import layouts
 from model.rules import RULES
 from slatcheck import commands
-from slatcheck.baseline import Baseline, Entry, render
-from slatcheck.completion import VARIABLE
+from slatcheck.commands.completion import VARIABLE
+from slatcheck.gate.baseline import Baseline, Entry, render
 from slatcheck.reports import forms
 from slatcheck.reports import json as json_report
 from tests.docs.generated import DOCS, ROOT
 from tests.integrations.programs import script
 from tests.kernels.repository import NOBODY
-from tests.slatcheck.test_reports import full
+from tests.slatcheck.reports.test_reports import full
 
 MARK = "stale-mapping/kvm_mips_flush_gpa_pt/any"
 PROGRAM = (sys.executable, "-m", "slatcheck")

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from slatcheck.result import Verdict
+from slatcheck.document.result import Verdict
 from tests.docs.generated import DOCS
 
 PAGE = DOCS / "glossary.md"

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 import slatcheck.reports
-from slatcheck.campaign import Search
+from slatcheck.document.result import Document, Verdict
 from slatcheck.reports import forms
-from slatcheck.result import Document, Verdict
+from slatcheck.search.campaign import Search
 from tests.docs.generated import DOCS, ROOT
 from tests.slatcheck.reports.documents import HOSTILE, decided_by
 from tests.slatcheck.reports.test_pages import blocks
+from tests.slatcheck.reports.test_reports import full
 from tests.slatcheck.test_docs import table
-from tests.slatcheck.test_reports import full
 
 HOWTO = DOCS / "howto"
 PAGES = sorted(HOWTO.glob("add-*.md"))
@@ -91,7 +91,7 @@ def test_the_slip_in_the_implementation_is_found() -> None:
     slip = "op.first <= f < op.last"
     assert f"`{slip}`" in page and "op.first <= f <= op.last" in flat
     names = executed(
-        flat.replace("op.first <= f <= op.last", slip), "from model.mips import layout"
+        flat.replace("op.first <= f <= op.last", slip), "from model.ports import layout"
     )
     found = Search(names["Flat"](names["layout"]("mips64-4k")), 0, "flat").run(3_000)
     (told,) = (one for one in blocks(HOWTO / "add-an-implementation.md") if "stale" in one)

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from proofs.terms import evaluate, truth
+from proofs.evaluation import evaluate
+from proofs.terms import truth
 from tests.test_rooms import ROOMS, ROOT
 from tools import floors, worked_example
 from tools.sections import replaced

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from impl.kernel.features import FEATURES, Feature
+from impl.kernel.features import Feature
+from impl.kernel.ports.mips.features import FEATURES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/versions.md"
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from impl.interface import Implementation
 from impl.linear import KVM_INVALID_PAGE, Linear
 from model.abstract_map import AbstractMap
-from model.mips import layout
 from model.operations import EFAULT, ENOMEM, Answer, Kind, Op
+from model.ports import layout
 
 NPAGES = 64
 MIPS32 = layout("mips32-16k")

@@ -10,7 +10,6 @@ from impl.multilevel import MultiLevel
 from model.abstract_map import AbstractMap, Expected
 from model.entry import Entry
 from model.layout import Layout
-from model.mips import layout, layouts
 from model.operations import (
     ADDRESSED,
     EFAULT,
@@ -23,6 +22,7 @@ from model.operations import (
     Kind,
     Op,
 )
+from model.ports import layout, layouts
 
 NAMES = [
     "mips32-4k",

@@ -5,8 +5,8 @@ import pytest
 
 from impl.multilevel import QUIRKS, MultiLevel, Quirk, quirk
 from model.layout import Layout
-from model.mips import layouts
 from model.operations import HALF_OPEN, Answer, Kind, Op
+from model.ports import layouts
 from tests.impl.test_multilevel import difference
 
 

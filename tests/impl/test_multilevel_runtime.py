@@ -10,8 +10,8 @@ from impl.multilevel import MultiLevel, table
 from impl.multilevel.memory import Block, Memory
 from impl.multilevel.quirks import QUIRKS
 from model.layout import Layout
-from model.mips import layout
 from model.operations import U64, Kind, Op
+from model.ports import layout
 from tests.impl.test_multilevel import difference
 
 FLUSH_TEST = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from impl.multilevel import QUIRKS
 from model.layout import Layout
-from model.mips import layouts
+from model.ports import layouts
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/quirks.md"
 

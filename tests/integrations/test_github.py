@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from impl import keeping
 from slatcheck import __version__
+from slatcheck.document.result import Document, Verdict
 from slatcheck.reports import json as json_report
-from slatcheck.result import Document, Verdict
+from support import cache as keeping
 from tests.integrations.programs import INTEGRATIONS, ROOT, environment, fake, parsed, real
 from tests.integrations.steps import runs
 from tests.slatcheck.reports.documents import gated, holding
-from tests.slatcheck.test_reports import full
+from tests.slatcheck.reports.test_reports import full
 
 ACTION = INTEGRATIONS / "github/action.yml"
 JUDGE = INTEGRATIONS / "github/judge.sh"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from impl import keeping
 from slatcheck import __version__
 from slatcheck.reports import json as json_report
+from support import cache as keeping
 from tests.integrations.programs import INTEGRATIONS, Fake, environment, fake, parsed
 from tests.integrations.steps import entries
-from tests.slatcheck.test_reports import full
+from tests.slatcheck.reports.test_reports import full
 
 TEMPLATE = INTEGRATIONS / "gitlab/slatcheck.yml"
 

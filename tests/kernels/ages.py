@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from impl.kernel.features import ARCH, HOST, TABLES
+from impl.kernel.ports.mips.features import ARCH, HOST, TABLES
+from impl.kernel.ports.mips.files import MIPS, MMU
 from impl.kernel.slices import functions
-from impl.kernel.tree import MIPS, MMU
 from tests.kernels.copies import edit, share
 
 Change = Callable[[str], str]

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from impl.interface import Implementation
 from impl.kernel.errors import ToolLimitError
-from impl.kernel.tree import MIPS
-from model.mips import layout
+from impl.kernel.ports.mips.files import MIPS
 from model.operations import ADDRESSED, Answer, Kind, Op
-from slatcheck.campaign import Campaign, Search
-from slatcheck.causes import causes_of
-from slatcheck.findings import merge
-from slatcheck.probes import request
-from slatcheck.result import Cause, Finding
-from slatcheck.work import Report, Unit, kernel_implementation
+from model.ports import layout
+from slatcheck.document.causes import causes_of
+from slatcheck.document.result import Cause, Finding
+from slatcheck.judge.findings import merge
+from slatcheck.search.campaign import Campaign, Search
+from slatcheck.search.probes import request
+from slatcheck.search.unit import Report, Unit, kernel_implementation
 from tests.kernels.test_planted import BUGS, Bug
 from tests.proofs.c.edits import Edit, edited
 

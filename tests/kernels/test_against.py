@@ -16,7 +16,7 @@ import pytest
 
 from slatcheck import cli
 from slatcheck.errors import InputError
-from slatcheck.revisions import KEPT, PARTS, checked_out
+from slatcheck.git.revisions import KEPT, PARTS, checked_out
 from tests.kernels.repository import MMU, NOBODY, Repository
 
 ON = ["--layout", "mips32-4k", "--evidence", "differential", "--max-ops", "6000"]

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.features import features
-from impl.kernel.tree import open_tree
-from slatcheck.differential import Symptom
-from slatcheck.work import Unit, search
+from impl.kernel.ports import features, open_tree
+from slatcheck.search.differential import Symptom
+from slatcheck.search.unit import Unit, search
 from tests.kernels.ages import SHAPES, Shape, Twin, built
 from tests.kernels.test_planted import baseline, found
 from tests.proofs.c.mutation import verdicts

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.binding import bind
 from impl.kernel.build import build
 from impl.kernel.errors import TreeError, UnsupportedError
+from impl.kernel.ports import bind, open_tree
+from impl.kernel.ports.mips.files import MMU
 from impl.kernel.sandbox import Limits, landlock_available, run
 from impl.kernel.toolchain import find
-from impl.kernel.tree import MMU, open_tree
-from model.mips import layout
+from model.ports import layout
 from tests.kernels.copies import edit, share
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from model.mips import permitted_layouts
-from slatcheck import baseline, cli
+from model.ports import permitted_layouts
+from slatcheck import cli
+from slatcheck.gate import baseline
 from tests.conftest import ROOT, VERSIONS
 
 FOLDER = ROOT / "docs/baselines"

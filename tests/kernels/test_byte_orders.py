@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from impl import keeping
-from impl.kernel.tree import MMU
+from impl.kernel.ports.mips.files import MMU
 from model.machines import BIG, LITTLE, ORDERS
-from model.mips import layout
+from model.ports import layout
 from proofs.engine import Options
-from proofs.kvm.runner import LayoutProof, Session
-from slatcheck import kernel_proof
-from slatcheck.gate import Request, check
-from slatcheck.kernel_proof import Outcome, Task, prove_layout
-from slatcheck.replay import replay, replay_file
-from slatcheck.result import Check, Document, Finding, Location, Verdict
+from proofs.kernel_runner import LayoutProof, Session
+from slatcheck.document.result import Check, Document, Finding, Location, Verdict
+from slatcheck.judge import kernel_proof
+from slatcheck.judge.judging import Request, check
+from slatcheck.judge.kernel_proof import Outcome, Task, prove_layout
+from slatcheck.judge.replay import replay, replay_file
+from support import cache as keeping
 from tests.kernels.copies import edit, share
 
 SMALL = "mips32-4k"

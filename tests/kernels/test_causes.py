@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.tree import open_tree
-from model.mips import layout
-from slatcheck.gate import Request, check
-from slatcheck.reports import text, words
-from slatcheck.result import Finding
+from impl.kernel.ports import open_tree
+from model.ports import layout
+from slatcheck.display import words
+from slatcheck.document.result import Finding
+from slatcheck.judge.judging import Request, check
+from slatcheck.reports import text
 from tests.kernels.pairs import FEW, MORE, causes, plant, searched
 from tests.kernels.test_planted import Bug
 from tests.slatcheck.test_docs import table

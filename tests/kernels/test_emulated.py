@@ -10,17 +10,16 @@ from random import Random
 
 import pytest
 
-from impl.kernel.binding import bind
 from impl.kernel.build import build
 from impl.kernel.emulated import MAX_OPS, EmulatedKernel
 from impl.kernel.errors import ToolLimitError
+from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
-from impl.kernel.tree import open_tree
 from model.layout import Layout
-from model.mips import layout, layouts
 from model.operations import Kind, Op
-from slatcheck.sequences import BLOCK, HEADER, Decoder
-from slatcheck.work import geometry_symptoms
+from model.ports import layout, layouts
+from slatcheck.search.sequences import BLOCK, HEADER, Decoder
+from slatcheck.search.unit import geometry_symptoms
 
 
 @cache

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from impl.kernel.tree import open_tree
-from model.mips import layout
-from slatcheck.campaign import DEFAULT_OPS
-from slatcheck.gate import Request, check
+from impl.kernel.ports import open_tree
+from model.ports import layout
+from slatcheck.judge.judging import Request, check
+from slatcheck.search.campaign import DEFAULT_OPS
 from tools.record_findings import EXPECTED, LAYOUTS, Pair, pairs_of, search
 
 BUDGET = 6_000

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from impl.kernel import images
-from impl.kernel.binding import bind
 from impl.kernel.build import Image, Job, build, compiled
 from impl.kernel.errors import UnsupportedError
+from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
-from impl.kernel.tree import open_tree
-from model.mips import layout
+from model.ports import layout
 from tests.kernels.copies import edit, share
 
 ON = layout("mips32-4k")

@@ -11,18 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.binding import bind
 from impl.kernel.build import build
 from impl.kernel.emulated import EmulatedKernel
+from impl.kernel.ports import bind, open_tree
+from impl.kernel.ports.mips.files import MIPS, MMU
 from impl.kernel.toolchain import find
-from impl.kernel.tree import MIPS, MMU, Tree, open_tree
-from model.mips import layout
+from impl.kernel.tree import Tree
 from model.operations import Op
-from slatcheck.campaign import DEFAULT_OPS, Campaign, Hit, Search
-from slatcheck.differential import Symptom
-from slatcheck.gate import Request, check
-from slatcheck.replay import replay, replay_file
-from slatcheck.work import geometry_symptoms
+from model.ports import layout
+from slatcheck.judge.judging import Request, check
+from slatcheck.judge.replay import replay, replay_file
+from slatcheck.search.campaign import DEFAULT_OPS, Campaign, Hit, Search
+from slatcheck.search.differential import Symptom
+from slatcheck.search.unit import geometry_symptoms
 from tests.proofs.c.edits import MACRO, Edit, edited
 
 PGTABLE_64 = "arch/mips/include/asm/pgtable-64.h"

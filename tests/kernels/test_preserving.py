@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from impl.kernel.ports.mips.files import MIPS, MMU
 from impl.kernel.slices import functions
-from impl.kernel.tree import MIPS, MMU
-from slatcheck.work import Unit, search
+from slatcheck.search.unit import Unit, search
 from tests.kernels.copies import edit, share
 
 LAYOUTS = ("mips32-4k", "mips64-4k")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.tree import open_tree
+from impl.kernel.ports import open_tree
 from impl.multilevel import QUIRKS, quirk
 from impl.multilevel.quirks import PGD_FREED_AS_ONE_PAGE, YOUNG_READS_PFN_WORD, Quirk
-from model.mips import layout
-from slatcheck.diff import Comparison, diff
+from model.ports import layout
+from slatcheck.judge.side_by_side import Comparison, diff
 
 LAYOUTS = ("mips32-4k", "mips32-4k-huge", "mips32-16k-xpa", "mips64-4k", "mips64-16k-va48")
 SINCE = {PGD_FREED_AS_ONE_PAGE: (6, 6)}

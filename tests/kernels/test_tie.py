@@ -10,15 +10,15 @@ import jsonschema
 import pytest
 
 import slatcheck
-from impl.kernel.binding import bind
+from impl.kernel.ports import bind, open_tree
+from impl.kernel.ports.mips.files import MMU
 from impl.kernel.slices import functions
-from impl.kernel.tree import MMU, open_tree
 from impl.multilevel.quirks import PGD_FREED_AS_ONE_PAGE, YOUNG_READS_PFN_WORD, Quirk
-from model.mips import layout
-from model.operations import FUNCTIONS
-from slatcheck.gate import Request, check
+from model.ports import layout
+from model.ports.mips.functions import FUNCTIONS
+from slatcheck.judge.judging import Request, check
+from slatcheck.judge.tie import BUDGET, Tie, ties
 from slatcheck.reports import text
-from slatcheck.tie import BUDGET, Tie, ties
 from tests.kernels.copies import edit, share
 
 EVERYWHERE = ("notifier-end-inclusive", "dirty-mask-hull", "no-reach-check")

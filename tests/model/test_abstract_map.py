@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from model.abstract_map import AbstractMap, Expected
 from model.entry import Entry
 from model.layout import Layout
-from model.mips import layout, layouts
 from model.operations import EFAULT, ENOMEM, U64, Answer, Kind, Op
+from model.ports import layout, layouts
 
 RANGED = (Kind.FLUSH, Kind.MKCLEAN, Kind.MKOLD)
 FAULTING = (Kind.FAULT, Kind.FAULT_FAST)

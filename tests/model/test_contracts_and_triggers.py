@@ -10,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.abstract_map import AbstractMap
-from model.contracts import CONTRACTS, in_contract, slot_limits
+from model.contracts import in_contract, slot_limits
 from model.entry import Entry
 from model.layout import Layout
-from model.mips import layout, layouts
 from model.operations import HALF_OPEN, U64, Answer, Kind, Op
+from model.ports import layout, layouts
+from model.ports.mips.functions import CONTRACTS
 from model.rules import RULES, rule, rules_of
 from model.triggers import TRIGGERS, beyond, trigger
-from slatcheck.sequences import BLOCK, HEADER, Decoder
+from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 
 EVERY = pytest.mark.parametrize("one", layouts(), ids=lambda one: one.name)
 WIDE, NARROW, XPA = layout("mips64-4k"), layout("mips32-4k"), layout("mips32-16k-xpa")

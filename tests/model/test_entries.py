@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from model.entry import SURPLUS_SHIFT, Entry
 from model.layout import Layout
-from model.mips import SoftwareBits, layout, layouts, with_bits
+from model.ports import layout, layouts
+from model.ports.mips.layouts import SoftwareBits, with_bits
 
 EVERY = pytest.mark.parametrize("one", layouts(), ids=lambda one: one.name)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.layout import Geometry, Layout
-from model.mips import layout, layouts, matching, permitted_layouts
+from model.ports import layout, layouts, matching, permitted_layouts
 
 EVERY = pytest.mark.parametrize("one", layouts(), ids=lambda one: one.name)
 

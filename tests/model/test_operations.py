@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from model.operations import (
     ADDRESSED,
-    FUNCTIONS,
     HALF_OPEN,
     INCLUSIVE,
     SLOT,
@@ -24,6 +23,7 @@ from model.operations import (
     operand_names,
     to_json,
 )
+from model.ports.mips.functions import FUNCTIONS
 
 WORDS = st.integers(0, U64) | st.sampled_from([0, 1, U64 - 1, U64])
 

@@ -26,6 +26,7 @@ from model.operations import Kind, Op
 from model.pointwise import changed
 from proofs import contracts
 from proofs.contracts import Call, Effect, Named, is_shared
+from proofs.evaluation import Model
 from proofs.heap import (
     CACHE_SLOTS,
     CACHED,
@@ -39,7 +40,7 @@ from proofs.heap import (
     empty_marker,
     shape_of,
 )
-from proofs.terms import Model, Truth, Value, negate
+from proofs.terms import Truth, Value, negate
 
 POISON = 0xFFF0
 """What is read where nothing is stored: no page that is known, no entry that is present."""

@@ -11,8 +11,8 @@ from typing import TypeVar
 from impl.multilevel import MultiLevel, table
 from model.abstract_map import AbstractMap
 from model.layout import Layout
-from model.mips import layout
 from model.operations import U64, Kind, Op
+from model.ports import layout
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from model.mips import layout
+from model.ports import layout
 from proofs import solvers
 from proofs.engine import FAILED, HOLDS, OPEN, Desk, Options, prove
 from proofs.paths import Path as Run

@@ -16,10 +16,11 @@ from impl.interface import Run
 from impl.multilevel import MultiLevel, multilevel
 from impl.multilevel.interface import RangeOp
 from model.layout import Layout
-from model.mips import layout
 from model.operations import Kind, Op
+from model.ports import layout
 from proofs import contracts, terms
 from proofs.contracts import Call, Named
+from proofs.evaluation import evaluate
 from proofs.heap import (
     CACHED,
     ENTRY,
@@ -37,8 +38,8 @@ from proofs.heap import (
 from proofs.lemmas.base import range_spec
 from proofs.paths import Path, explore
 from proofs.specs import Flush
-from proofs.terms import Term, Value, evaluate
-from slatcheck.sequences import BLOCK, HEADER, Decoder
+from proofs.terms import Term, Value
+from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 from tests.proofs.concrete import (
     POISON,
     ConcreteView,
@@ -489,9 +490,10 @@ def as_terms(name: str, level: int, op: RangeOp | None, bounded: bool) -> Any:
         result = path.fresh("result", terms.BOOL)
         upto: Value | None = path.fresh("upto", 16) if bounded else None
         spec = Flush(shape.levels - 1) if op is None else range_spec(op)
-        named = spec.frame(old, new, call, result, frame, upto)
-        named += spec.witness(old, new, call, result, frame, upto)
-        named += spec.page(old, new, call, page)
+        promised = spec.frame(old, new, call, result, frame, upto)
+        promised += spec.witness(old, new, call, result, frame, upto)
+        promised += spec.page(old, new, call, page)
+        named: Named = [(part.statement, part.holds) for part in promised]
         named += contracts.requires(old, call) + contracts.page_invariant(new, page)
         named += contracts.frame_invariant(new, frame) + contracts.cache_invariant(new)
         built.append((old, new, named))

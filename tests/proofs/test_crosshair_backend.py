@@ -19,8 +19,8 @@ from impl.multilevel import MultiLevel
 from model.layout import Layout
 from model.operations import Kind, Op
 from proofs.crosshair import ROOT
-from slatcheck.differential import Judge
-from slatcheck.sequences import BLOCK, HEADER, Decoder
+from slatcheck.search.differential import Judge
+from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 from tests.proofs.flushes import FAITHFUL, MUTATED, SMALLEST, edges, pick
 
 T = TypeVar("T")

@@ -26,7 +26,10 @@ from proofs.bitblast import (
     refute,
 )
 from proofs.drat import Checked, ProofError, check
-from proofs.terms import BOOL, Term, evaluate, number, smtlib, truth, variable, walk
+from proofs.evaluation import evaluate
+from proofs.smtlib import smtlib
+from proofs.terms import BOOL, Term, number, truth, variable
+from proofs.traversal import walk
 
 SOLVERS = ("cadical153", "cadical195", "glucose4", "lingeling")
 

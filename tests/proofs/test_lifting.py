@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from proofs import terms
+from proofs.evaluation import Model, evaluate
 from proofs.lifting import (
     Name,
     SymBool,
@@ -25,7 +26,7 @@ from proofs.lifting import (
     unsigned,
 )
 from proofs.paths import Path, Unsupported, explore
-from proofs.terms import BOOL, Model, Term, evaluate, variable
+from proofs.terms import BOOL, Term, variable
 
 SEED = 99
 BOUNDS = ((0, 0), (0, 1), (0, 7), (0, 10), (3, 12), (5, 5), (0, 255), (100, 300), (-1, 0),

@@ -11,9 +11,9 @@ from types import ModuleType
 import pytest
 
 from impl.multilevel import MultiLevel, index, table
-from model.mips import layout
+from model.ports import layout
 from proofs.mutants import Mutant, mutants_of
-from slatcheck.campaign import DEFAULT_OPS, Search
+from slatcheck.search.campaign import DEFAULT_OPS, Search
 
 SMALL = '''\
 """A module."""

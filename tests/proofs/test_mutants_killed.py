@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from bench.mutants import LAYOUTS, Trial, all_mutants, by_hand, planted
-from model.mips import layout
-from proofs.lemmas import ENTRY_CLAUSES
+from model.ports import layout
 from proofs.mutants import Mutant
+from proofs.ports.mips.table_lemmas import ENTRY_CLAUSES
 
 SURVIVORS = json.loads(Path(__file__).with_name("survivors.json").read_text(encoding="utf-8"))
 """What the proof does not notice: names, '*' for any characters, 'on' which layouts, and why."""

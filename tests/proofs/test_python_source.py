@@ -16,10 +16,11 @@ from impl.multilevel.interface import Slot
 from impl.multilevel.multilevel import MultiLevel
 from impl.multilevel.runtime import ConcreteRuntime
 from model.layout import Layout
-from model.mips import layout
 from model.operations import Kind, Op
+from model.ports import layout
 from proofs import terms
 from proofs.contracts import entry_of
+from proofs.evaluation import Model, evaluate
 from proofs.heap import (
     ENTRY,
     PAGE_BITS,
@@ -32,10 +33,11 @@ from proofs.heap import (
 )
 from proofs.lifting import Name, SymBool, SymInt, as_bits, lifted, summary, truth_of, unsigned
 from proofs.paths import Path, Unsupported, explore
-from proofs.python_source import PythonProgram, check_loops, multilevel
+from proofs.ports.mips.table import program as multilevel
+from proofs.python_source import PythonProgram, check_loops
 from proofs.symbolic import SymbolicRuntime
-from proofs.terms import BOOL, Model, Term, evaluate, variable
-from slatcheck.sequences import BLOCK, HEADER, Decoder
+from proofs.terms import BOOL, Term, variable
+from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 from tests.proofs.concrete import Watcher, algorithm, call_of, model_of
 
 LAYOUTS = ("mips32-64k", "mips32-4k-huge", "mips64-4k", "mips64-4k-va48")
@@ -170,7 +172,7 @@ def test_loop_with_state_is_refused(name: str) -> None:
     with pytest.raises(Unsupported):
         check_loops(function(BAD[name]))
     with pytest.raises(Unsupported):
-        PythonProgram("bad", function(BAD[name]))
+        PythonProgram("bad", function(BAD[name]), {}, {})
 
 
 @pytest.mark.parametrize("name", GAPS)
@@ -207,7 +209,7 @@ def three(rt):
 
 
 def test_callees_are_replaced_in_callers() -> None:
-    program = PythonProgram("small", SOURCE)
+    program = PythonProgram("small", SOURCE, {}, {})
     assert program.bind({})["three"](8) == 30
     changed = program.bind({"one": lambda rt: 5})
     assert changed["three"](8) == 70
@@ -234,7 +236,7 @@ def test_recursion_meets_the_contract() -> None:
     rt.changes.root = table.kvm_pgd_alloc(rt)
     rt.begin(Op(Kind.FAULT, 0, pfn=3, writable=True), True)
     assert table.kvm_mips_map_page(rt, 0, False) == 0
-    functions = multilevel().bind({"kvm_mips_flush_gpa_level": contract})
+    functions = multilevel().bind({"flush_level": contract})
     assert functions["kvm_mips_flush_gpa_table"](rt, 0, rt.pgd(), 0, where.word_mask) is True
     assert [args[0] for args in seen] == [1]
     assert seen[0][2:] == (0, where.word_mask)
@@ -434,7 +436,7 @@ def test_lookup_is_the_lookup(where: Layout, monkeypatch: pytest.MonkeyPatch) ->
     def program(path: Path) -> None:
         symbolic = runtimes(path, where)
         heaps[:] = [symbolic.heap]
-        symbolic.private = True
+        symbolic.around.private = True
         address = unsigned(variable("gpa", where.bits))
         functions = multilevel().bind({})
         answers[path] = functions["kvm_mips_pte_for_gpa"](symbolic, False, address)

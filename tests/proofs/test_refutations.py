@@ -6,11 +6,12 @@ from __future__ import annotations
 import pytest
 
 from model.layout import Layout
-from model.mips import layout
+from model.ports import layout
 from proofs.bitblast import Refutation, Satisfiable, refute
-from proofs.lemmas import lemmas, setting
+from proofs.lemmas.base import setting
 from proofs.paths import Query, explore
-from proofs.python_source import multilevel
+from proofs.ports.mips.table import program as multilevel
+from proofs.ports.mips.table_lemmas import lemmas
 from proofs.terms import Term, negate, truth
 
 LEVELS = {"mips32-16k": 2, "mips64-4k": 3, "mips64-4k-va48": 4}

@@ -17,7 +17,10 @@ import pytest
 import z3
 
 from proofs import terms
-from proofs.terms import BOOL, Model, Term, evaluate, smtlib, variable
+from proofs.evaluation import Model, evaluate
+from proofs.smtlib import smtlib
+from proofs.terms import BOOL, Term, variable
+from proofs.traversal import rebuilt, substitute
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SEED = 4711
@@ -199,9 +202,7 @@ def _neighbours(dag: Dag) -> Built:
 def _joined(dag: Dag) -> Built:
     one = dag.term(8, constants=False)
     cut = dag.rng.randrange(1, 8)
-    made = terms.concat_extracts(
-        terms.extract(one.term, 7, cut), terms.extract(one.term, cut - 1, 0)
-    )
+    made = terms.concat(terms.extract(one.term, 7, cut), terms.extract(one.term, cut - 1, 0))
     return one if made is None else Built(made, one.value, 8)
 
 
@@ -254,7 +255,7 @@ def _substitute(dag: Dag) -> Built:
     new = dag.rng.choice(fitting).term
     if dag.rng.random() < 0.5:
         new = terms.truth(bool(value)) if width == BOOL else terms.number(value, width)
-    (made,) = terms.substitute([one.term], {variable(name, width): new})
+    (made,) = substitute([one.term], {variable(name, width): new})
     return Built(made, one.value, one.width)
 
 
@@ -270,7 +271,7 @@ def _rebuilt(dag: Dag) -> Built:
     if known is not None:
         fitting = [node for node in values.values() if node[1:] == known[1:]]
         args[at] = dag.rng.choice(fitting).term
-    return Built(terms.rebuilt(one.term, args), one.value, one.width)
+    return Built(rebuilt(one.term, args), one.value, one.width)
 
 
 def _apply(dag: Dag) -> Built:
@@ -437,16 +438,16 @@ def test_equal_terms_are_one_object() -> None:
 def test_what_nothing_replaces_stays_the_same_object() -> None:
     one, other = variable("one", 8), variable("other", 8)
     root = terms.truth(terms.less(terms.add(one, terms.number(1, 8)), one))
-    assert terms.substitute([root], {other: one}) == [root]
-    assert terms.rebuilt(root, list(root.args)) is root
+    assert substitute([root], {other: one}) == [root]
+    assert rebuilt(root, list(root.args)) is root
 
 
 def test_substitution_is_simultaneous_and_simplifies() -> None:
     one, other = variable("one", 8), variable("other", 8)
     both = [terms.subtract(one, other), terms.add(one, other)]
-    swapped = terms.substitute(both, {one: other, other: one})
+    swapped = substitute(both, {one: other, other: one})
     assert swapped == [terms.subtract(other, one), terms.add(other, one)]
-    assert terms.substitute(both, {one: other})[0] is terms.number(0, 8)
+    assert substitute(both, {one: other})[0] is terms.number(0, 8)
 
 
 def test_a_term_has_no_truth_value() -> None:

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proofs import terms
-from proofs.terms import FALSE, TRUE, Term, evaluate, number, smtlib, truth, variable
+from proofs.evaluation import evaluate
+from proofs.smtlib import smtlib
+from proofs.terms import FALSE, TRUE, Term, number, truth, variable
 
 WIDTHS = st.integers(1, 12)
 X = {width: variable("x", width) for width in range(1, 13)}

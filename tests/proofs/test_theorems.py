@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from model.mips import layout, layouts, permitted_layouts
+from model.ports import layout, layouts, permitted_layouts
+from model.ports.mips.functions import FUNCTIONS
 from proofs.engine import Options
-from proofs.lemmas import ENTRY_CLAUSES, lemmas
-from proofs.lemmas.ranges import ENTRY_POINTS
+from proofs.lemmas.ranges import RANGES
+from proofs.ports.mips.table_lemmas import ENTRY_CLAUSES, lemmas
 from proofs.runner import Task, carry_out, tasks_of
 from proofs.theorems import ASSUMPTIONS, CLAUSES, MAP_STATEMENTS, theorems
 
@@ -35,7 +36,7 @@ def test_theorems_of_a_layout(one: object) -> None:
     found = theorems(one)  # type: ignore[arg-type]
     assert len({theorem.id for theorem in found}) == len(found)
     functions = {theorem.function for theorem in found}
-    assert {name for name, _, _ in ENTRY_POINTS} <= functions
+    assert {FUNCTIONS[kind] for kind, _ in RANGES} <= functions
     levels = [level.name for level in one.tables]  # type: ignore[attr-defined]
     assert {f"kvm_mips_flush_gpa_{level}" for level in levels} <= functions
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from model import machines
+from model import ports
 from model.layout import Layout
-from model.machines import BIG, LITTLE, ORDERS, byte_orders
-from model.mips import permitted_layouts
+from model.machines import BIG, LITTLE, ORDERS
+from model.ports import byte_orders, permitted_layouts
 from slatcheck import names
 from slatcheck.errors import InputError
 from slatcheck.names import selected
@@ -92,7 +92,7 @@ def test_an_order_that_kconfig_refuses_is_refused(monkeypatch: pytest.MonkeyPatc
     def only_little(layout: Layout) -> tuple[str, ...]:
         return (LITTLE,) if layout.name == TWO else byte_orders(layout)
 
-    assert machines.byte_orders is byte_orders
+    assert ports.byte_orders is byte_orders
     monkeypatch.setattr(names, "byte_orders", only_little)
     told = refused(f"{TWO}:be")
     assert TWO in told

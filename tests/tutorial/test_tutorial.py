@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from model.mips import permitted_layouts
+from model.ports import permitted_layouts
 from tests.docs.generated import DOCS, ROOT
 from tests.integrations.programs import script
 from tests.kernels.repository import NOBODY

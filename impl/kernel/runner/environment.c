@@ -8,7 +8,7 @@ enum { FLAG_WRITE = 1, FLAG_WRITABLE = 2 };
 
 static u64 here(void *address)
 {
-	return (unsigned long)address - 8;
+	return (unsigned long)address - SLAT_CALL_BYTES;
 }
 
 /* Linked tables are allowed at once while the lock is held, and where nobody else can be. */
@@ -209,38 +209,10 @@ void kvm_flush_remote_tlbs_memslot(struct kvm *kvm, const struct kvm_memory_slot
 	(void)kvm;
 	(void)slot;
 }
-int kvm_vz_host_tlb_inv(struct kvm_vcpu *vcpu, unsigned long va)
-{
-	(void)vcpu;
-	(void)va;
-	return 0;
-}
 int hrtimer_cancel(struct hrtimer *timer) { return timer->armed; }
 void hrtimer_restart(struct hrtimer *timer) { timer->armed = 1; }
 
-/* How the tree flushes derived mappings: a callback of the virtualisation in use. */
-#ifdef SLAT_FLUSH_CALLBACKS
-static void flush_all(struct kvm *kvm)
-{
-	(void)kvm;
-	slat.flushed = 1;
-}
-
-static void flush_slot(struct kvm *kvm, const struct kvm_memory_slot *slot)
-{
-	(void)slot;
-	flush_all(kvm);
-}
-#endif
-static struct kvm_mips_callbacks callbacks = {
-#ifdef SLAT_FLUSH_CALLBACKS
-	.flush_shadow_all = flush_all,
-	.flush_shadow_memslot = flush_slot,
-#endif
-};
-__typeof__(kvm_mips_callbacks) kvm_mips_callbacks = &callbacks;
 static struct mm_struct host_mm;
 static struct task_struct host_task = { .mm = &host_mm };
 struct task_struct *current = &host_task;
-unsigned long _page_cachable_default = _CACHE_CACHABLE_NONCOHERENT;
-pgd_t swapper_pg_dir[PTRS_PER_PGD];
+#include "services.h"

@@ -24,7 +24,7 @@ extern char __image_start[], __image_end[], __tables_start[], __tables_end[];
 static u64 caller(void *address)
 {
 	/* The call is two instructions long: name the branch, not what follows it. */
-	return (unsigned long)address - 8;
+	return (unsigned long)address - SLAT_CALL_BYTES;
 }
 
 void slat_report(u32 code, u32 subject, u64 address, u64 pc, u64 detail)
@@ -444,7 +444,7 @@ static __always_inline int store(unsigned long address, unsigned int size)
 	static noinline void slow_##name(void *address) \
 	{ \
 		inspect((unsigned long)address, size, sizeof(#how) == sizeof("store"), \
-			(unsigned long)__builtin_return_address(0) - 8); \
+			(unsigned long)__builtin_return_address(0) - SLAT_CALL_BYTES); \
 	} \
 	void __tsan_##name(void *address) \
 	{ \

@@ -194,7 +194,7 @@ static void link(unsigned long table, u32 which, u64 base, unsigned long slot)
 
 void slat_observe_root(void)
 {
-	unsigned long root = (unsigned long)slat.kvm.arch.gpa_mm.pgd;
+	unsigned long root = (unsigned long)slat.kvm.SLAT_ROOT;
 	struct page *page = slat_page_of(root);
 	u32 i;
 

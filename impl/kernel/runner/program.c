@@ -2,34 +2,15 @@
 /*
  * A program around the machine: it begins at slat_start(), speaks through write() and ends through
  * exit_group(), and makes no other system call. So it runs in the emulator, which answers just
- * these two, and as an ordinary static program under any MIPS Linux.
+ * these two, and as an ordinary static program under any Linux of the architecture.
  */
 #include "program.h"
 /* Already 64 bits wide: the emulator sets the mode, and Linux runs programs in it. */
 #define slat_wide() ((void)0)
 #include "machine.c"
 
-#ifdef __mips64
-enum { SYS_WRITE = 5001, SYS_EXIT_GROUP = 5205 };
-#else
-enum { SYS_WRITE = 4004, SYS_EXIT_GROUP = 4246 };
-#endif
 void slat_stop(void);
-
-static void system_call(long number, long a, long b, long c)
-{
-	register long v0 __asm__("$2") = number;
-	register long a0 __asm__("$4") = a;
-	register long a1 __asm__("$5") = b;
-	register long a2 __asm__("$6") = c;
-	register long a3 __asm__("$7") = 0;
-
-	__asm__ __volatile__("syscall"
-			     : "+r"(v0), "+r"(a3)
-			     : "r"(a0), "r"(a1), "r"(a2)
-			     : "memory", "$1", "$3", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15",
-			       "$24", "$25");
-}
+#include "system.h"
 
 static void leave(int status)
 {
@@ -134,21 +115,7 @@ __attribute__((used)) static void enter(void)
 	leave(slat_program());
 }
 
-__asm__(".text\n"
-	".set noreorder\n"
-	".globl slat_start\n"
-	".type slat_start, @function\n"
-	"slat_start:\n"
-#ifdef __mips64
-	"dla $29, slat_stack_top\n"
-	"dla $25, enter\n"
-#else
-	"la $29, slat_stack_top\n"
-	"la $25, enter\n"
-#endif
-	"jalr $25\n"
-	"nop\n"
-	".set reorder\n");
+SLAT_START
 
 #ifdef SLAT_KUNIT
 #include "kunit.c"

@@ -23,7 +23,7 @@ u32 slat_places[8];
 
 static void record_places(void)
 {
-	slat_places[0] = offsetof(struct slat_machine, kvm.arch.gpa_mm.pgd);
+	slat_places[0] = offsetof(struct slat_machine, kvm.SLAT_ROOT);
 	slat_places[1] = offsetof(struct slat_machine, used);
 	slat_places[2] = sizeof(struct page);
 	slat_places[3] = offsetof(struct page, state);
@@ -33,28 +33,7 @@ static void record_places(void)
 	slat_places[7] = offsetof(struct page, block);
 }
 
-static void record_format(void)
-{
-	pte_t pte = __pte(0);
-
-	slat_format[0] = sizeof(pte_t);
-	pte = pfn_pte(0, __pgprot(_PAGE_PRESENT));
-	slat_format[1] = slat_raw(&pte);
-	pte = pfn_pte(0, __pgprot(_PAGE_PRESENT | __READABLE | _page_cachable_default));
-	slat_format[2] = slat_raw(&pte);
-	pte = pfn_pte(0, __pgprot(_PAGE_PRESENT | __READABLE | __WRITEABLE | _page_cachable_default));
-	slat_format[3] = slat_raw(&pte);
-	pte = pte_mkold(pte);
-	slat_format[4] = slat_raw(&pte);
-	pte = pte_mkclean(pte);
-	slat_format[5] = slat_raw(&pte);
-	pte = pfn_pte(1, __pgprot(0));
-	slat_format[6] = slat_raw(&pte);
-	pte = pfn_pte(0x2aaaaaaUL, __pgprot(0));
-	slat_format[7] = slat_raw(&pte);
-	slat_format[8] = _PAGE_GLOBAL;
-	slat_format[9] = _PAGE_NO_READ | _PAGE_NO_EXEC;
-}
+#include "format.h"
 
 /* Run once: the empty tables are filled by the tree's own code, then made read-only. */
 void slat_boot(void)

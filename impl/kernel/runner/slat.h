@@ -2,6 +2,7 @@
 /* What the runner's parts share: the wire format of a sequence, and the state of the machine. */
 #ifndef SLAT_H
 #define SLAT_H
+#include "port.h"
 #include <linux/kvm_host.h>
 
 /* --- wire format: read and written by emulated.py in the target's byte order --- */

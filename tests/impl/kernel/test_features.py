@@ -11,13 +11,17 @@ from pathlib import Path
 import pytest
 
 from impl.kernel.errors import UnsupportedError
-from impl.kernel.features import ARCH, BITS, FEATURES, HOST, TABLES, Feature, defines, features
+from impl.kernel.features import Feature, defines
 from impl.kernel.layouts import layout_in
-from impl.kernel.tree import MIPS, MMU, SOURCES, Tree, open_tree
-from model.mips import SoftwareBits, layout, layouts
-from slatcheck.gate import Request, check
-from slatcheck.result import Verdict
-from slatcheck.work import Unit, search
+from impl.kernel.ports import features, open_tree
+from impl.kernel.ports.mips.features import ARCH, BITS, FEATURES, HOST, TABLES
+from impl.kernel.ports.mips.files import FILES, MIPS, MMU, SOURCES
+from impl.kernel.tree import Tree
+from model.ports import layout, layouts
+from model.ports.mips.layouts import SoftwareBits
+from slatcheck.document.result import Verdict
+from slatcheck.judge.judging import Request, check
+from slatcheck.search.unit import Unit, search
 from tests.kernels.copies import edit, share
 
 EVERY = pytest.mark.parametrize("row", FEATURES, ids=lambda row: row.name)
@@ -106,7 +110,7 @@ def fake(folder: Path, file: str, text: str) -> Tree:
     """Return a tree of one file."""
     (folder / file).parent.mkdir(parents=True)
     (folder / file).write_text(text)
-    return Tree(folder, "6.12.0")
+    return Tree(folder, "6.12.0", FILES)
 
 
 @EVERY
@@ -117,7 +121,7 @@ def test_a_tree_is_known_by_what_it_contains(row: Feature, has: bool, tmp_path: 
 
 
 def test_a_tree_without_the_files_has_only_what_is_known_by_its_absence(tmp_path: Path) -> None:
-    assert [row.name for row in features(Tree(tmp_path, "6.12.0"))] == ["no special bit"]
+    assert [row.name for row in features(Tree(tmp_path, "6.12.0", FILES))] == ["no special bit"]
 
 
 def test_real_trees_have_this_and_no_more(kernel_tree: Path) -> None:

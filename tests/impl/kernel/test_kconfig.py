@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impl.kernel.errors import UnsupportedError
-from impl.kernel.kconfig import KCONFIG, LONGEST, _holds, autoconf, pgtable_levels, refusal, symbols
+from impl.kernel.kconfig import LONGEST, _holds, autoconf, pgtable_levels, refusal, symbols
 from impl.kernel.layouts import layout_in
-from impl.kernel.tree import Tree, open_tree
-from model.mips import layout, layouts, permitted_layouts
+from impl.kernel.ports import open_tree
+from impl.kernel.ports.mips.files import FILES
+from impl.kernel.tree import Tree
+from model.ports import layout, layouts, permitted_layouts
 from tests.kernels.copies import share
 
 SYMBOLS = ("A", "B", "PAGE_SIZE_4KB")
@@ -94,7 +96,7 @@ def test_deep_conditions_are_read() -> None:
 
 def test_the_levels_of_real_trees_are_the_layouts(kernel_tree: Path) -> None:
     tree = open_tree(kernel_tree)
-    text = tree.read(KCONFIG).decode()
+    text = tree.read(FILES.kconfig).decode()
     for one in layouts():
         assert pgtable_levels(text, symbols(tree, one)) == one.geometry.levels, one.name
         assert refusal(tree, one) == ""
@@ -124,7 +126,7 @@ def test_the_first_default_whose_condition_holds_counts(defaults: str, levels: i
 def test_a_tree_without_kconfig_refuses_nothing(tmp_path: Path) -> None:
     assert pgtable_levels("", {}) is None
     assert pgtable_levels("config OTHER\n\tint\n\tdefault 3\n", {}) is None
-    tree = Tree(tmp_path, "6.12.0")
+    tree = Tree(tmp_path, "6.12.0", FILES)
     assert [one.name for one in permitted_layouts() if refusal(tree, one)] == []
 
 
@@ -132,9 +134,11 @@ def test_a_tree_of_fewer_levels_has_no_layout_of_more(
     kernel_trees: dict[str, Path], tmp_path: Path
 ) -> None:
     share(kernel_trees["6.12"], tmp_path)
-    text = (kernel_trees["6.12"] / KCONFIG).read_text()
+    text = (kernel_trees["6.12"] / FILES.kconfig).read_text()
     start = text.index("config PGTABLE_LEVELS")
-    (tmp_path / KCONFIG).write_text(text[:start] + OLD + text[text.index("config ", start + 1) :])
+    (tmp_path / FILES.kconfig).write_text(
+        text[:start] + OLD + text[text.index("config ", start + 1) :]
+    )
     tree = open_tree(tmp_path)
     refused = [one.name for one in layouts() if refusal(tree, one)]
     assert refused == ["mips64-64k-va48", "mips64-64k-huge-va48"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impl.kernel.lines import bodies, cut_off, outline
-from impl.kernel.tree import SOURCES
+from impl.kernel.ports.mips.files import SOURCES
 
 ALL = bool(os.environ.get("SLATCHECK_PROVE_ALL"))
 

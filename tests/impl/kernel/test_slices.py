@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impl.kernel.errors import UnsupportedError
+from impl.kernel.ports.mips.files import MMU
 from impl.kernel.slices import cut, definitions, functions
 from impl.kernel.toolchain import find
-from impl.kernel.tree import MMU
 
 WANTED = """\
 static int wanted(struct kvm *kvm, unsigned long *end, bool write)

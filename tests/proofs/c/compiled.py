@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from impl.kernel.ports.mips.code import NO_DELAY_SLOTS, MipsCode
 from impl.kernel.symbols import Symbols
-from impl.kernel.toolchain import COMMON, NO_DELAY_SLOTS, find
+from impl.kernel.toolchain import COMMON, find
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 LANGUAGE = ("-std=gnu11", "-fwrapv", "-ffreestanding", "-fno-strict-aliasing", "-w")
@@ -126,8 +127,8 @@ class Target:
 
 
 X86_64 = Target("x86_64", 8, ("-target", "x86_64-linux-gnu"), native=True)
-MIPS32 = Target("mips32", 4, tuple(find().target(32, True)))
-MIPS64 = Target("mips64", 8, tuple(find().target(64, True)))
+MIPS32 = Target("mips32", 4, tuple(MipsCode().target(True, 32, True)))
+MIPS64 = Target("mips64", 8, tuple(MipsCode().target(True, 64, True)))
 TARGETS = (X86_64, MIPS32, MIPS64)
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from impl.kernel.ports.mips.files import MIPS, MMU
 from impl.kernel.slices import functions
-from impl.kernel.tree import MIPS, MMU
 from tests.kernels.copies import edit as replace_file
 from tests.kernels.copies import share
 

@@ -14,17 +14,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from impl.kernel.binding import bind
 from impl.kernel.errors import UnsupportedError
+from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
-from impl.kernel.tree import open_tree
 from model.machines import BIG
-from model.mips import layout as layout_named
+from model.ports import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
-from proofs.kvm.runner import LayoutProof, Session, Store, read_unit
-from slatcheck.campaign import Search
-from slatcheck.kernel_proof import MISMATCH, Replays, Task
-from slatcheck.work import Report, Unit, kernel_implementation
+from proofs.kernel_runner import LayoutProof, Session, Store, read_unit
+from slatcheck.judge.kernel_proof import Replays, Task
+from slatcheck.search.campaign import Search
+from slatcheck.search.unit import Report, Unit, kernel_implementation
 from tests.proofs.c.edits import MUTANTS, Edit, Mutant, edited, text_for
 
 Verdicts = dict[tuple[str, str], str]
@@ -101,7 +100,7 @@ def fate(on: Base, tree: Path, edits: Sequence[Edit], name: str, folder: Path) -
     replays = Replays(task, layout_named(on.layout), BIG)
     for one in proof.proved:
         for clause in one.proof.clauses.values():
-            asked = clause.verdict == REFUTED or clause.reason.startswith(MISMATCH)
+            asked = clause.verdict == REFUTED or clause.mismatch
             if asked and (one.title, clause.name) in worse:
                 mark = replays.show(one, clause, thorough=True)
                 if mark is not None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from model.mips import layouts
-from slatcheck.work import Unit, search
+from model.ports import layouts
+from slatcheck.search.unit import Unit, search
 from tests.proofs.c.edits import (
     FOUR,
     FOUR_LEVEL,

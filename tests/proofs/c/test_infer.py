@@ -12,12 +12,14 @@ import pytest
 
 from proofs import terms
 from proofs.c.infer import Facts, Numbers, Observer, facts_of, numbers, observe
-from proofs.c.interpreter import BREAK, Interpreter, Loop, Signal
+from proofs.c.interpreter import Interpreter
+from proofs.c.run import BREAK, Loop, Run, Signal
 from proofs.c.syntax import Unit, reduced
 from proofs.c.types import CType, Integer
 from proofs.c.values import Int, Ptr, Value, int_of, is_true
+from proofs.evaluation import evaluate
 from proofs.paths import PathEnd, Unsupported, explore
-from proofs.terms import Term, Truth, evaluate, truth
+from proofs.terms import Term, Truth, truth
 from tests.proofs.c.compiled import MIPS32, tree
 
 NAME = "f"
@@ -34,7 +36,7 @@ class Endless(Unsupported):
         self.key = key
 
 
-Rule = Callable[[Interpreter, Loop], Signal | None]
+Rule = Callable[[Run, Loop], Signal | None]
 
 
 @dataclass
@@ -44,21 +46,21 @@ class Machine:
     rule: Rule
     symbolic: frozenset[tuple[str, ...]] | None
 
-    def call(self, run: Interpreter, name: str, args: list[Value]) -> NoReturn:
+    def call(self, run: Run, name: str, args: list[Value]) -> NoReturn:
         raise Unsupported(f"{name} has no body")
 
-    def takes(self, run: Interpreter, name: str, args: list[Value]) -> bool:
+    def takes(self, run: Run, name: str, args: list[Value]) -> bool:
         return False
 
-    def variable(self, run: Interpreter, name: str, kind: CType) -> Ptr:
+    def variable(self, run: Run, name: str, kind: CType) -> Ptr:
         raise Unsupported(f"the global variable {name}")
 
-    def loop(self, run: Interpreter, loop: Loop) -> Callable[[], Signal | None] | None:
+    def loop(self, run: Run, loop: Loop) -> Callable[[], Signal | None] | None:
         if self.symbolic is not None and loop.key not in self.symbolic and not loop.label:
             return None
         return lambda: self.rule(run, loop)
 
-    def endless(self, run: Interpreter, loop: Loop) -> None:
+    def endless(self, run: Run, loop: Loop) -> None:
         raise Endless(loop.key)
 
     def demand(self, statement: str, goal: Truth) -> None:
@@ -99,7 +101,7 @@ def run_with(given: Unit, args: tuple[int, int]) -> tuple[dict[tuple[str, ...], 
     seen: dict[tuple[str, ...], Ran] = {}
     results: list[bool] = []
 
-    def turns(run: Interpreter, loop: Loop) -> Signal | None:
+    def turns(run: Run, loop: Loop) -> Signal | None:
         went = seen[loop.key] = Ran(numbers(run))
         late = loop.late
         while len(went.heads) < 100:

@@ -13,13 +13,15 @@ from typing import NamedTuple
 import pytest
 
 from proofs import terms
-from proofs.c.interpreter import Interpreter, Loop, Signal
+from proofs.c.interpreter import Interpreter
 from proofs.c.purity import Purity
+from proofs.c.run import Loop, Run, Signal
 from proofs.c.syntax import reduced
 from proofs.c.types import CType, Integer
 from proofs.c.values import Int, Ptr, Value, converted, int_of
+from proofs.evaluation import Model, evaluate
 from proofs.paths import Path, PathEnd, Unsupported, explore
-from proofs.terms import Model, Term, Truth, evaluate
+from proofs.terms import Term, Truth
 from tests.proofs.c.compiled import MIPS32, TARGETS, X86_64, Call, Function, Target, results, tree
 from tests.proofs.c.programs import Program, Shape, arguments, program
 
@@ -34,19 +36,19 @@ class Bare:
     def __init__(self) -> None:
         self.demanded: list[Term] = []
 
-    def call(self, run: Interpreter, name: str, args: list[Value]) -> Value:
+    def call(self, run: Run, name: str, args: list[Value]) -> Value:
         raise Unsupported(f"{name} has no body")
 
-    def takes(self, run: Interpreter, name: str, args: list[Value]) -> bool:
+    def takes(self, run: Run, name: str, args: list[Value]) -> bool:
         return False
 
-    def variable(self, run: Interpreter, name: str, kind: CType) -> Ptr:
+    def variable(self, run: Run, name: str, kind: CType) -> Ptr:
         raise Unsupported(f"the global variable {name}")
 
-    def loop(self, run: Interpreter, loop: Loop) -> Callable[[], Signal | None] | None:
+    def loop(self, run: Run, loop: Loop) -> Callable[[], Signal | None] | None:
         return None
 
-    def endless(self, run: Interpreter, loop: Loop) -> None:
+    def endless(self, run: Run, loop: Loop) -> None:
         raise Unsupported("a loop of which no end is known")
 
     def demand(self, statement: str, goal: Truth) -> None:

@@ -16,8 +16,9 @@ from proofs import terms
 from proofs.c.operators import binary, compare_pointers, in_bytes, unary
 from proofs.c.types import CType, Integer, Void
 from proofs.c.values import Address, Int, Missing, Opaque, Ptr, Value, int_of, is_true
+from proofs.evaluation import evaluate
 from proofs.paths import Unsupported
-from proofs.terms import Term, Truth, evaluate, truth
+from proofs.terms import Term, Truth, truth
 
 SEED = 77
 CASES = 1500

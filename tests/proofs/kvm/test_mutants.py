@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from impl.kernel.tree import open_tree
+from impl.kernel.ports import open_tree
 from proofs.engine import HOLDS
-from proofs.kvm.runner import Session
+from proofs.kernel_runner import Session
 from tests.kernels.copies import share
 from tests.proofs.c.edits import (
     AGE,

@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from impl import keeping
-from impl.kernel.binding import bind
+from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
-from impl.kernel.tree import open_tree
-from model.mips import layout as layout_named
+from model.ports import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
-from proofs.kvm.lemmas import lemmas
-from proofs.kvm.runner import LayoutProof, Proved, Session, Store, read_unit
+from proofs.kernel_runner import LayoutProof, Proved, Session, Store, read_unit
+from proofs.ports.mips.c_lemmas import lemmas
+from support import cache as keeping
 from tests.proofs.c.edits import REPAIRS, Edit, apply, edited
 
 Clauses = set[tuple[str, str]]

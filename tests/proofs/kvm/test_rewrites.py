@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from impl.kernel.tree import MMU
+from impl.kernel.ports.mips.files import MMU
 from proofs.engine import HOLDS, OPEN
-from proofs.kvm.runner import LayoutProof
+from proofs.kernel_runner import LayoutProof
 from tests.kernels.copies import share
 from tests.proofs.c.edits import NARROW, PMD, PTE, REWRITES, WIDE, Edit
 from tests.proofs.c.mutation import Verdicts, verdicts

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.tree import MMU
+from impl.kernel.ports.mips.files import MMU
 from proofs.engine import HOLDS, OPEN, REFUTED, UNSUPPORTED, Clause
-from proofs.kvm.runner import Proved, Session, Store
+from proofs.kernel_runner import Proved, Session, Store
 from tests.kernels.copies import share
 from tests.proofs.c.edits import (
     DROP,

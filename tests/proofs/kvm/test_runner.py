@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.tree import MMU
+from impl.kernel.ports.mips.files import MMU
 from proofs import engine
+from proofs import kernel_runner as runner
 from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, Clause, Proof
-from proofs.kvm import runner
-from proofs.kvm.runner import INTERNAL, KEPT, LayoutProof, Store
+from proofs.kernel_runner import INTERNAL, KEPT, LayoutProof, Store
 from tests.kernels.copies import share
 from tests.proofs.c.edits import DROP, NARROW, PGD, PMD, PTE, WALK, Edit
 from tests.proofs.c.mutation import verdicts
@@ -170,7 +170,7 @@ def test_the_latest_proofs_are_kept(tmp_path: Path) -> None:
         store.save("key", proof_with(exact=HOLDS), (), {"f": str(number)})
     (file,) = tmp_path.iterdir()
     assert len(json.loads(file.read_text(encoding="utf-8"))) == KEPT
-    found = [store.load("key", lambda name, n=number: str(n)) for number in range(KEPT + 3)]
+    found = [store.load("key", {"f": str(number)}.__getitem__) for number in range(KEPT + 3)]
     assert [one is not None for one in found] == [False] * 3 + [True] * KEPT
 
 
@@ -191,11 +191,13 @@ def test_where_an_invariant_fails_nothing_is_known(name: str, verdict: str) -> N
     for clause in told.clauses.values():
         assert clause.verdict == OPEN
         assert clause.reason == f"annotation mismatch: {name} told so"
+        assert clause.mismatch
 
 
 def test_what_is_refuted_stays_refuted_where_an_invariant_fails() -> None:
     told = runner._told(proof_with(exact=REFUTED, memory=HOLDS, loop=REFUTED))
     assert told.clauses["exact"].verdict == REFUTED
+    assert not told.clauses["exact"].mismatch
     assert told.clauses["memory"].verdict == OPEN
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from proofs import solvers
 from proofs.engine import FAILED, Options
-from proofs.kvm.runner import Store
+from proofs.kernel_runner import Store
 from proofs.solvers import SAT
 from tests.proofs.c.edits import REPAIRS, edited
 from tests.proofs.kvm.test_repaired import failing, session, titles

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from proofs import terms
 from proofs.c.types import Integer
 from proofs.c.values import Int
+from proofs.evaluation import evaluate
 from proofs.kvm.user_space import Slot, UserValue, address, pages
 
 U64, U32, S64, S32 = Integer(8, False), Integer(4, False), Integer(8, True), Integer(4, True)
@@ -47,7 +48,7 @@ class Guest:
             return of.slots * scale + of.more + (self.base if of.kind == "address" else 0)
         assert isinstance(of, Int)
         model = {"first": lambda: self.first, "last": lambda: self.first + self.pages}
-        return terms.evaluate(of.term, model)
+        return evaluate(of.term, model)
 
 
 @st.composite

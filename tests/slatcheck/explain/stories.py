@@ -6,12 +6,12 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from model.mips import layout
 from model.operations import Kind, Op
+from model.ports import layout
 from slatcheck.explain.record import record
 from slatcheck.explain.story import Story
 from slatcheck.explain.teller import tell
-from slatcheck.traces import Trace
+from slatcheck.judge.traces import Trace
 
 C = Op(Kind.CREATE)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from model.mips import layout
+from model.ports import layout
 from slatcheck.explain import page
-from slatcheck.gate import Request, check
+from slatcheck.judge.judging import Request, check
 from slatcheck.reports import html, layouts_picture
 from tests.slatcheck.explain.browser import IMAGES, ROOT, Browser, Keys, start
 from tests.slatcheck.explain.stories import CASES, story
-from tests.slatcheck.test_reports import full
+from tests.slatcheck.reports.test_reports import full
 
 pytestmark = pytest.mark.browser
 

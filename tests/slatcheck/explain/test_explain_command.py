@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from model.operations import to_json
-from slatcheck import cli, traces
+from slatcheck import cli
+from slatcheck.judge import traces
 from tests.slatcheck.explain.stories import trace
-from tests.slatcheck.test_reports import full
+from tests.slatcheck.reports.test_reports import full
 
 
 def replay_data(name: str = "hull") -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from impl.multilevel.quirks import QUIRKS
 from model.layout import Layout
-from model.mips import layout, layouts
+from model.ports import layout, layouts
 from slatcheck import cli
 from slatcheck.reports import layouts_one
 

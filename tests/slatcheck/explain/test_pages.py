@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impl.interface import Event
-from slatcheck.explain import page, svg, terminal, web
+from slatcheck.display import web
+from slatcheck.document.result import Document, Gate, Verdict, worst
+from slatcheck.explain import page, svg, terminal
 from slatcheck.explain.sources import Excerpt, Line
 from slatcheck.explain.story import Story
 from slatcheck.reports import html
 from slatcheck.reports.matrix import NO_LAYOUT, OTHER, matrix
-from slatcheck.result import Document, Gate, Verdict, worst
 from tests.slatcheck.explain.stories import CASES, story
 from tests.slatcheck.reports.documents import HOSTILE, decided_by, documents, holding, texts
 from tests.slatcheck.reports.documents import replay as command

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from impl.multilevel import QUIRKS
 from model.layout import Layout
-from model.mips import layouts
 from model.operations import Kind
+from model.ports import layouts
+from slatcheck.display.canvas import CHAR, WIDTH, Canvas, fit, length
 from slatcheck.explain import page, svg, terminal
-from slatcheck.explain.canvas import CHAR, WIDTH, Canvas, fit, length
 from slatcheck.explain.record import record
 from slatcheck.explain.story import Story
 from slatcheck.explain.teller import tell
+from slatcheck.judge.traces import Trace
 from slatcheck.reports import layouts_picture
-from slatcheck.sequences import BLOCK, HEADER, Decoder
-from slatcheck.traces import Trace
+from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 from tests.slatcheck.explain.stories import CASES, story
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -18,9 +18,9 @@ from impl.snapshot import MAX_TABLES, UNSET, Slot, Snapshot, State, Step, Steppe
 from impl.snapshot_table import TableStepper
 from model.contracts import in_contract
 from model.layout import Layout
-from model.mips import layout, layouts
 from model.operations import Kind, Op
-from slatcheck.sequences import BLOCK, HEADER, Decoder
+from model.ports import layout, layouts
+from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 from tests.kernels.test_emulated import loaded
 
 

@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from model.mips import layout
 from model.operations import Kind, Op, to_json
+from model.ports import layout
 from model.rules import rule
 from slatcheck import cli
+from slatcheck.document.result import Verdict
 from slatcheck.explain import page, svg, terminal
 from slatcheck.explain import record as records
 from slatcheck.explain.story import difference, headline, reason
 from slatcheck.explain.strip import Frame, Gap, Mark, differing
 from slatcheck.explain.teller import tell
-from slatcheck.gate import Request, check
-from slatcheck.replay import replay as run_again
-from slatcheck.replay import replay_file
-from slatcheck.result import Verdict
-from slatcheck.traces import REPLAY_SCHEMA, Trace, load
+from slatcheck.judge.judging import Request, check
+from slatcheck.judge.replay import replay as run_again
+from slatcheck.judge.replay import replay_file
+from slatcheck.judge.traces import REPLAY_SCHEMA, Trace, load
 from tests.kernels.copies import edit, share
 from tests.slatcheck.explain.stories import CASES, story, trace
 

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.binding import bind
-from impl.kernel.build import INCLUDES, build
-from impl.kernel.reading import FOLDERS
+from impl.kernel.build import build
+from impl.kernel.ports import bind, open_tree
+from impl.kernel.ports.mips.files import FILES, SOURCES
 from impl.kernel.toolchain import find
-from impl.kernel.tree import SOURCES, open_tree
-from model.mips import layout
+from model.ports import layout
 from slatcheck.patches.touching import matters
 
 
@@ -21,7 +20,9 @@ def test_every_file_that_is_read_for_meaning_matters(tmp_path: Path) -> None:
 
 
 def test_headers_are_looked_for_in_the_folders_that_are_watched() -> None:
-    assert all(f"{one}/".startswith(tuple(f"{name}/" for name in FOLDERS)) for one in INCLUDES)
+    assert all(
+        f"{one}/".startswith(tuple(f"{name}/" for name in FILES.headers)) for one in FILES.includes
+    )
 
 
 @pytest.mark.parametrize("name", ["mips32-16k-xpa", "mips64-4k-va48", "mips64-64k-huge"])

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from slatcheck.result import Check, Document, Finding, Gate, Location, Verdict, worst
-from tests.slatcheck.test_reports import NAMES, check, document, finding
+from slatcheck.document.result import Check, Document, Finding, Gate, Location, Verdict, worst
+from tests.slatcheck.reports.test_reports import NAMES, check, document, finding
 
 #: What formats give a meaning to; each may stand anywhere in what comes from a tree.
 HOSTILE = (

@@ -9,11 +9,11 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given
 
+from slatcheck.document.result import Document, Gate, Verdict
 from slatcheck.reports import github, sparse
 from slatcheck.reports.remarks import comparisons, remarks
-from slatcheck.result import Document, Gate, Verdict
 from tests.slatcheck.reports.documents import WHY, decided_by, documents, gated, holding, replay
-from tests.slatcheck.test_reports import check, document, finding, full
+from tests.slatcheck.reports.test_reports import check, document, finding, full
 
 ANNOTATION = re.compile(
     r"::(?P<command>error|warning|notice) file=(?P<file>[^,:]+),line=(?P<line>[1-9]\d*),"

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 
 from slatcheck import cli
-from slatcheck.delivery import Delivery, finish
+from slatcheck.commands.delivery import Delivery, finish
+from slatcheck.document.reading import read
+from slatcheck.document.result import EXIT, Document, Verdict
 from slatcheck.errors import InputError
 from slatcheck.reports import forms
 from slatcheck.reports import json as json_report
-from slatcheck.reports.reading import read
-from slatcheck.result import EXIT, Document, Verdict
 from tests.slatcheck.reports.documents import WHY, decided_by, documents, gated, holding, replay
-from tests.slatcheck.test_reports import full
+from tests.slatcheck.reports.test_reports import full
 
 OURS = ("ktap", "junit", "sarif", "github", "sparse", "kcidb")
 

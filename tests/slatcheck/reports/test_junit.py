@@ -12,11 +12,11 @@ import pytest
 import xmlschema
 from hypothesis import given
 
+from slatcheck.document.result import Document, Verdict
 from slatcheck.reports import junit
 from slatcheck.reports.cases import opens, suites
-from slatcheck.result import Document, Verdict
 from tests.slatcheck.reports.documents import WHY, decided_by, documents, gated, holding, replay
-from tests.slatcheck.test_reports import check, document, full
+from tests.slatcheck.reports.test_reports import check, document, full
 
 SCHEMA = xmlschema.XMLSchema(str(Path(__file__).with_name("junit.xsd")))
 _RESULTS = {"failure", "error", "skipped"}

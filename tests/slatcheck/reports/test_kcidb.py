@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from kcidb_io import schema
 
-from impl.kernel.tree import open_tree
+from impl.kernel.ports import open_tree
 from slatcheck import cli
+from slatcheck.document.result import Document, Verdict
 from slatcheck.reports import forms
 from slatcheck.reports import json as json_report
 from slatcheck.reports.kcidb import LONGEST, STATUS, VERSION
-from slatcheck.result import Document, Verdict
-from tests.slatcheck import trees
+from tests.slatcheck.gate import trees
 from tests.slatcheck.reports.documents import decided_by, documents, gated, replay
-from tests.slatcheck.test_reports import full
+from tests.slatcheck.reports.test_reports import full
 
 RANKING = ("FAIL", "ERROR", "MISS", "PASS", "DONE", "SKIP")
 

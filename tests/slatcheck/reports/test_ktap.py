@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from slatcheck.document.result import Document, Gate, Verdict
 from slatcheck.reports import ktap
 from slatcheck.reports.cases import Case, opens, suites
-from slatcheck.result import Document, Gate, Verdict
 from tests.slatcheck.reports.documents import WHY, decided_by, documents, gated, holding, replay
-from tests.slatcheck.test_reports import check, document, finding, full
+from tests.slatcheck.reports.test_reports import check, document, finding, full
 
 _MODULES = ("kunit_parser", "kunit_printer")
 

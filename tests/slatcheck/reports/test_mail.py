@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given
 
-from impl.kernel.tree import open_tree
+from impl.kernel.ports import open_tree
 from slatcheck import cli
+from slatcheck.document.result import Document, Location
 from slatcheck.errors import InputError
 from slatcheck.reports import forms
 from slatcheck.reports import json as json_report
-from slatcheck.result import Document, Location
 from tests.integrations.programs import parsed
-from tests.slatcheck import trees
+from tests.slatcheck.gate import trees
 from tests.slatcheck.reports.documents import documents, holding
-from tests.slatcheck.test_reports import document, finding, full
+from tests.slatcheck.reports.test_reports import document, finding, full
 
 WIDTH = 72
 MARK = "stale-mapping/kvm_unmap_gfn_range/ends-at-top"

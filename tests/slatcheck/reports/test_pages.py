@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from slatcheck.document.result import EXIT, Document, Verdict
 from slatcheck.reports import forms, sarif
-from slatcheck.result import EXIT, Document, Verdict
 from tests.integrations.programs import INTEGRATIONS
 from tests.slatcheck.reports.documents import decided_by, gated
+from tests.slatcheck.reports.test_reports import full
 from tests.slatcheck.test_docs import table
-from tests.slatcheck.test_reports import full
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGES = sorted([*(DOCS / "reports").glob("*.md"), DOCS / "gating.md"])

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 
 from model.rules import RULES
+from slatcheck.document.result import EXIT, Document, Gate, Location, Verdict
 from slatcheck.reports import sarif
-from slatcheck.result import EXIT, Document, Gate, Location, Verdict
 from tests.slatcheck.reports.documents import decided_by, documents, gated, holding, replay
-from tests.slatcheck.test_reports import check, document, finding, full
+from tests.slatcheck.reports.test_reports import check, document, finding, full
 
 SCHEMA = json.loads(Path(__file__).with_name("sarif-2.1.0.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)

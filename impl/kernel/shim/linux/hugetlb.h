@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Huge pages as arch/mips/mm/hugetlbpage.c tells them from tables. The host has none to give, so
+ * Huge pages as the architecture tells them from tables. The host has none to give, so
  * an entry that looks huge was made by nobody but the code that is judged.
  */
 #ifndef SLATCHECK_LINUX_HUGETLB_H

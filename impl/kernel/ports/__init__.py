@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The ports of which the kernel's code is known, and trees opened as one of them reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from impl.kernel.binding import Binding
+from impl.kernel.errors import TreeError
+from impl.kernel.features import Feature
+from impl.kernel.features import features as features_of
+from impl.kernel.port import KernelPort
+from impl.kernel.ports.mips import MIPS
+from impl.kernel.tree import Tree, recognised
+from model.layout import Layout
+
+KERNEL_PORTS: dict[str, KernelPort] = {port.files.port: port for port in (MIPS,)}
+"""Every port by its name; a new one is added here."""
+
+
+def kernel_port(name: str) -> KernelPort:
+    """Return the port called ``name``. Raises KeyError where there is none."""
+    return KERNEL_PORTS[name]
+
+
+def port_of(tree: Tree) -> KernelPort:
+    """Return the port that reads a tree."""
+    return KERNEL_PORTS[tree.files.port]
+
+
+def ports_in(path: Path) -> tuple[str, ...]:
+    """Return the names of the ports whose code a tree has. Raises TreeError where it is none."""
+    root, version = recognised(path)
+    known = [port.files for port in KERNEL_PORTS.values()]
+    present = tuple(files.port for files in known if (root / files.main).is_file())
+    if present:
+        return present
+    titles = " or ".join(f"{files.title} ({files.main})" for files in known)
+    raise TreeError(
+        f"{path} (Linux {version}) has no {known[0].main}: the tree must carry {titles}, what is "
+        "known so far, with its headers, so give a whole tree"
+    )
+
+
+def open_tree(path: Path, port: str = "") -> Tree:
+    """Return the tree at ``path`` as a port reads it: the first that it has, where none is named.
+
+    Raises TreeError, with what to do, where it is no tree or lacks the port's files.
+    """
+    names = ports_in(path)
+    name = port or names[0]
+    files = kernel_port(name).files
+    if name not in names:
+        raise TreeError(f"{path} has no {files.main}: it does not carry {files.title}")
+    tree = Tree(*recognised(path), files)
+    for needed in files.needed:
+        tree.read(needed)
+    return tree
+
+
+def open_for(path: Path, layout: Layout) -> Tree:
+    """Return the tree at ``path`` as the port of a layout reads it. Raises TreeError."""
+    return open_tree(path, layout.port)
+
+
+def bind(tree: Tree) -> Binding:
+    """Tie ``tree`` to the runner.
+
+    Raises TreeError where a file is cut off, UnsupportedError where it lacks a function.
+    """
+    return port_of(tree).bind(tree)
+
+
+def features(tree: Tree) -> tuple[Feature, ...]:
+    """Return what sets the tree apart from others, in the order of its port's table."""
+    return features_of(tree, port_of(tree).features)

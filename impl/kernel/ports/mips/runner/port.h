@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the runner needs to know: where the root is kept in struct kvm, how long a call is. */
+#ifndef SLAT_PORT_H
+#define SLAT_PORT_H
+#define SLAT_ROOT arch.gpa_mm.pgd
+#define SLAT_CALL_BYTES 8 /* the jump and its delay slot */
+#endif

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The ports of which something is proved, by the name of a layout's port."""
+
+from __future__ import annotations
+
+from model.layout import Layout
+from model.ports.mips.layouts import PORT
+from proofs.ports.mips import CODE, TABLE
+from proofs.ports.port import CodePort, TablePort
+
+TABLES: dict[str, TablePort] = {PORT: TABLE}
+"""The reference tables that are proved; a new one is added here."""
+CODES: dict[str, CodePort] = {PORT: CODE}
+"""The kernel code that is proved; a new one is added here."""
+
+
+def table_of(layout: Layout) -> TablePort:
+    """Return the proof of a layout's reference table. Raises KeyError where there is none."""
+    return TABLES[layout.port]
+
+
+def code_of(layout: Layout) -> CodePort:
+    """Return the proof of a layout's kernel code. Raises KeyError where there is none."""
+    return CODES[layout.port]

@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The C of KVM for MIPS as a program for the lemmas: how each of its functions is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from impl.multilevel.interface import Slot
+from model.layout import Layout
+from proofs import terms
+from proofs.c import types
+from proofs.c.run import Run
+from proofs.c.syntax import Unit
+from proofs.c.values import Ptr, Value, int_of, is_true
+from proofs.heap import PAGE_BITS, SLOT_BITS, fresh_heap
+from proofs.kvm import user_space
+from proofs.kvm.binding import WORD, Bound
+from proofs.kvm.machine import Contract, KvmMachine
+from proofs.kvm.memory import TablePage
+from proofs.kvm.primitives import GFP_COMP
+from proofs.kvm.program import INT, CProgram
+from proofs.kvm.rules import attempts_rule, bits_rule
+from proofs.kvm.runtime import CRuntime
+from proofs.kvm.stand_ins import counted, initialised, topped_up
+from proofs.lifting import (
+    Flag,
+    Handle,
+    Name,
+    Number,
+    as_bits,
+    as_plain,
+    lift_truth,
+    lifted,
+    unsigned,
+)
+from proofs.paths import Path, Unsupported, explore
+from proofs.ports.mips.binding import NAMES
+from proofs.ports.mips.services import SERVICES
+from proofs.program import Callables, Function
+from proofs.terms import same
+
+
+class MipsProgram(CProgram):
+    """The C of one tree in one layout of MIPS."""
+
+    services = SERVICES
+
+    def __init__(self, unit: Unit, layout: Layout, bound: Bound) -> None:
+        super().__init__(unit, layout, bound)
+        self._compound_entered: set[str] = set()
+        self._compound: list[bool | None] = []
+
+    def functions(self) -> dict[str, Function]:
+        """Return the functions by their roles."""
+        return {
+            "create": self._pgd_alloc,
+            "table_init": self._table_init,
+            "lookup": self._pte_for_gpa,
+            "fault_fast": self._fault("_kvm_mips_map_page_fast"),
+            "fault": self._fault("kvm_mips_map_page"),
+            "flush": self._inclusive("kvm_mips_flush_gpa_pt"),
+            "mkclean": self._inclusive("kvm_mips_mkclean_gpa_pt"),
+            "mkold": self._inclusive("kvm_mips_mkold_gpa_pt"),
+            "log_dirty_masked": self._masked,
+            "unmap": self._half_open("kvm_unmap_gfn_range"),
+            "age": self._half_open("kvm_age_gfn"),
+            "test_age": self._half_open("kvm_test_age_gfn"),
+            "flush_slot": self._flush_slot,
+            "flush_all": self._of_kvm("kvm_arch_flush_shadow_all"),
+            "commit_region": self._commit,
+            "destroy": self._of_kvm("kvm_mips_free_gpa_pt"),
+            "free_caches": self._free_caches,
+        }
+
+    def stand_ins(self, contracts: Callables) -> dict[str, Contract]:
+        """Return what stands for the fast path, and for what makes a new table empty."""
+        made: dict[str, Contract] = {}
+        for table, name in NAMES.inits.items():
+            if name in self.bound.names:
+                contract = partial(initialised, self._levels[table])
+                made[self.bound.names[name]] = counted(name, contract, self._use)
+        fast = "_kvm_mips_map_page_fast"
+        if "fault_fast" in contracts:
+            contract = partial(_fast, contracts["fault_fast"])
+            made[self.bound.actual(fast)] = counted(fast, contract, self._use)
+        topup = "kvm_mmu_topup_memory_cache"
+        if "topup" in contracts:
+            made[self.bound.actual(topup)] = partial(topped_up, contracts["topup"])
+        return made
+
+    # Life of the table
+
+    def _pgd_alloc(self, rt: CRuntime, contracts: Mapping[str, Contract]) -> Handle:
+        machine = self._machine(rt, contracts)
+        found = self._run(machine, "kvm_pgd_alloc", [])
+        for _, gfp in machine.gfp:
+            alike = bool(gfp & GFP_COMP) == bool(self.compound_root())
+            rt.demand("memory", "every root is taken in the same way", alike)
+        if not isinstance(found, Ptr):
+            raise Unsupported("kvm_pgd_alloc returns no pointer")
+        if found.block is None:
+            return 0
+        if not isinstance(found.block, TablePage):
+            raise Unsupported("kvm_pgd_alloc returns no page")
+        rt.demand("exact", "the root is its page's beginning", same(found.index, 0))
+        return Name(found.block.name)
+
+    def compound_root(self) -> bool | None:
+        """Return whether the root is taken as a compound page; None where that is not known."""
+        if not self._compound:
+            before, self.entered = self.entered, set()
+            self._compound.append(self._root_flags())
+            self._compound_entered, self.entered = self.entered, before
+        self.entered |= self._compound_entered
+        return self._compound[0]
+
+    def _root_flags(self) -> bool | None:
+        flags: set[bool] = set()
+
+        def program(path: Path) -> None:
+            rt = CRuntime(path, self.layout, fresh_heap(self.shape))
+            rt.around.private = True
+            machine = self._machine(rt, {})
+            try:
+                self._run(machine, "kvm_pgd_alloc", [])
+            finally:
+                flags.update(bool(gfp & GFP_COMP) for _, gfp in machine.gfp)
+
+        explore(program)
+        return flags.pop() if len(flags) == 1 else None
+
+    def _table_init(
+        self, rt: CRuntime, level: int, table: Handle, contracts: Mapping[str, Contract]
+    ) -> None:
+        name = f"{self.layout.tables[level].name}_init"
+        machine = self._machine(rt, contracts)
+        page = TablePage(machine, as_bits(table, PAGE_BITS), None)
+        function = self.unit.functions[self.bound.actual(name)]
+        if len(function.parameters) == 1:
+            args: list[Value] = [machine.page_pointer(page)]
+        else:
+            args = [machine.address(page), machine.address(machine.marker(level + 1))]
+        self._run(machine, name, args)
+
+    def _free_caches(self, rt: CRuntime, contracts: Mapping[str, Contract]) -> bool:
+        machine = self._machine(rt, contracts)
+        vcpu = machine.structure("kvm_vcpu").pointer()
+        self._run(machine, "kvm_mmu_free_memory_caches", [vcpu])
+        return rt.around.caches_freed
+
+    # The walk and faults
+
+    def _pte_for_gpa(
+        self, rt: CRuntime, allocate: bool, address: Number, contracts: Mapping[str, Contract]
+    ) -> Slot | None:
+        machine = self._machine(rt, contracts)
+        none = Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void())
+        args = [machine.structure("kvm").pointer(), none, self._word(address)]
+        found = self._run(machine, "kvm_mips_pte_for_gpa", args)
+        if not isinstance(found, Ptr):
+            raise Unsupported("the walk returns no pointer")
+        if found.block is None:
+            return None
+        if not isinstance(found.block, TablePage):
+            raise Unsupported("the walk returns no entry")
+        leaf = found.block.level == machine.leaf
+        rt.demand("exact", "the answer is an entry of a leaf table", leaf and found.offset == 0)
+        entries = self.layout.leaf.entries
+        rt.demand("exact", "the answer is within its table", terms.less(found.index, entries))
+        number = unsigned(terms.extract(found.index, SLOT_BITS - 1, 0))
+        return Slot(as_plain(Name(found.block.name)), as_plain(number))
+
+    def _fault(self, name: str) -> Function:
+        def run(
+            rt: CRuntime, address: Number, write: Flag, contracts: Mapping[str, Contract]
+        ) -> Number:
+            machine = self._machine(rt, contracts, attempts_rule)
+            vcpu = machine.structure("kvm_vcpu").pointer()
+            none = Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void())
+            args = [vcpu, self._word(address), self._flag(write), none, none]
+            return self._number(self._run(machine, name, args))
+
+        return run
+
+    # Entry points over ranges
+
+    def _inclusive(self, name: str) -> Function:
+        def run(
+            rt: CRuntime, first: Number, last: Number, contracts: Mapping[str, Contract]
+        ) -> Flag:
+            machine = self._machine(rt, contracts)
+            kvm = machine.structure("kvm").pointer()
+            value = self._run(machine, name, [kvm, self._long(first), self._long(last)])
+            return lift_truth(is_true(value))
+
+        return run
+
+    def _half_open(self, name: str) -> Function:
+        def run(
+            rt: CRuntime, first: Number, last: Number, contracts: Mapping[str, Contract]
+        ) -> Flag:
+            if self._by_address(name):
+                return self._notified(rt, name, first, last, contracts)
+            machine = self._machine(rt, contracts)
+            machine.operands |= {
+                "kvm_gfn_range.start": self._long(first),
+                "kvm_gfn_range.end": self._long(last),
+            }
+            self._witness(rt, first)
+            kvm = machine.structure("kvm").pointer()
+            range_ = machine.structure("kvm_gfn_range").pointer()
+            return lift_truth(is_true(self._run(machine, name, [kvm, range_])))
+
+        return run
+
+    def _by_address(self, name: str) -> bool:
+        """Return whether a notifier is told addresses of user space and looks up the slots."""
+        function = self.unit.functions.get(self.bound.names.get(name, ""))
+        return function is not None and function.parameters[1].type == WORD
+
+    def _notified(
+        self,
+        rt: CRuntime,
+        name: str,
+        first: Number,
+        last: Number,
+        contracts: Mapping[str, Contract],
+    ) -> Flag:
+        """Run a notifier for a range that is a slot, whose memory is anywhere in user space."""
+        wanted = self.unit.functions[self.bound.actual(name)].parameters[1:]
+        # One address stands for one page, and so does what is asked of it (model.contracts).
+        shift, single = self.layout.page_shift, len(wanted) == 1
+        bits = self.layout.bits
+        slot = user_space.Slot(self._long(first), self._long(last), shift, bits, single)
+        machine = self._machine(rt, contracts)
+        machine.operands |= {
+            "kvm.memslots.first": machine.structure("kvm_memory_slot").pointer(),
+            "kvm_memory_slot.base_gfn": slot.first,
+            "kvm_memory_slot.npages": user_space.pages(slot),
+            "kvm_memory_slot.userspace_addr": user_space.address(slot, 0),
+        }
+        self._witness(rt, first)
+        start, end = (user_space.address(slot, slots) for slots in (0, 1))
+        kvm = machine.structure("kvm").pointer()
+        args: list[Value] = [start, end][: len(wanted)]
+        for extra in wanted[2:]:
+            kind = self.unit.types.parse(extra.type)
+            assert isinstance(kind, types.Integer)
+            args.append(int_of(0, kind))
+        answer = is_true(self._run(machine, name, [kvm, *args]))
+        return lift_truth(terms.either(answer, rt.around.flushed))
+
+    def _witness(self, rt: CRuntime, first: Number) -> None:
+        """Let the first frame be looked at."""
+        frame = terms.low_bits(lifted(first).sized(64), self.shape.frame_bits)
+        rt.path.point("frame", frame)
+        rt.state.witness = frame
+
+    def _masked(
+        self,
+        rt: CRuntime,
+        base: Number,
+        offset: Number,
+        mask: Number,
+        contracts: Mapping[str, Contract],
+    ) -> None:
+        bits = rt.loops.bits
+        assert bits is not None
+        word = self._word(mask)
+        machine = self._machine(rt, contracts, bits_rule(bits.op, bits.within, word.term))
+        machine.operands["kvm_memory_slot.base_gfn"] = self._long(base)
+        kvm = machine.structure("kvm").pointer()
+        slot = machine.structure("kvm_memory_slot").pointer()
+        args = [kvm, slot, self._long(offset), word]
+        self._run(machine, "kvm_arch_mmu_enable_log_dirty_pt_masked", args)
+
+    def _slot(self, machine: KvmMachine, base: Number, pages: Number) -> Ptr:
+        machine.operands |= {
+            "kvm_memory_slot.base_gfn": self._long(base),
+            "kvm_memory_slot.npages": self._word(pages),
+        }
+        return machine.structure("kvm_memory_slot").pointer()
+
+    def _flush_slot(
+        self, rt: CRuntime, base: Number, pages: Number, contracts: Mapping[str, Contract]
+    ) -> None:
+        machine = self._machine(rt, contracts)
+        kvm = machine.structure("kvm").pointer()
+        slot = self._slot(machine, base, pages)
+        self._run(machine, "kvm_arch_flush_shadow_memslot", [kvm, slot])
+
+    def _commit(
+        self, rt: CRuntime, base: Number, pages: Number, contracts: Mapping[str, Contract]
+    ) -> None:
+        """The one case in which it acts: dirty logging is switched on."""
+        machine = self._machine(rt, contracts)
+        kvm = machine.structure("kvm").pointer()
+        old, new = machine.slots(self._long(base), self._word(pages))
+        change = int_of(self.unit.enumerators.get("KVM_MR_FLAGS_ONLY", 3), types.Integer(4, False))
+        args: list[Value] = [kvm, old, new, change]
+        name = "kvm_arch_commit_memory_region"
+        if len(self.unit.functions[self.bound.actual(name)].parameters) > len(args):
+            # The user's region: only messages look at it.
+            args.insert(1, Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void()))
+        self._run(machine, name, args)
+
+    def _of_kvm(self, name: str) -> Callable[..., None]:
+        def run(rt: CRuntime, contracts: Mapping[str, Contract]) -> None:
+            machine = self._machine(rt, contracts)
+            machine.compound_root = self.compound_root()
+            self._run(machine, name, [machine.structure("kvm").pointer()])
+
+        return run
+
+
+def _fast(contract: Function, machine: KvmMachine, run: Run, args: list[Value]) -> Value:
+    for out in args[3:]:
+        if not isinstance(out, Ptr) or out.block is not None:
+            raise Unsupported("the fast path is asked for the entry")
+    found = contract(machine.rt, unsigned(args[1].term), lift_truth(is_true(args[2])))
+    return int_of(found, INT)

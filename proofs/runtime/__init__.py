@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The parts of the symbolic runtime; ``proofs.symbolic`` joins them."""

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The bit ruler: an address as a row of fields, each as wide as it has bits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slatcheck.display.address import BEYOND, LOST, OFFSET, Field
+from slatcheck.display.canvas import MARGIN, WIDTH, Canvas, fit, length
+
+_NAMES = {BEYOND: "beyond the reach", LOST: "cut off by unsigned long", OFFSET: "offset"}
+_HEIGHT = 34
+_STRAY = 220.0
+
+
+def _widths(fields: Sequence[Field]) -> list[float]:
+    """Return the width of each field: to scale, but a stray one is wide enough to be read."""
+    room, total = float(WIDTH - 2 * MARGIN), sum(one.bits for one in fields)
+    wide = [max(_STRAY, room * one.bits / total) if one.stray else 0.0 for one in fields]
+    rest = sum(one.bits for one in fields if not one.stray)
+    return [
+        width or (room - sum(wide)) * one.bits / rest
+        for one, width in zip(fields, wide, strict=True)
+    ]
+
+
+def field_name(field: Field) -> str:
+    """Return what a field is called."""
+    return _NAMES.get(field.name, field.name.upper())
+
+
+def draw(canvas: Canvas, label: str, fields: Sequence[Field], note: str, values: bool) -> None:
+    """Draw one address; with ``values`` what each field holds, else only what it is."""
+    if label:
+        canvas.text(MARGIN, canvas.y + 10, label, size=11)
+        canvas.y += 16
+    left = float(MARGIN)
+    for one, width in zip(fields, _widths(fields), strict=True):
+        look = "bad" if one.stray else "field-off" if one.name in _NAMES else "field"
+        name = field_name(one)
+        said = f"{name} {one.value:#x}" if values else name
+        title = f"{name}: bits {one.high}..{one.low}, {one.value:#x}" if values else name
+        shape = canvas.hatched if one.stray else canvas.rect
+        shape(left, canvas.y, width, _HEIGHT, look, title)
+        middle = left + width / 2
+        mark = "✗ " if one.stray else ""
+        if values and length(said) > width - 8:
+            said = f"{one.value:#x}"
+        look = "bad-text" if one.stray else "bold" if values and one.value else ""
+        canvas.text(middle, canvas.y + 14, fit(mark + said, width - 6), look, anchor="middle")
+        bits = f"{one.high}..{one.low}" if one.bits > 1 else str(one.high)
+        under = fit(bits, width - 4, 10)
+        canvas.text(middle, canvas.y + 28, under, "soft", 10, anchor="middle")
+        left += width
+    canvas.y += _HEIGHT + 4
+    if note:
+        canvas.text(MARGIN, canvas.y + 12, f"✗ {note}", "bad-text")
+        canvas.y += 18
+    canvas.y += 6

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The third kind of evidence: contracts of pure functions, confirmed by CrossHair or not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from proofs import crosshair
+from proofs.crosshair import Checked
+from slatcheck.document.result import Check, Verdict
+from support import cache as keeping
+
+_VERDICTS = {"confirmed": Verdict.HOLDS, "refuted": Verdict.VIOLATED}
+
+
+def contract_checks(cache: bool = True) -> list[Check]:
+    """Return one check for each contract; what CrossHair does not confirm is unknown."""
+    solver = f"crosshair {version('crosshair-tool')}"
+    return [
+        Check(
+            id=f"pure/{one.name}/contract",
+            kind="contract",
+            layout="",
+            function=one.name,
+            verdict=_VERDICTS.get(one.verdict, Verdict.UNKNOWN),
+            reason="" if one.verdict == "confirmed" else one.message,
+            seconds=round(one.seconds, 3),
+            solver=solver,
+        )
+        for one in _checked(cache)
+    ]
+
+
+def _checked(cache: bool) -> list[Checked]:
+    """Return what CrossHair says, from the cache where nothing changed."""
+    file = keeping.folder() / f"contracts-{crosshair.content_key()}.json"
+    if cache:
+        old = _load(file)
+        if old:
+            return old
+    found = crosshair.check()
+    if cache and all(one.verdict == "confirmed" for one in found):
+        keeping.write(file, json.dumps([asdict(one) for one in found]))
+    return found
+
+
+def _load(file: Path) -> list[Checked]:
+    try:
+        return [Checked(**one) for one in json.loads(file.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        return []

@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The gate: every layout is searched, every finding replayed, and the document put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from impl.kernel.kconfig import refusal
+from impl.kernel.ports import open_tree
+from model.layout import Layout
+from model.machines import BIG, ORDERS
+from model.operations import Kind
+from model.ports import byte_orders, entry_point, permitted_layouts, port_of
+from model.ports import layout as layout_named
+from model.rules import rules_of
+from slatcheck import __version__
+from slatcheck.document.result import Check, Document, Verdict
+from slatcheck.judge import prove
+from slatcheck.judge.contract_checks import contract_checks
+from slatcheck.judge.findings import merge, relate
+from slatcheck.judge.kernel_proof import disagreements
+from slatcheck.judge.subject import kernel_facts
+from slatcheck.judge.tie import ties
+from slatcheck.progress import Progress
+from slatcheck.search.unit import Report, Unit, search
+from support.pool import spread
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a check is asked to do.
+
+    ``byte_orders`` are those to judge a layout of a tree in, by its name; all that Kconfig permits
+    for a layout that is not named. ``max_ops`` are operations on each layout (None: the default),
+    ``jobs`` processes (0: one a core), ``cc`` the compiler the user names, ``quirks`` those of the
+    built-in table, ``is_known`` says of a
+    fingerprint on a layout that it need not be reported as soon as it is found.
+    """
+
+    layouts: tuple[Layout, ...]
+    kernel: Path | None = None
+    seed: int = 0
+    max_ops: int | None = None
+    jobs: int = 0
+    cc: str | None = None
+    evidence: frozenset[str] = frozenset({"differential"})
+    quirks: tuple[str, ...] = ()
+    cache: bool = True
+    is_known: Callable[[str, str], bool] | None = None
+    byte_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def orders(self, layout: Layout) -> tuple[str, ...]:
+        """Return the byte orders to judge ``layout`` in; the built-in table has but one."""
+        if self.kernel is None:
+            return (BIG,)
+        return self.byte_orders.get(layout.name) or byte_orders(layout)
+
+
+def check(request: Request, report: Callable[[Progress], None]) -> Document:
+    """Judge every layout of ``request``.
+
+    Raises InputError or TreeError for bad input. On KeyboardInterrupt all workers are ended, and
+    what was found until then is returned, marked as interrupted and open on every layout.
+    """
+    document = _document(request, kernel_facts(request.kernel, request.cc))
+    try:
+        _fill(document, request, report)
+    except KeyboardInterrupt:
+        _interrupted(document)
+    return document
+
+
+def nothing(request: Request) -> Document:
+    """Return the document of a run that was interrupted before it found anything."""
+    document = _document(request, None)
+    _interrupted(document)
+    return document
+
+
+def _new(request: Request, mark: str, layout: str) -> bool:
+    """Return whether a finding is worth telling at once: one that is not known."""
+    return request.is_known is not None and not request.is_known(mark, layout)
+
+
+def _interrupted(document: Document) -> None:
+    document.tool["interrupted"] = True
+    reason = "interrupted before everything was looked at"
+    document.checks += [
+        Check("run/interrupted/complete", "differential", one.name, "", Verdict.UNKNOWN, reason)
+        for one in document.layouts
+    ]
+
+
+def _fill(document: Document, request: Request, report: Callable[[Progress], None]) -> None:
+    _add_search(document, request, report)
+    if "proof" in request.evidence:
+        _add_proofs(document, request, report)
+        _add_kernel_proof(document, request, report)
+        _add_tie(document, request)
+    if "contract" in request.evidence:
+        document.checks += contract_checks(request.cache)
+    document.notes += _left_out(request.kernel)
+
+
+def _left_out(kernel: Path | None) -> list[str]:
+    """Return which permitted layouts the tree has not, and why: none is left out unsaid."""
+    if kernel is None:
+        return []
+
+    tree = open_tree(kernel)
+    reasons = {one.name: refusal(tree, one) for one in permitted_layouts()}
+    return [f"not judged, {name}: {why}" for name, why in reasons.items() if why]
+
+
+def _add_proofs(document: Document, request: Request, report: Callable[[Progress], None]) -> None:
+    """Add the theorems of the built-in table: what the tree is compared with."""
+    wanted = prove.Request(
+        request.layouts, quirks=request.quirks, jobs=request.jobs, cache=request.cache
+    )
+    outcome = prove.carry_out(wanted, report)
+    document.checks += outcome.checks
+    known = {one.fingerprint for one in document.findings}
+    document.findings += [one for one in outcome.findings if one.fingerprint not in known]
+
+
+def _add_kernel_proof(
+    document: Document, request: Request, report: Callable[[Progress], None]
+) -> None:
+    """Add the proof of the tree's own C; what runs have shown need not be shown again."""
+    if request.kernel is None:
+        return
+    known = _shown(document, request)
+    wanted = prove.Request(
+        request.layouts,
+        kernel=request.kernel,
+        cc=request.cc,
+        jobs=request.jobs,
+        cache=request.cache,
+        byte_orders={layout.name: request.orders(layout) for layout in request.layouts},
+    )
+    already = {mark for marks in known.values() for mark in marks}
+    try:
+        outcome = prove.of_kernel(wanted, _counting_from(len(already), report), known)
+    except prove.InterruptedProof as cut:
+        _join(document, cut.outcome)
+        raise
+    _join(document, outcome)
+
+
+def _shown(document: Document, request: Request) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the fingerprints that runs of the tree have shown, by layout and byte order."""
+    return {
+        (layout.name, order): tuple(
+            one.fingerprint
+            for one in document.findings
+            if one.contract
+            and one.implementation == "kernel"
+            and layout.name in one.layouts
+            and order in one.byte_orders
+        )
+        for layout in request.layouts
+        for order in request.orders(layout)
+    }
+
+
+def _counting_from(more: int, report: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """Return what tells of steps as ``report``, with the findings that were there before."""
+    return lambda one: report(one.with_findings(more))
+
+
+def _join(document: Document, outcome: prove.Outcome) -> None:
+    """Add what the proof of a tree's C has to say, and where runs say otherwise."""
+    shown = [one for one in document.findings if one.implementation == "kernel"]
+    document.checks += outcome.checks + disagreements(outcome.checks, shown)
+    by_mark = {one.fingerprint: one for one in document.findings}
+    for finding in outcome.findings:
+        first = by_mark.setdefault(finding.fingerprint, finding)
+        first.layouts = list(dict.fromkeys([*first.layouts, *finding.layouts]))
+        first.byte_orders = [
+            one for one in ORDERS if one in first.byte_orders + finding.byte_orders
+        ]
+    document.findings = list(by_mark.values())
+    relate(document.findings)
+    document.notes += prove.kernel_notes()
+
+
+def _add_tie(document: Document, request: Request) -> None:
+    """Say how far the tree's C and the table that was proved agree, where both were asked for."""
+    if request.kernel is None or document.kernel is None:
+        return
+    if "differential" in request.evidence:
+        found = ties(
+            request.kernel,
+            request.layouts,
+            seed=request.seed,
+            cc=request.cc,
+            jobs=request.jobs,
+            cache=request.cache,
+        )
+        # As JSON has it, so that the document is the same before and after it was written.
+        document.kernel["tie"] = [
+            asdict(one)
+            | {
+                "quirks": list(one.quirks),
+                "coverage": {name: list(points) for name, points in one.coverage.items()},
+            }
+            for one in found
+        ]
+
+
+def _add_search(document: Document, request: Request, report: Callable[[Progress], None]) -> None:
+    """Search every unit of the differential test, if that is asked for."""
+    units = list(_units(request)) if "differential" in request.evidence else []
+    reports: dict[int, Report] = {}
+    found: set[str] = set()
+    try:
+        for index, one in spread(search, units, request.jobs):
+            reports[index] = one
+            marks = [(mark, units[index].layout) for mark in one.campaign.hits]
+            new = tuple(
+                mark for mark, where in marks if mark not in found and _new(request, mark, where)
+            )
+            found |= one.campaign.hits.keys()
+            report(Progress(len(reports), len(units), units[index].title, len(found), new))
+    finally:
+        done = [reports[index] for index in sorted(reports)]
+        document.findings = merge(done, request.seed)
+        document.checks = [one for report in done for one in checks_of(report)]
+        document.notes = sorted({note for report in done for note in report.notes})
+
+
+def _units(request: Request) -> Iterator[Unit]:
+    """Yield the work: every layout in each of its byte orders."""
+    base = Unit(
+        "",
+        True,
+        request.kernel,
+        request.cc,
+        request.quirks,
+        request.seed,
+        request.max_ops,
+        request.cache,
+    )
+    for layout in request.layouts:
+        for order in request.orders(layout):
+            yield replace(base, layout=layout.name, big_endian=order == BIG)
+
+
+def _document(request: Request, kernel: dict[str, Any] | None) -> Document:
+    tool: dict[str, Any] = {"name": "slatcheck", "version": __version__, "seed": request.seed}
+    tool["evidence"] = sorted(request.evidence)
+    return Document(tool, kernel, list(request.layouts), [], [])
+
+
+def checks_of(report: Report) -> list[Check]:
+    """Return the checks of one unit of work: one for each function and rule it can break."""
+    subject = report.implementation
+    order = report.unit.byte_order if subject == "kernel" else ""
+    base = Check("", "differential", report.unit.layout, "", Verdict.HOLDS, byte_order=order)
+    if report.failure:
+        verdict, reason = report.failure
+        return [replace(base, id=f"{subject}/build/geometry", verdict=verdict, reason=reason)]
+    out = []
+    out += [
+        replace(
+            base,
+            id=f"{subject}/{function}/wrong-entry",
+            function=function,
+            verdict=Verdict.UNSUPPORTED,
+            reason=reason,
+        )
+        for function, reason in report.beyond.items()
+    ]
+    ended_by = _ends_everything(report)
+    share = report.campaign.seconds / max(1, report.campaign.operations)
+    for kind, function in port_of(layout_named(report.unit.layout)).functions.items():
+        cases = report.campaign.compared.get(kind, 0)
+        for rule in rules_of(kind):
+            if rule.name == "geometry" and subject != "kernel":
+                # The built-in table is made from the model's geometry: there is nothing to compare.
+                continue
+            verdict, reason = _verdict(report, kind, rule.name, cases)
+            shown = reason if verdict is Verdict.VIOLATED else ""
+            out.append(
+                replace(
+                    base,
+                    id=f"{subject}/{function}/{rule.name}",
+                    function=function,
+                    verdict=verdict,
+                    reason=reason,
+                    finding=shown,
+                    rests_on=ended_by if verdict is Verdict.VACUOUS else "",
+                    cases=cases,
+                    seconds=round(share * cases, 3),
+                )
+            )
+    return out
+
+
+def _ends_everything(report: Report) -> str:
+    """Return the check that is violated where no table can be made, '' where one can."""
+    for hit in report.campaign.hits.values():
+        one = hit.symptom
+        if one.stops and one.contract and hit.ops[one.step].kind is Kind.CREATE:
+            return f"{report.implementation}/{one.entry}/{one.rule}"
+    return ""
+
+
+def _verdict(report: Report, kind: Kind, rule: str, cases: int) -> tuple[Verdict, str]:
+    hits = report.campaign.hits.values()
+    function = entry_point(layout_named(report.unit.layout), kind)
+    for hit in hits:
+        if hit.symptom.rule == rule and hit.symptom.entry == function and hit.symptom.contract:
+            return Verdict.VIOLATED, hit.symptom.fingerprint
+    if report.campaign.limits:
+        return Verdict.ERROR, report.campaign.limits[0]
+    if kind in report.missing:
+        return Verdict.UNSUPPORTED, report.missing[kind]
+    if rule in report.unchecked:
+        return Verdict.UNSUPPORTED, report.unchecked[rule]
+    if not cases:
+        return Verdict.VACUOUS, "no case ran: no sequence gets as far"
+    return Verdict.HOLDS, ""

@@ -1,0 +1,346 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The proofs behind a verdict: theorems of each layout, refutations replayed, one document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from impl import ports as references
+from impl.multilevel.quirks import Quirk
+from impl.ports import quirks_named, reference_of
+from model.layout import Layout
+from model.machines import ORDERS
+from model.ports import byte_orders
+from model.ports import layout as layout_named
+from proofs import engine, runner, theorems
+from proofs.engine import Clause, Options, Proof
+from proofs.ports import table_of
+from proofs.runner import MAP, Store, Task
+from proofs.theorems import Theorem
+from slatcheck import __version__
+from slatcheck.document.result import Check, Document, Finding, Verdict
+from slatcheck.judge.candidates import confirm
+from slatcheck.judge.findings import merge
+from slatcheck.judge.kernel_proof import Known, prove_tree, trusted
+from slatcheck.judge.kernel_proof import Outcome as TreeOutcome
+from slatcheck.judge.subject import kernel_facts
+from slatcheck.progress import Progress
+from slatcheck.search.campaign import Campaign
+from slatcheck.search.unit import Report, Unit
+from support import cache as keeping
+
+KIND = "proof-model"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be proved: a tree's own C where ``kernel`` names one, else the built-in table.
+
+    ``quirks`` are switched on in the table; ``each_quirk`` asks in addition, for each quirk
+    alone, that it refutes just what it should. ``jobs`` are processes, 0 for one a core.
+    ``byte_orders`` are those to prove a layout of a tree in, by its name; all that Kconfig permits
+    for a layout that is not named.
+    """
+
+    layouts: tuple[Layout, ...]
+    quirks: tuple[str, ...] = ()
+    each_quirk: bool = False
+    jobs: int = 0
+    options: Options = field(default_factory=Options)
+    cache: bool = True
+    kernel: Path | None = None
+    cc: str | None = None
+    byte_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def orders(self, layout: Layout) -> tuple[str, ...]:
+        """Return the byte orders to prove a layout of a tree in."""
+        return self.byte_orders.get(layout.name) or byte_orders(layout)
+
+
+@dataclass
+class Outcome:
+    """Checks and findings of proofs, to be put into a document."""
+
+    checks: list[Check]
+    findings: list[Finding]
+
+
+def prove(request: Request, report: Callable[[Progress], None]) -> Document:
+    """Prove what is asked for; every finding was replayed.
+
+    Raises TreeError for a tree that is none.
+    """
+    if request.kernel is not None:
+        return _prove_kernel(request, report)
+    outcome = carry_out(request, report)
+    tool = {"name": "slatcheck", "version": __version__}
+    notes = [f"assumed, {name}: {what}" for name, what in theorems.ASSUMPTIONS]
+    layouts = list(request.layouts)
+    return Document(tool, None, layouts, outcome.checks, outcome.findings, notes)
+
+
+def _prove_kernel(request: Request, report: Callable[[Progress], None]) -> Document:
+
+    facts = kernel_facts(request.kernel, request.cc)
+    outcome = of_kernel(request, report)
+    tool = {"name": "slatcheck", "version": __version__}
+    return Document(
+        tool, facts, list(request.layouts), outcome.checks, outcome.findings, kernel_notes()
+    )
+
+
+def kernel_notes() -> list[str]:
+    """Return what the proof of a tree's C assumes and trusts."""
+    front = "Clang's typed syntax tree and our interpreter of it; see docs/proof.md"
+    assumed = {**dict(theorems.ASSUMPTIONS), "front end": front}
+    return [f"assumed, {name}: {what}" for name, what in assumed.items()] + trusted()
+
+
+def of_kernel(
+    request: Request,
+    report: Callable[[Progress], None],
+    known: Known | None = None,
+) -> Outcome:
+    """Prove a tree's own C; ``known`` are the fingerprints that runs have shown."""
+    assert request.kernel is not None
+    found: dict[str, TreeOutcome] = {}
+    try:
+        prove_tree(
+            request.kernel,
+            {layout: request.orders(layout) for layout in request.layouts},
+            request.cc,
+            request.options,
+            request.jobs,
+            request.cache,
+            report,
+            found,
+            known,
+        )
+    except KeyboardInterrupt:
+        raise InterruptedProof(_of_layouts(found, request.layouts)) from None
+    return _of_layouts(found, request.layouts)
+
+
+class InterruptedProof(KeyboardInterrupt):
+    """A proof of many layouts that was interrupted; ``outcome`` is of those that were done."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+def _of_layouts(by_layout: Mapping[str, TreeOutcome], layouts: Iterable[Layout]) -> Outcome:
+    found = [by_layout[layout.name] for layout in layouts if layout.name in by_layout]
+    findings = _merged(one for outcome in found for one in outcome.findings)
+    return Outcome([check for outcome in found for check in outcome.checks], findings)
+
+
+def carry_out(request: Request, report: Callable[[Progress], None]) -> Outcome:
+    """Carry out all proofs of a request."""
+    store = Store(keeping.folder() if request.cache else None)
+    plain = {layout.name: _tasks(layout, request.quirks) for layout in request.layouts}
+    wanted = [Task(MAP), *(task for tasks in plain.values() for task in tasks)]
+    done = _told(report, plain)
+    found = runner.run(wanted, request.options, request.jobs, store, done)
+    outcome = Outcome(_map_checks(found[Task(MAP)], request), [])
+    for layout in request.layouts:
+        proofs = [proof for task in plain[layout.name] for proof in found[task]]
+        part = _layout_outcome(layout, proofs, request)
+        outcome.checks += part.checks
+        outcome.findings += part.findings
+    outcome.findings = _merged(outcome.findings)
+    if request.each_quirk:
+        outcome.checks += _quirk_checks(request, found, plain, store, done)
+    return outcome
+
+
+def _tasks(layout: Layout, quirks: tuple[str, ...]) -> list[Task]:
+    return [replace(task, quirks=quirks) for task in runner.tasks_of(layout)]
+
+
+def _told(report: Callable[[Progress], None], plain: dict[str, list[Task]]) -> runner.Done:
+    """Return what tells of progress, with the names that the user asked for."""
+    names = {task.layout: name for name, tasks in reversed(plain.items()) for task in tasks}
+
+    def done(task: Task, count: int, total: int) -> None:
+        report(Progress(count, total, names.get(task.layout, "the map"), 0))
+
+    return done
+
+
+def _base(layout: str, clause: Clause, request: Request) -> Check:
+    solver = runner.identity(request.options.solvers)
+    base = Check("", KIND, layout, "", Verdict.HOLDS, solver=solver)
+    return replace(base, seconds=round(clause.seconds, 3), cases=clause.goals)
+
+
+_VERDICTS = {
+    engine.HOLDS: Verdict.HOLDS,
+    engine.OPEN: Verdict.UNKNOWN,
+    engine.VACUOUS: Verdict.VACUOUS,
+    engine.UNSUPPORTED: Verdict.UNSUPPORTED,
+    engine.FAILED: Verdict.ERROR,
+}
+
+
+def _map_checks(proofs: list[Proof], request: Request) -> list[Check]:
+    """Return the checks of the map's own theorems; a refutation has no table to be replayed on."""
+    out = []
+    for proof in proofs:
+        name, _, where = proof.name.partition("/")
+        for clause in proof.clauses.values():
+            verdict = _VERDICTS.get(clause.verdict, Verdict.UNKNOWN)
+            told = ", ".join(f"{key} {value:#x}" for key, value in clause.values.items())
+            reason = f"{clause.reason} ({told})" if told else clause.reason
+            base = _base("", clause, request)
+            out.append(
+                replace(
+                    base, id=f"map/{name}/{where}", function=name, verdict=verdict, reason=reason
+                )
+            )
+    return out
+
+
+def _layout_outcome(layout: Layout, proofs: list[Proof], request: Request) -> Outcome:
+    by_name = {proof.name: proof for proof in proofs}
+    broken = [proof.name for proof in proofs if proof.verdict != engine.HOLDS]
+    out = Outcome([], [])
+    for theorem in theorems.theorems(layout):
+        clause = by_name[theorem.lemma].clauses[theorem.clause]
+        base = replace(
+            _base(layout.name, clause, request), id=theorem.id, function=theorem.function
+        )
+        if clause.verdict == engine.REFUTED:
+            findings = refute(layout, request.quirks, theorem, clause)
+            out.findings += findings
+            out.checks.append(_refuted(base, clause, findings))
+        elif clause.verdict == engine.HOLDS and broken:
+            reason = f"counts only together with {broken[0]}, which does not hold"
+            out.checks.append(replace(base, verdict=Verdict.UNKNOWN, reason=reason))
+        else:
+            verdict = _VERDICTS[clause.verdict]
+            out.checks.append(replace(base, verdict=verdict, reason=clause.reason))
+    return out
+
+
+def _refuted(base: Check, clause: Clause, findings: list[Finding]) -> Check:
+    if findings:
+        mark = findings[0].fingerprint
+        return replace(base, verdict=Verdict.VIOLATED, reason=mark, finding=mark)
+    reason = f"{clause.reason}, but no run of the table shows it"
+    return replace(base, verdict=Verdict.UNKNOWN, reason=reason)
+
+
+def refute(
+    layout: Layout,
+    quirks: tuple[str, ...],
+    theorem: Theorem,
+    clause: Clause,
+    shrinking: bool = True,
+) -> list[Finding]:
+    """Return what a run of the table shows of a refuted theorem; nothing where none does."""
+    kind = next(one.kind for one in table_of(layout).lemmas(layout) if one.name == theorem.lemma)
+    campaign = confirm(references.table(layout, quirks), kind, clause.values, shrinking)
+    fitting = {
+        mark: hit for mark, hit in campaign.hits.items() if hit.symptom.rule in theorem.rules
+    }
+    shown = Campaign(hits=fitting or campaign.hits)
+    unit = Unit(layout.name, True, None, None, quirks, 0, None)
+    return merge([Report(unit, "multilevel", shown)], 0)
+
+
+def _merged(findings: Iterable[Finding]) -> list[Finding]:
+    """Return one finding for each fingerprint, with all its layouts."""
+    found: dict[str, Finding] = {}
+    for one in findings:
+        first = found.setdefault(one.fingerprint, one)
+        first.layouts = list(dict.fromkeys([*first.layouts, *one.layouts]))
+        first.byte_orders = [name for name in ORDERS if name in first.byte_orders + one.byte_orders]
+    return list(found.values())
+
+
+# Quirks
+
+
+def _quirk_checks(
+    request: Request,
+    found: dict[Task, list[Proof]],
+    plain: dict[str, list[Task]],
+    store: Store,
+    done: runner.Done,
+) -> list[Check]:
+    """Ask of each quirk, alone, that it refutes just the theorems that it should."""
+    tasks: dict[tuple[str, str], list[Task]] = {}
+    for layout in request.layouts:
+        for one in reference_of(layout).quirks:
+            tasks[one.name, layout.name] = [
+                replace(task, quirks=(one.name,), only=only)
+                for task in plain[layout.name]
+                if (only := _asking(found[task], one))
+            ]
+    wanted = [task for several in tasks.values() for task in several]
+    proofs = runner.run(wanted, request.options, request.jobs, store, done)
+    out: list[Check] = []
+    for (name, where), several in tasks.items():
+        layout = layout_named(where)
+        mine = [proof for task in several for proof in proofs[task]]
+        out += quirk_checks(layout, next(iter(quirks_named(layout, (name,)))), mine, request)
+    return out
+
+
+def _asking(proofs: list[Proof], one: Quirk) -> tuple[str, ...]:
+    """Return the lemmas in whose proof the quirk is asked for; it cannot matter to others."""
+    return tuple(proof.name for proof in proofs if one.name in proof.consulted)
+
+
+def quirk_checks(layout: Layout, one: Quirk, proofs: list[Proof], request: Request) -> list[Check]:
+    """Return the checks of one quirk in one layout."""
+    by_name = {proof.name: proof for proof in proofs}
+    expected = table_of(layout).refuted_by(one, layout)
+    out = []
+    for theorem in theorems.theorems(layout):
+        proof = by_name.get(theorem.lemma)
+        wanted = f"{theorem.function}/{theorem.clause}" in expected
+        if proof is None and not wanted:
+            continue
+        clause = proof.clauses[theorem.clause] if proof else Clause(theorem.clause)
+        if clause.reason == engine.NOT_REACHED and not wanted:
+            continue
+        name = f"quirk/{one.name}/{theorem.function}/{theorem.clause}"
+        base = replace(_base(layout.name, clause, request), id=name, function=theorem.function)
+        out.append(_quirk_check(base, layout, one, theorem, clause, wanted))
+    return out + _unlisted(layout, one, proofs, request)
+
+
+def _unlisted(layout: Layout, one: Quirk, proofs: list[Proof], request: Request) -> list[Check]:
+    """Return an error for each failure of a clause that no theorem names."""
+    listed = {(theorem.lemma, theorem.clause) for theorem in theorems.theorems(layout)}
+    return [
+        replace(
+            _base(layout.name, clause, request),
+            id=f"quirk/{one.name}/{proof.name}/{clause.name}",
+            verdict=Verdict.ERROR,
+            reason="the quirk refutes what no theorem names",
+        )
+        for proof in proofs
+        for clause in proof.clauses.values()
+        if (proof.name, clause.name) not in listed and clause.verdict != engine.HOLDS
+    ]
+
+
+def _quirk_check(
+    base: Check, layout: Layout, one: Quirk, theorem: Theorem, clause: Clause, wanted: bool
+) -> Check:
+    refuted = clause.verdict == engine.REFUTED
+    if clause.verdict not in (engine.HOLDS, engine.REFUTED):
+        return replace(base, verdict=_VERDICTS[clause.verdict], reason=clause.reason)
+    if refuted != wanted:
+        told = "refutes" if refuted else "does not refute"
+        reason = f"the quirk {told} this theorem here, against what is expected of it"
+        return replace(base, verdict=Verdict.ERROR, reason=reason)
+    if refuted and not refute(layout, (one.name,), theorem, clause, shrinking=False):
+        reason = "the refutation did not show when it was run"
+        return replace(base, verdict=Verdict.UNKNOWN, reason=reason)
+    return base

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The search on one layout: sequences are drawn, run and judged until the budget is spent."""
+
+from __future__ import annotations
+
+import gc
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from impl.interface import Implementation
+from model.layout import Layout
+from model.operations import Kind, Op
+from model.rules import rule
+from slatcheck.document.evidence import NOTHING, Evidence
+from slatcheck.document.result import fingerprint
+from slatcheck.search.differential import Judge, Symptom, plan
+from slatcheck.search.drawing import LENGTH, draw
+from slatcheck.search.probes import Prober
+from slatcheck.search.sequences import Decoder
+from slatcheck.search.shrink import LIMIT, shrink
+
+DEFAULT_OPS = 30_000
+"""Operations that are run on each layout unless the user says otherwise."""
+
+REVISIT = 8
+"""Every n-th sequence keeps operations that are known to fail, but end: they may fail otherwise."""
+
+
+Wanted = Callable[[Symptom], bool]
+"""Whether a symptom is one of those looked for."""
+
+
+def anything(symptom: Symptom) -> bool:
+    """Want whatever shows."""
+    return True
+
+
+@dataclass
+class Hit:
+    """One finding of a campaign: its symptom and the shortest trace that shows it.
+
+    ``evidence`` says what else was seen to do the same.
+    """
+
+    symptom: Symptom
+    ops: list[Op]
+    evidence: Evidence = NOTHING
+
+
+@dataclass
+class Campaign:
+    """What the search on one layout brought to light.
+
+    ``compared`` counts the operations that were compared, by kind; ``limits`` are reasons for
+    which something could not be judged.
+    """
+
+    hits: dict[str, Hit] = field(default_factory=dict)
+    compared: dict[Kind, int] = field(default_factory=dict)
+    sequences: int = 0
+    seconds: float = 0.0
+    limits: list[str] = field(default_factory=list)
+
+    def count(self, compared: dict[Kind, int]) -> None:
+        """Add the operations of one run."""
+        for kind, cases in compared.items():
+            self.compared[kind] = self.compared.get(kind, 0) + cases
+
+    @property
+    def operations(self) -> int:
+        """Operations compared in all."""
+        return sum(self.compared.values())
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let the garbage collector run seldom: a search makes many objects and hardly a cycle."""
+    usual = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+
+
+class Search:
+    """Runs a campaign against one implementation."""
+
+    def __init__(
+        self, implementation: Implementation, seed: int, name: str, shrinking: bool = True
+    ) -> None:
+        self._shrinking = shrinking
+        self._implementation = implementation
+        self._layout: Layout = implementation.layout
+        capabilities = implementation.capabilities
+        self._judge = Judge(self._layout, capabilities.pages)
+        self._decoder = Decoder(self._layout, capabilities.kinds)
+        # zlib.crc32, not hash(): the same in every process.
+        self._seed = seed ^ zlib.crc32(name.encode())
+        self._excluded: set[tuple[str, str]] = set()
+        self._endless: set[tuple[str, str]] = set()
+        self._first: dict[str, tuple[Symptom, list[Op]]] = {}
+        self._remembered: Mapping[str, list[Op]] = {}
+
+    def run(self, budget: int, remembered: Mapping[str, list[Op]] | None = None) -> Campaign:
+        """Search until ``budget`` operations were drawn; then shrink what was found.
+
+        ``remembered`` are short traces by fingerprint. They save shrinking where they still show
+        what was found, and nothing else: what is found is decided by seed and budget alone.
+        """
+        self._remembered = remembered or {}
+        campaign = Campaign()
+        begin = time.monotonic()
+        with _rare_collections():
+            self._directed(campaign)
+            examples = max(1, budget // LENGTH)
+            draw(self._seed, examples, lambda data: self._try(campaign, self._decoder.decode(data)))
+        self._collect(campaign)
+        campaign.seconds = time.monotonic() - begin
+        return campaign
+
+    def run_these(self, sequences: Iterable[list[Op]], wanted: Wanted = anything) -> Campaign:
+        """Judge given sequences until one shows what is wanted; then shrink that."""
+        campaign = Campaign()
+        for ops in sequences:
+            self._try(campaign, ops)
+            if self._only(wanted):
+                break
+        self._collect(campaign)
+        return campaign
+
+    def run_until(self, budget: int, wanted: Wanted) -> Campaign:
+        """Search as ``run`` does, but stop at what is wanted, and return nothing else."""
+        campaign = Campaign()
+
+        def one(data: bytes) -> None:
+            if not any(wanted(symptom) for symptom, _ in self._first.values()):
+                self._try(campaign, self._decoder.decode(data))
+
+        with _rare_collections():
+            self._directed(campaign)
+            draw(self._seed, max(1, budget // LENGTH), one)
+        self._only(wanted)
+        self._collect(campaign)
+        return campaign
+
+    def _only(self, wanted: Wanted) -> bool:
+        """Forget all but what is wanted, if anything of it was found."""
+        found = {mark: one for mark, one in self._first.items() if wanted(one[0])}
+        if found:
+            self._first = found
+        return bool(found)
+
+    def _collect(self, campaign: Campaign) -> None:
+        prober = Prober(self._implementation, self._judge)
+        for mark, (symptom, ops) in sorted(self._first.items()):
+            if not self._is_special_case(symptom):
+                hit = self._shrunk(mark, symptom, ops)
+                hit.evidence = prober.evidence(hit.ops, hit.symptom)
+                campaign.hits[mark] = hit
+
+    def _is_special_case(self, symptom: Symptom) -> bool:
+        """Return whether the same memory-safety rule breaks at this entry for any operands."""
+        general = fingerprint(symptom.rule, symptom.entry, "any", symptom.contract)
+        safety = rule(symptom.rule).memory_safety
+        return safety and symptom.trigger != "any" and general in self._first
+
+    def _directed(self, campaign: Campaign) -> None:
+        """Run the sequences that everyone should pass: create and destroy, with and without."""
+        bare = [Op(Kind.CREATE), Op(Kind.DESTROY)]
+        kinds = self._implementation.capabilities.kinds
+        page = Op(Kind.FAULT, pfn=5)
+        for ops in (bare, [Op(Kind.CREATE, oom=1)], [bare[0], page, bare[1]]):
+            self._try(campaign, [op for op in ops if op.kind in kinds])
+
+    def _try(self, campaign: Campaign, ops: list[Op]) -> None:
+        campaign.sequences += 1
+        revisit = campaign.sequences % REVISIT == 0
+        excluded = self._endless if revisit else self._excluded
+        ops, expected = plan(self._layout, ops, frozenset(excluded))
+        verdict = self._judge.examine(self._implementation, ops, expected)
+        campaign.count(verdict.compared)
+        for symptom in verdict.symptoms:
+            self._note(symptom, ops)
+
+    def _note(self, symptom: Symptom, ops: list[Op]) -> None:
+        mark = symptom.fingerprint
+        best = self._first.get(mark)
+        trace = ops[: symptom.step + 1]
+        if best is None or len(trace) < len(best[1]):
+            self._first[mark] = (symptom, trace)
+        if symptom.stops:
+            self._excluded.add((symptom.entry, symptom.trigger))
+            if symptom.rule == "runaway":
+                self._endless.add((symptom.entry, symptom.trigger))
+
+    def _shrunk(self, mark: str, symptom: Symptom, ops: list[Op]) -> Hit:
+        def shows(candidate: list[Op]) -> bool:
+            return self._find(mark, candidate) is not None
+
+        short = self._remembered.get(mark)
+        if short and len(short) <= len(ops):
+            again = self._find(mark, short)
+            if again is not None:
+                return Hit(again, short[: again.step + 1])
+        if not self._shrinking or not shows(ops):
+            return Hit(symptom, ops)
+        # A run that does not end costs as much as thousands that do.
+        limit = LIMIT // 40 if symptom.rule == "runaway" else LIMIT
+        ops = shrink(self._layout, ops, shows, limit)
+        found = self._find(mark, ops)
+        return Hit(found or symptom, ops[: (found or symptom).step + 1])
+
+    def _find(self, mark: str, ops: Sequence[Op]) -> Symptom | None:
+        verdict = self._judge.examine(self._implementation, ops)
+        return next((one for one in verdict.symptoms if one.fingerprint == mark), None)

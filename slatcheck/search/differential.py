@@ -1,0 +1,375 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The judge: a run of an implementation compared with the abstract map, step by step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from impl.interface import Event, Implementation, Outcome, Run
+from model.abstract_map import NOTHING, AbstractMap, Expected
+from model.contracts import in_contract
+from model.entry import Entry
+from model.layout import Layout
+from model.operations import ADDRESSED, ENOMEM, Answer, Kind, Op
+from model.ports import entry_point, port_of
+from model.rules import rule
+from model.triggers import beyond, trigger
+from slatcheck.document.finding import fingerprint
+
+_FAULTS = frozenset({Kind.FAULT, Kind.FAULT_FAST})
+_SPURIOUS = frozenset({Kind.MKCLEAN, Kind.MKOLD, Kind.AGE})
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """One broken promise in one run, at operation ``step`` (an index into the sequence).
+
+    ``expected`` and ``actual`` map guest frames to raw entries (0: absent) where they differ;
+    ``said`` explains in words what the maps cannot. ``stops`` says that the run cannot be
+    followed any further, because map and table have parted.
+    """
+
+    rule: str
+    entry: str
+    trigger: str
+    step: int
+    stops: bool
+    contract: bool = True
+    imprecise: bool = False
+    said: str = ""
+    function: str = ""
+    where: str = ""
+    expected: tuple[tuple[int, int], ...] = ()
+    actual: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """The stable name of the finding that the symptom belongs to."""
+        return fingerprint(self.rule, self.entry, self.trigger, self.contract)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a run showed: its symptoms, and how many operations were compared by kind."""
+
+    symptoms: list[Symptom]
+    compared: dict[Kind, int]
+
+
+class Judge:
+    """Compares runs on one layout with the abstract map."""
+
+    def __init__(self, layout: Layout, pages: bool = True) -> None:
+        self.layout = layout
+        self.pages = pages
+
+    def examine(
+        self,
+        implementation: Implementation,
+        ops: Sequence[Op],
+        expected: Sequence[Expected] | None = None,
+    ) -> Verdict:
+        """Run ``ops`` on the implementation and return every symptom that can be followed.
+
+        ``expected`` is what plan() predicted for just these operations, all of them within the
+        contract: as long as it comes true, the map need not be worked out again.
+        """
+        run = implementation.run(ops)
+        symptoms: list[Symptom] = []
+        start = 0
+        if expected is not None:
+            start = self._foreseen(ops, expected, run, symptoms)
+        state = AbstractMap(self.layout)
+        for op in ops[:start] if start < len(ops) else ():
+            state.apply(op)
+        compared = Counter(op.kind for op in ops[:start])
+        before = run.outcomes[start - 1] if start else Outcome(0, {})
+        for step in range(start, min(len(ops), len(run.outcomes))):
+            op, outcome = ops[step], run.outcomes[step]
+            compared[op.kind] += 1
+            found = self._step(state, op, outcome, before, step, run.stop == step)
+            symptoms += found
+            if any(one.stops for one in found) or run.stop == step:
+                break
+            if not in_contract(self.layout, op):
+                # Only memory safety is judged, and the map no longer says what is there.
+                break
+            before = outcome
+        return Verdict(symptoms, compared)
+
+    def _foreseen(
+        self, ops: Sequence[Op], expected: Sequence[Expected], run: Run, symptoms: list[Symptom]
+    ) -> int:
+        """Return how many operations, from the first, changed and returned just what was expected.
+
+        Events that end nothing and are told apart by their subject are noted in ``symptoms``.
+        """
+        before = Outcome(0, {})
+        for step, (op, wanted, outcome) in enumerate(
+            zip(ops, expected, run.outcomes, strict=False)
+        ):
+            events = outcome.events
+            if events and (run.stop == step or not all(map(_by_subject, events))):
+                return step
+            if not self._agrees(op, wanted, outcome, before):
+                return step
+            symptoms += [self._from_event(op, one, step, "any", True) for one in events]
+            before = outcome
+        return min(len(ops), len(run.outcomes))
+
+    def _step(
+        self, state: AbstractMap, op: Op, outcome: Outcome, before: Outcome, step: int, last: bool
+    ) -> list[Symptom]:
+        """Judge one operation; the trigger is computed only where something is wrong."""
+        contract = in_contract(self.layout, op)
+        follow = contract and not last
+        frame = op.first >> self.layout.page_shift
+        past = state.entries.get(frame)
+        expected = self._expect(state, op, outcome) if follow else NOTHING
+        agrees = not follow or self._agrees(op, expected, outcome, before)
+        if agrees and not outcome.events:
+            return []
+        kind_of = _trigger_before(state, op, frame, past)
+        symptoms = [self._from_event(op, e, step, kind_of, contract) for e in outcome.events]
+        if not agrees:
+            symptoms += self._differences(state, op, outcome, before, expected, step, kind_of)
+        return symptoms
+
+    def _expect(self, state: AbstractMap, op: Op, outcome: Outcome) -> Expected:
+        if op.kind is Kind.FAULT and op.oom and outcome.result == -ENOMEM:
+            return state.fault_without_memory(op)
+        return state.apply(op)
+
+    def _raw(self, expected: Expected) -> dict[int, int]:
+        encode = self.layout.entry.encode
+        return {
+            frame: 0 if entry is None else encode(entry)
+            for frame, entry in expected.changes.items()
+        }
+
+    def _agrees(self, op: Op, expected: Expected, outcome: Outcome, before: Outcome) -> bool:
+        # Once for every operation of a campaign: the cheap and frequent cases come first.
+        result, changes, dirty, tables, taken, freed, held, _ = outcome
+        kind = op.kind
+        if expected.results is not None and result not in expected.results:
+            return False
+        if (changes or expected.changes) and not self._same_entries(kind, expected, changes):
+            return False
+        if kind in _FAULTS:
+            if (dirty or expected.dirty) and frozenset(dirty) != expected.dirty:
+                return False
+            if result < 0 and self.pages and tables != before.tables:
+                return False
+        elif tables and self.pages and (kind is Kind.CREATE or (kind is Kind.FLUSH and result)):
+            return False
+        return taken - freed == held or not self.pages
+
+    def _same_entries(self, kind: Kind, expected: Expected, changes: dict[int, int]) -> bool:
+        if kind is Kind.DESTROY:
+            return True
+        return len(changes) == len(expected.changes) and changes == self._raw(expected)
+
+    def _from_event(self, op: Op, event: Event, step: int, kind_of: str, contract: bool) -> Symptom:
+        """Name an event. What is not about operands is told apart by its subject."""
+        safety = rule(event.rule).memory_safety
+        slug = event.subject.replace(",", "").replace(" ", "-")
+        return Symptom(
+            rule=event.rule,
+            entry=entry_point(self.layout, op.kind),
+            trigger=kind_of if safety else slug or kind_of,
+            step=step,
+            stops=event.fatal,
+            contract=contract,
+            said=event.detail,
+            function=event.function,
+            where=event.where,
+        )
+
+    def _differences(
+        self,
+        state: AbstractMap,
+        op: Op,
+        outcome: Outcome,
+        before: Outcome,
+        expected: Expected,
+        step: int,
+        kind_of: str,
+    ) -> list[Symptom]:
+        wanted = self._raw(expected)
+        got = outcome.changes if op.kind is not Kind.DESTROY else wanted
+        different = sorted(f for f in wanted.keys() | got.keys() if wanted.get(f) != got.get(f))
+        case = _Case(self.layout, state, op, outcome, before, expected, wanted, different)
+        name, said, imprecise = case.name()
+        if beyond(self.layout, op):
+            name, imprecise = "aliasing", False
+        return [
+            Symptom(
+                rule=name,
+                entry=entry_point(self.layout, op.kind),
+                trigger=kind_of,
+                step=step,
+                stops=bool(different) or op.kind is Kind.CREATE,
+                imprecise=imprecise,
+                said=said,
+                expected=tuple((f, case.map_holds(f)) for f in different),
+                actual=tuple((f, case.table_holds(f)) for f in different),
+            )
+        ]
+
+
+AS_BEFORE = -1
+"""Stands for a raw entry that is what it was before the operation."""
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One disagreement, with all that is needed to name it; ``state`` is the map afterwards."""
+
+    layout: Layout
+    state: AbstractMap
+    op: Op
+    outcome: Outcome
+    before: Outcome
+    expected: Expected
+    wanted: dict[int, int]
+    different: list[int]
+
+    def map_holds(self, frame: int) -> int:
+        """Return the raw entry that the map holds after the operation."""
+        entry = self.state.entries.get(frame)
+        return self.layout.entry.encode(entry) if entry else 0
+
+    def table_holds(self, frame: int) -> int:
+        """Return the raw entry that the implementation holds, AS_BEFORE where it left it."""
+        return self.outcome.changes.get(frame, AS_BEFORE)
+
+    def name(self) -> tuple[str, str, bool]:
+        """Return (rule, words, imprecise) of a disagreement: the first rule that fits."""
+        for namer in (self._atomicity, self._entries, self._dirty, self._safety, self._pages):
+            found = namer()
+            if found is not None:
+                return found
+        spurious = self.op.kind in _SPURIOUS and self.outcome.result == 1
+        allowed = " or ".join(map(str, self.expected.results or ()))
+        return "wrong-result", f"returned {self.outcome.result}, not {allowed}", spurious
+
+    def _atomicity(self) -> tuple[str, str, bool] | None:
+        if self.op.kind not in _FAULTS or self.outcome.result >= 0:
+            return None
+        if self.outcome.tables != self.before.tables:
+            return "oom-not-atomic", "the operation failed and yet linked a table", False
+        if self.different and self.outcome.result == -ENOMEM:
+            return "oom-not-atomic", "the operation failed and yet changed entries", False
+        return None
+
+    def _entries(self) -> tuple[str, str, bool] | None:
+        changes, op = self.outcome.changes, self.op
+        if not self.different:
+            return None
+        if op.kind in _FAULTS:
+            return self._fault_entries()
+        missed = [f for f in self.different if f in self.wanted and f not in changes]
+        if missed:
+            return "stale-mapping", f"{_entries(missed)} of the range as before", False
+        extra = [f for f in self.different if f not in self.wanted]
+        if len(extra) == len(self.different) and all(map(self._only_drops, extra)):
+            return "collateral-change", f"{_entries(extra)} outside the range changed", True
+        return "wrong-entry", "the entry is not what the operation had to leave", False
+
+    def _fault_entries(self) -> tuple[str, str, bool]:
+        changes, op = self.outcome.changes, self.op
+        if op.retries and op.answer is Answer.PAGE:
+            found = [self.layout.entry.decode(changes[f]) for f in self.different if f in changes]
+            if any(entry and entry.pfn == op.pfn ^ 1 for entry in found):
+                return "lost-invalidation", "the frame from before the invalidation stays", False
+        if any(f in self.wanted and f not in changes for f in self.different):
+            return "wrong-entry", "the entry was not installed", False
+        return "wrong-entry", "the entry is not what was put in", False
+
+    def _dirty(self) -> tuple[str, str, bool] | None:
+        if self.op.kind not in _FAULTS:
+            return None
+        reported = frozenset(self.outcome.dirty)
+        if self.expected.dirty - reported:
+            return "dirty-unreported", "mark_page_dirty was not told of the frame", False
+        if reported - self.expected.dirty:
+            return "wrong-result", "mark_page_dirty was told of a frame that is clean", True
+        return None
+
+    def _safety(self) -> tuple[str, str, bool] | None:
+        op, outcome = self.op, self.outcome
+        if op.kind is not Kind.FLUSH:
+            return None
+        if outcome.result and outcome.tables:
+            said = f"returned safe to remove with {outcome.tables} tables linked"
+            return "unsafe-to-remove", said, False
+        if op.first == 0 and op.last >= self.layout.top and not outcome.result:
+            return "unsafe-to-remove", "returned unsafe after the whole range", False
+        return None
+
+    def _pages(self) -> tuple[str, str, bool] | None:
+        if self.outcome.taken - self.outcome.freed != self.outcome.held:
+            return "accounting", "pages taken less pages freed are not the pages held", True
+        return None
+
+    def _only_drops(self, frame: int) -> bool:
+        """Return whether an entry outside the range vanished, or is well formed and only older."""
+        raw = self.outcome.changes[frame]
+        past, entry = self.state.entries.get(frame), self.layout.entry.decode(raw)
+        if not raw:
+            return True
+        if past is None or entry is None or self.layout.entry.encode(entry) != raw:
+            return False
+        kept = (entry.pfn, entry.writable) == (past.pfn, past.writable)
+        return kept and entry.young <= past.young and entry.dirty <= past.dirty
+
+
+def _trigger_before(state: AbstractMap, op: Op, frame: int, past: Entry | None) -> str:
+    """Return the trigger in the map before ``op``, given the map after it.
+
+    A trigger looks at a fault's own entry, which was ``past``; the other frame that one looks at
+    lies outside of the range and is as it was.
+    """
+    now = state.entries.get(frame)
+    if op.kind not in ADDRESSED or now == past:
+        return trigger(state, op)
+    state.settle({frame: past})
+    found = trigger(state, op)
+    state.settle({frame: now})
+    return found
+
+
+def _by_subject(event: Event) -> bool:
+    """Return whether an event is named by its subject, whatever the operands were."""
+    return bool(event.subject) and not event.fatal and not rule(event.rule).memory_safety
+
+
+def _entries(frames: list[int]) -> str:
+    return "1 entry" if len(frames) == 1 else f"{len(frames)} entries"
+
+
+def _shape(state: AbstractMap, op: Op) -> tuple[str, str]:
+    """Return (entry point, trigger) of an operation, given the map before it."""
+    return entry_point(state.layout, op.kind), trigger(state, op)
+
+
+def plan(
+    layout: Layout, ops: Sequence[Op], excluded: frozenset[tuple[str, str]]
+) -> tuple[list[Op], list[Expected]]:
+    """Return ``ops`` less those whose (entry point, trigger) is excluded, and what they must show.
+
+    An operation's trigger is looked at in the map that the kept ones before it leave.
+    """
+    state = AbstractMap(layout)
+    entries = {entry for entry, _ in excluded}
+    kept, expected = [], []
+    functions = port_of(layout).functions
+    watched = {k for k, f in functions.items() if f in entries} - {Kind.CREATE, Kind.DESTROY}
+    for op in ops:
+        if op.kind in watched and _shape(state, op) in excluded:
+            continue
+        kept.append(op)
+        expected.append(state.apply(op))
+    return kept, expected

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A unit of work: an implementation for one layout, searched, and its findings replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from impl import ports as references
+from impl.interface import Implementation
+from impl.kernel.emulated import EmulatedKernel
+from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
+from impl.kernel.images import image
+from impl.kernel.layouts import layout_in
+from impl.kernel.ports import bind, open_for
+from impl.kernel.toolchain import find
+from model.layout import Geometry, Layout
+from model.machines import BIG, LITTLE
+from model.operations import Kind, Op
+from model.ports import layout as layout_named
+from slatcheck.document.result import Verdict
+from slatcheck.errors import InputError
+from slatcheck.search.campaign import DEFAULT_OPS, Campaign, Hit, Search
+from slatcheck.search.differential import Judge, Symptom
+from slatcheck.search.kept_traces import Traces
+from support import cache as keeping
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is to be searched: a layout in one byte order, the built-in table where no tree."""
+
+    layout: str
+    big_endian: bool
+    kernel: Path | None
+    cc: str | None
+    quirks: tuple[str, ...]
+    seed: int
+    max_ops: int | None
+    cache: bool = True
+
+    @property
+    def folder(self) -> Path | None:
+        """Where images and traces are kept, None where they are not to be."""
+        return keeping.folder() if self.cache else None
+
+    @property
+    def byte_order(self) -> str:
+        """The byte order, as findings and checks name it."""
+        return BIG if self.big_endian else LITTLE
+
+    @property
+    def title(self) -> str:
+        """The layout's name, with the byte order where it is not the ordinary one."""
+        return self.layout if self.big_endian else f"{self.layout} (little-endian)"
+
+
+@dataclass
+class Report:
+    """What came of a unit. ``failure`` is set where it could not be searched at all."""
+
+    unit: Unit
+    implementation: str
+    campaign: Campaign = field(default_factory=Campaign)
+    failure: tuple[Verdict, str] | None = None
+    missing: dict[Kind, str] = field(default_factory=dict)
+    unchecked: dict[str, str] = field(default_factory=dict)
+    places: dict[str, tuple[str, int]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    beyond: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    """The tree's own names of entry points, where they are not today's."""
+    layout: Layout | None = None
+    """The layout as the tree has it, None until it was read."""
+
+
+Maker = Callable[[], Implementation]
+
+
+def search(unit: Unit) -> Report:
+    """Search one unit. Never raises for what the tree contains."""
+    if unit.kernel is None:
+        report = Report(unit, "multilevel")
+        _campaign(unit, report, lambda: table(unit))
+        return report
+    report = Report(unit, "kernel")
+    try:
+        first = kernel_implementation(unit, report)
+    except (TreeError, UnsupportedError) as problem:
+        report.failure = (Verdict.UNSUPPORTED, str(problem))
+        return report
+    _campaign(unit, report, lambda: _again(first))
+    add_geometry(report, first)
+    return report
+
+
+def table(unit: Unit) -> Implementation:
+    """Return the built-in table of a unit. Raises InputError for an unknown quirk."""
+    try:
+        return references.table(layout_named(unit.layout), unit.quirks)
+    except KeyError as unknown:
+        raise InputError(f"no quirk called {unknown}; see docs/quirks.md") from None
+
+
+def kernel_implementation(unit: Unit, report: Report) -> EmulatedKernel:
+    """Build a unit's tree and return it; what could not be bound or checked goes to ``report``.
+
+    Raises TreeError and UnsupportedError.
+    """
+    assert unit.kernel is not None
+    tree = open_for(unit.kernel, layout_named(unit.layout))
+    binding = bind(tree)
+    report.missing, report.places = dict(binding.missing), binding.places
+    report.beyond, report.names = binding.beyond, binding.entries
+    layout = layout_in(tree, layout_named(unit.layout))
+    report.layout = layout
+    made = image(tree, binding, layout, unit.big_endian, find(unit.cc), unit.folder)
+    if not made.instrumented:
+        report.unchecked = dict.fromkeys(
+            ("uninitialised", "unlocked-access"),
+            "the compiler cannot instrument loads and stores: use clang",
+        )
+    return EmulatedKernel(made, binding.missing)
+
+
+def _again(kernel: EmulatedKernel) -> EmulatedKernel:
+    """Return the same image in a machine of its own."""
+    return type(kernel)(kernel.emulator.image, kernel.capabilities.missing)
+
+
+def add_geometry(report: Report, kernel: EmulatedKernel) -> None:
+    """Compare the tree's geometry and entry format with the model's; note what differs."""
+    emulator = kernel.emulator
+    found = geometry_symptoms(kernel.layout, emulator.geometry(), emulator.entry_format())
+    for symptom in found:
+        report.campaign.hits[symptom.fingerprint] = Hit(symptom, [Op(Kind.CREATE)])
+
+
+def _campaign(unit: Unit, report: Report, make: Maker) -> None:
+    """Search, then replay each finding on a fresh implementation before anyone sees it."""
+    name = f"{report.implementation}/{unit.title}"
+    try:
+        # The built-in table always shows the same traces, whatever was run before.
+        kept = Traces(unit.folder if unit.kernel is not None else None, f"search {name}")
+        search = Search(make(), unit.seed, name)
+        report.campaign = search.run(unit.max_ops or DEFAULT_OPS, kept.load())
+        kept.save({mark: hit.ops for mark, hit in report.campaign.hits.items()})
+        fresh = make()
+        for mark, hit in report.campaign.hits.items():
+            if not _shows(fresh, hit, mark):
+                report.campaign.limits.append(f"{mark} did not show again when replayed")
+    except ToolLimitError as limit:
+        report.failure = (Verdict.UNKNOWN, str(limit))
+
+
+def _shows(implementation: Implementation, hit: Hit, mark: str) -> bool:
+    capabilities = implementation.capabilities
+    judge = Judge(implementation.layout, capabilities.pages)
+    verdict = judge.examine(implementation, hit.ops)
+    return any(one.fingerprint == mark for one in verdict.symptoms)
+
+
+def geometry_symptoms(layout: Layout, actual: Geometry, raw: list[int]) -> list[Symptom]:
+    """Compare what the tree's headers evaluate to with the model's formulas."""
+    said = [
+        f"{name} is {getattr(actual, name)}, the model says {getattr(layout.geometry, name)}"
+        for name in layout.geometry.__dataclass_fields__
+        if getattr(actual, name) != getattr(layout.geometry, name)
+    ]
+    said += _format_differences(layout, raw)
+    if not said:
+        return []
+    return [
+        Symptom("geometry", "kvm_pgd_alloc", "any", 0, False, said="; ".join(said), imprecise=True)
+    ]
+
+
+def _format_differences(layout: Layout, raw: list[int]) -> list[str]:
+    """Compare the raw entries that the tree's own helpers make with the model's format."""
+    fmt = layout.entry
+    young = fmt.present | fmt.accessed | fmt.valid | fmt.cache
+    dirty = young | fmt.write | fmt.modified | fmt.hw_dirty
+    probe = 0x2AAAAAA
+    expected = {
+        "size of an entry": (raw[0], fmt.size),
+        "present": (raw[1], fmt.present),
+        "a young entry": (raw[2], young),
+        "a dirty entry": (raw[3], dirty),
+        "the same, old": (raw[4], dirty & ~(fmt.accessed | fmt.valid)),
+        "the same, clean": (
+            raw[5],
+            dirty & ~(fmt.accessed | fmt.valid | fmt.modified | fmt.hw_dirty),
+        ),
+        "PFN 1": (raw[6], fmt.encode_pfn(1)),
+        "PFN 0x2aaaaaa": (raw[7] & _pfn_bits(layout), fmt.encode_pfn(probe)),
+    }
+    return [
+        f"{name} is {actual:#x}, the model says {wanted:#x}"
+        for name, (actual, wanted) in expected.items()
+        if actual != wanted
+    ]
+
+
+def _pfn_bits(layout: Layout) -> int:
+    return layout.entry.encode_pfn(layout.entry.pfn_mask)
