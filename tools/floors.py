@@ -3,14 +3,15 @@
 
 A room is a folder of modules. It stands on a higher row than the rooms that it imports, so that
 imports point down in the picture; rooms that import each other in a circle share a row and are
-marked. Usage: ``python -m tools.floors`` writes the picture and the list again.
+marked. The files of a room with others within are two boxes: what stands below those, and on top
+of them. Usage: ``python -m tools.floors`` writes the picture and the list again.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import grimp
@@ -30,6 +31,8 @@ _NAME = 96
 Rooms = dict[str, list[Path]]
 """The files of each room, by the room's path from the root."""
 LISTED = frozenset({".py", ".c"})
+TOP = " (top)"
+"""Ends the name of those files of a room that stand on the rooms within it."""
 
 
 def rooms() -> Rooms:
@@ -41,21 +44,45 @@ def rooms() -> Rooms:
     return found
 
 
-def imports(given: Iterable[str]) -> dict[str, set[str]]:
-    """Return which rooms each room imports from at run time."""
-    known = set(given)
-    graph = grimp.build_graph(*FLOORS, exclude_type_checking_imports=True, cache_dir=None)
-    found: dict[str, set[str]] = {room: set() for room in known}
+def module_of(path: Path) -> str:
+    """Return the name by which a file is imported."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
 
-    def room_of(module: str) -> str:
-        path = module.replace(".", "/")
-        return path if path in known else path.rpartition("/")[0]
 
-    for module in graph.modules:
-        for other in graph.find_modules_directly_imported_by(module):
-            if room_of(module) != room_of(other):
-                found[room_of(module)].add(room_of(other))
+def graph() -> grimp.ImportGraph:
+    """Return what imports what at run time, wherever in a module the import stands."""
+    return grimp.build_graph(*FLOORS, exclude_type_checking_imports=True, cache_dir=None)
+
+
+def split(given: Rooms, known: grimp.ImportGraph) -> Rooms:
+    """Return the rooms with the files of a room that has others within in two: base and top.
+
+    Those are of the top that import, themselves or through others, from a room within.
+    """
+    home = {module_of(path): room for room, files in given.items() for path in files}
+    found: Rooms = {}
+    for room, files in given.items():
+        for path in files:
+            needed = known.find_upstream_modules(module_of(path)) if path.suffix == ".py" else ()
+            above = any(home[module].startswith(f"{room}/") for module in needed)
+            found.setdefault(f"{room}{TOP}" if above else room, []).append(path)
     return found
+
+
+def imports(given: Rooms, known: grimp.ImportGraph) -> dict[str, set[str]]:
+    """Return from which others each room imports."""
+    home = {module_of(path): room for room, files in given.items() for path in files}
+    found: dict[str, set[str]] = {room: set() for room in given}
+    for module in known.modules:
+        needed = {home[other] for other in known.find_modules_directly_imported_by(module)}
+        found[home[module]] |= needed - {home[module]}
+    return found
+
+
+def floor_of(room: str) -> str:
+    """Return the floor that a room is on."""
+    return room.removesuffix(TOP).partition("/")[0]
 
 
 def circles(below: Mapping[str, set[str]]) -> list[set[str]]:
@@ -93,7 +120,7 @@ def heights(below: Mapping[str, set[str]]) -> dict[str, int]:
 
 def of_floor(floor: str, below: Mapping[str, set[str]]) -> list[list[str]]:
     """Return the rooms of a floor row by row, the highest first."""
-    members = {room for room in below if room.partition("/")[0] == floor}
+    members = {room for room in below if floor_of(room) == floor}
     rows = heights({room: below[room] & members for room in members})
     return [
         sorted(room for room in members if rows[room] == row)
@@ -116,7 +143,12 @@ def _lines(row: list[str], space: float) -> list[list[str]]:
 
 
 def _label(room: str) -> str:
-    return room.partition("/")[2] or "its own files"
+    name = room.removesuffix(TOP).partition("/")[2] or "its own files"
+    return f"{name}{TOP}" if room.endswith(TOP) else name
+
+
+def _files(paths: list[Path]) -> str:
+    return "1 file" if len(paths) == 1 else f"{len(paths)} files"
 
 
 def _size(room: str) -> float:
@@ -145,7 +177,7 @@ def picture(given: Rooms, below: Mapping[str, set[str]]) -> str:
                 box = Box(x, at.y + _GAP + number * (_ROW + _GAP), _size(room), _ROW)
                 drawn.box(box)
                 drawn.text(box.middle, box.y + LINE + 1, _label(room), "code", "middle")
-                count = f"{len(given[room])} files{', circle' if room in circled else ''}"
+                count = f"{_files(given[room])}{', circle' if room in circled else ''}"
                 drawn.text(box.middle, box.y + 2 * LINE, count, "faint", "middle")
                 x += box.width + _GAP
         y = at.bottom + 2 * _GAP
@@ -180,9 +212,10 @@ def listing(given: Rooms) -> str:
 
 def made() -> dict[Path, str]:
     """Return the files that this makes, as they should be."""
-    given = rooms()
+    given, known = rooms(), graph()
     page = replaced(PAGE.read_text(encoding="utf-8"), "rooms and files", listing(given))
-    return {PAGE: page, PICTURE: picture(given, imports(given))}
+    parts = split(given, known)
+    return {PAGE: page, PICTURE: picture(parts, imports(parts, known))}
 
 
 if __name__ == "__main__":

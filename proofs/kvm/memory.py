@@ -315,15 +315,24 @@ class Structure:
         """Return the path of the member that a pointer is to, such as ``arch.pgd``."""
         if at.index.op != "number" or at.index.data:
             raise Unsupported(f"memory beside {self.name}")
-        return ".".join([self.name, *_path(self.kind, at.offset, kind or at.to)])
+        names, _, _ = _member(self.kind, at.offset, kind or at.to)
+        return ".".join([self.name, *names])
 
     def load(self, at: Ptr, kind: CType) -> Value:
         """Return a member's value."""
-        return self.memory.read(self.member(at, kind), kind)
+        return self.memory.read(self._whole(at, kind), kind)
 
     def store(self, at: Ptr, kind: CType, value: Value) -> None:
         """Change a member."""
-        self.memory.write(self.member(at, kind), value)
+        self.memory.write(self._whole(at, kind), value)
+
+    def _whole(self, at: Ptr, kind: CType) -> str:
+        """Return the path of a member that is accessed; in parts, or with others, none is."""
+        path = self.member(at, kind)
+        _, inside, found = _member(self.kind, at.offset, kind)
+        if inside or found.size != kind.size:
+            raise Unsupported(f"{path} is accessed in parts, or with another")
+        return path
 
     def is_null(self) -> Truth:
         """There is such a structure."""
@@ -334,13 +343,15 @@ class Structure:
         return self is other
 
 
-def _path(record: types.Record, offset: int, kind: CType) -> list[str]:
+def _member(record: types.Record, offset: int, kind: CType) -> tuple[list[str], int, CType]:
+    """Return the names down to the member that has a byte, the byte within it, and its type."""
     for one in record.fields:
         if one.offset <= offset < one.offset + max(1, one.type.size):
             inner = one.type
             if isinstance(inner, types.Record) and inner != kind and inner.fields:
-                return [one.name, *_path(inner, offset - one.offset, kind)]
-            return [one.name]
+                names, inside, found = _member(inner, offset - one.offset, kind)
+                return [one.name, *names], inside, found
+            return [one.name], offset - one.offset, inner
     raise Unsupported(f"a member of {record.name} at byte {offset}")
 
 

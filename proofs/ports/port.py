@@ -38,8 +38,8 @@ class TablePort:
     """The proof of an architecture's reference table.
 
     ``program`` is the table, or another text of it, with quirks in a layout; ``lemmas``
-    lists what is proved of a layout, ``clauses`` what each function's lemma decides. ``refuted_by`` says which theorems, as
-    ``function/clause``, a quirk refutes in a layout.
+    lists what is proved of a layout, ``clauses`` what each function's lemma decides. ``refuted_by``
+    says which theorems, as ``function/clause``, a quirk refutes in a layout.
     """
 
     program: Callable[[str, frozenset[Quirk], Layout], Program]

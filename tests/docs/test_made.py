@@ -72,13 +72,23 @@ def test_the_example_holds_and_its_wrong_form_does_not(example: worked_example.R
 # The floors
 
 
-def test_every_room_is_drawn_on_its_floor() -> None:
-    given = floors.rooms()
-    assert {room.partition("/")[0] for room in given} == set(floors.FLOORS) == set(ROOMS)
-    below = floors.imports(given)
+def test_every_file_is_drawn_on_its_floor() -> None:
+    given, known = floors.rooms(), floors.graph()
+    assert {room.partition("/")[0] for room in given} == set(floors.FLOORS)
+    parts = floors.split(given, known)
+    assert sorted(path for files in parts.values() for path in files) == sorted(
+        path for files in given.values() for path in files
+    )
+    below = floors.imports(parts, known)
     for floor in floors.FLOORS:
         drawn = [room for row in floors.of_floor(floor, below) for room in row]
-        assert sorted(drawn) == sorted(room for room in given if room.split("/")[0] == floor)
+        assert sorted(drawn) == sorted(room for room in parts if floors.floor_of(room) == floor)
+
+
+def test_what_starts_a_tool_stands_on_its_rooms_and_its_errors_below() -> None:
+    parts = floors.split(floors.rooms(), floors.graph())
+    assert {"cli.py", "__main__.py"} <= {path.name for path in parts[f"slatcheck{floors.TOP}"]}
+    assert "terms.py" in {path.name for path in parts["proofs"]}
 
 
 def test_every_module_is_listed_with_its_sentence() -> None:

@@ -69,7 +69,8 @@ def test_a_mask_covers_the_frames_of_its_bits(
     base: int, offset: int, mask: int, data: st.DataObject
 ) -> None:
     op = Op(Kind.LOG_DIRTY_MASKED, base, offset, mask=mask)
-    frame = base + offset + data.draw(st.integers(-3, MASK_BITS + 3))
+    edges = st.sampled_from([-1, 0, MASK_BITS - 1, MASK_BITS])
+    frame = base + offset + data.draw(edges | st.integers(-3, MASK_BITS + 3))
     bit = frame - base - offset
     assert covers(op, frame, 12) == (0 <= bit < MASK_BITS and bool(mask >> bit & 1))
 

@@ -96,3 +96,17 @@ def test_a_comparison_with_a_limit_of_the_width_is_known(width: int, data: st.Da
     assert terms.less(x, 0) is FALSE and terms.at_most(0, x) is TRUE
     assert terms.same(x, beyond) is FALSE and terms.same(x, -1) is FALSE
     assert isinstance(terms.less(0, x), Term)
+
+
+@given(st.integers(1, 10), st.data())
+def test_a_comparison_with_a_number_is_that_of_numbers(width: int, data: st.DataObject) -> None:
+    one = data.draw(st.integers(0, (1 << width) - 1))
+    other = data.draw(st.integers(0, (1 << width) - 1) | st.sampled_from([0, 1, 1 << width - 1]))
+    model = {"x": lambda: one}
+    for term, wanted in (
+        (terms.less(X[width], other), one < other),
+        (terms.less(other, X[width]), other < one),
+        (terms.at_most(X[width], other), one <= other),
+        (terms.same(X[width], other), one == other),
+    ):
+        assert evaluate(truth(term), model) == wanted

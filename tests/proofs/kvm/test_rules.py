@@ -78,6 +78,7 @@ LINK = f"clear_page(new_pte);\n\t\t{POPULATE}"
 DEEP = "static int kvm_mips_deep(int n)\n{\n\treturn n > 0 ? kvm_mips_deep(n - 1) : n;\n}"
 AGED = "return kvm_mips_mkold_pgd("
 PRESENT = "pte_present(pte[i])"
+YOUNG = "kvm_test_age_gfn"
 PARTS = "a number in an entry is accessed in parts"
 
 CASES: tuple[Case, ...] = (
@@ -189,6 +190,16 @@ STALE = Case("a store through a stale pointer", PMD, edits(
      "\t\tif (kvm_mips_flush_gpa_pte("),
 ), "", UNSUPPORTED, "", WIDE)  # fmt: skip
 
+#: Members of a structure that are read in parts, or with what follows; its promises fail already.
+HALVES = tuple(
+    Case(name, YOUNG, edits(YOUNG, ("range->start", new)), "", UNSUPPORTED)
+    for name, new in (
+        ("the first half of a member", "*(unsigned int *)&range->start"),
+        ("the second half of a member", "((unsigned int *)&range->start)[1]"),
+        ("a byte of a member", "*((unsigned char *)&range->start + 1)"),
+    )
+)
+
 #: What is broken only for what comes after.
 FORGOTTEN = Case("the root forgotten", OLD, edits(
     OLD, (AGED, "int ret = kvm_mips_mkold_pgd("),
@@ -243,6 +254,14 @@ def test_without_the_edits_all_of_it_holds(bench: Bench, title: str) -> None:
 def test_a_store_through_a_stale_pointer_does_not_hold(bench: Bench) -> None:
     verdicts = {one.verdict for one in bench.clauses(STALE).values()}
     assert HOLDS not in verdicts
+
+
+@pytest.mark.parametrize("case", HALVES, ids=str)
+def test_a_part_of_a_member_is_not_taken_for_the_member(bench: Bench, case: Case) -> None:
+    clauses = bench.clauses(case).values()
+    assert {one.verdict for one in clauses} == {UNSUPPORTED}
+    for clause in clauses:
+        assert "kvm_gfn_range.start is accessed in parts" in clause.reason
 
 
 def test_the_root_is_still_there_at_the_end(bench: Bench) -> None:
