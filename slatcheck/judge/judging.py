@@ -19,9 +19,9 @@ from model.rules import rules_of
 from slatcheck import __version__
 from slatcheck.document.result import Check, Document, Verdict
 from slatcheck.judge import prove
+from slatcheck.judge.code.claims import disagreements
 from slatcheck.judge.contract_checks import contract_checks
 from slatcheck.judge.findings import merge, relate
-from slatcheck.judge.kernel_proof import disagreements
 from slatcheck.judge.subject import kernel_facts
 from slatcheck.judge.tie import ties
 from slatcheck.progress import Progress

@@ -22,9 +22,11 @@ from proofs.theorems import Theorem
 from slatcheck import __version__
 from slatcheck.document.result import Check, Document, Finding, Verdict
 from slatcheck.judge.candidates import confirm
+from slatcheck.judge.code.claims import trusted
+from slatcheck.judge.code.task import Known
+from slatcheck.judge.code.task import Outcome as TreeOutcome
+from slatcheck.judge.code.trees import prove_tree
 from slatcheck.judge.findings import merge
-from slatcheck.judge.kernel_proof import Known, prove_tree, trusted
-from slatcheck.judge.kernel_proof import Outcome as TreeOutcome
 from slatcheck.judge.subject import kernel_facts
 from slatcheck.progress import Progress
 from slatcheck.search.campaign import Campaign
