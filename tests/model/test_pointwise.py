@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.abstract_map import AbstractMap
@@ -19,9 +19,9 @@ WRITING = (Kind.CREATE, Kind.DESTROY)
 
 
 @st.composite
-def operations(draw: st.DrawFn, one: Layout) -> Op:
+def operations(draw: st.DrawFn, one: Layout, kind: Kind | None = None) -> Op:
     """Draw an operation with operands within reach, of which its kind uses what it has."""
-    kind = draw(st.sampled_from(Kind))
+    kind = draw(st.sampled_from(Kind)) if kind is None else kind
     first, last = draw(frames(one)), draw(frames(one))
     if kind in ADDRESSED:
         first <<= one.page_shift
@@ -37,11 +37,13 @@ def operations(draw: st.DrawFn, one: Layout) -> Op:
     )
 
 
-@given(worlds(), DATA)
+@pytest.mark.parametrize("kind", Kind)
+@settings(max_examples=30)
+@given(world=worlds(), data=DATA)
 def test_every_frame_is_left_as_the_specification_says(
-    world: AbstractMap, data: st.DataObject
+    kind: Kind, world: AbstractMap, data: st.DataObject
 ) -> None:
-    op = data.draw(operations(world.layout))
+    op = data.draw(operations(world.layout, kind))
     before = dict(world.entries)
     shown = world.apply(op)
     named = [

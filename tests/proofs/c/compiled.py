@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from impl.kernel.ports.mips.code import NO_DELAY_SLOTS, MipsCode
+from impl.kernel.ports.mips.code import MipsCode
 from impl.kernel.symbols import Symbols
 from impl.kernel.toolchain import COMMON, find
 
@@ -236,7 +236,7 @@ def _natively(text: str, target: Target, calls: Sequence[Call], folder: Path, le
 
 def _linked(text: str, target: Target, folder: Path, level: str) -> bytes:
     chain = find()
-    options = [*COMMON[1:], *LANGUAGE, *NO_DELAY_SLOTS[True], level, "-g0"]
+    options = [*COMMON[1:], *LANGUAGE, *MipsCode().flags(True, instrument=True), level, "-g0"]
     objects = []
     for name, content in (("unit", text), ("support", _SUPPORT)):
         source, made = folder / f"{name}.c", folder / f"{name}.o"
