@@ -104,7 +104,7 @@ def neutral() -> Iterator[Path]:
                 yield name
 
 
-@pytest.mark.parametrize("path", neutral(), ids=str)
+@pytest.mark.parametrize("path", list(neutral()), ids=str)
 def test_neutral_rooms_name_no_architecture(path: Path) -> None:
     """Help texts may: their examples are real layouts. A registry names what it registers."""
     text = (ROOT / path).read_text(encoding="utf-8")
