@@ -58,7 +58,7 @@ class PythonProgram:
         put_among(self.replaced, vars(module))
         for name, quirks in self.asking.items():
             vars(module)[name] = _noting(vars(module)[name], quirks)
-        functions = {name: one for name, one in vars(module).items() if callable(one)}
+        functions = {name: value for name, value in vars(module).items() if callable(value)}
         vars(module).update(contracts)
         return functions
 
@@ -159,7 +159,7 @@ def _check_frame(loop: ast.For, where: str) -> None:
     call = loop.iter
     assert isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
     of_runtime = isinstance(call.func.value, ast.Name) and call.func.value.id == "rt"
-    named = [one.id if isinstance(one, ast.Name) else "" for one in call.args]
+    named = [arg.id if isinstance(arg, ast.Name) else "" for arg in call.args]
     if not of_runtime or call.keywords or (_rule(loop) == "loop" and named != ["frame"]):
         raise Unsupported(f"{where}: a loop is not over the runtime's own frame")
 
@@ -178,7 +178,7 @@ def _check_node(node: ast.AST, where: str) -> None:
 
 
 def _targets(node: ast.expr) -> set[str]:
-    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _names(nodes: Sequence[ast.AST], context: type[ast.expr_context]) -> Iterator[ast.Name]:

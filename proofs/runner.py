@@ -68,7 +68,7 @@ def _format(layout: Layout) -> tuple[object, ...]:
 def _first(key: Callable[[Layout], object], layout: Layout) -> str:
     from model.mips import layouts
 
-    return next(one.name for one in layouts() if key(one) == key(layout))
+    return next(each.name for each in layouts() if key(each) == key(layout))
 
 
 def carry_out(task: Task, options: Options) -> list[Proof]:
@@ -99,7 +99,7 @@ def carry_out(task: Task, options: Options) -> list[Proof]:
             try:
                 lemma.script(at)
             finally:
-                seen.update(one.name for one in at.rt.consulted)
+                seen.update(asked.name for asked in at.rt.consulted)
 
         proof = prove(lemma.name, run, desk, ENTRY_CLAUSES[lemma.function])
         proof.consulted = tuple(sorted(consulted))
@@ -150,7 +150,7 @@ class Store:
             return None
         try:
             data = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
-            return [proof_of(one) for one in data]
+            return [proof_of(record) for record in data]
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -163,7 +163,7 @@ class Store:
 
 def proof_of(data: dict[str, Any]) -> Proof:  # JSON, believed once it is read
     """Return a proof as it was kept."""
-    clauses = {name: Clause(**one) for name, one in data.pop("clauses").items()}
+    clauses = {name: Clause(**kept) for name, kept in data.pop("clauses").items()}
     return Proof(clauses=clauses, **{**data, "consulted": tuple(data["consulted"])})
 
 
