@@ -115,9 +115,9 @@ def _answer(at: Setting, op: Op, before: Heap, result: Flag, frame: Term, within
     shift = at.layout.page_shift
     counted = op._replace(kind=Kind.AGE) if op.kind is Kind.TEST_AGE else op
 
-    def changed(one: Term) -> Truth:
-        raw = entry_of(before, one)
-        return negate(same(abstraction.after(counted, one, raw, shift, at.entry), raw))
+    def changed(term: Term) -> Truth:
+        raw = entry_of(before, term)
+        return negate(same(abstraction.after(counted, term, raw, shift, at.entry), raw))
 
     told = truth_of(result)
     sound = implies(changed(frame), told)
