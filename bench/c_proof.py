@@ -20,7 +20,8 @@ from model.machines import BIG
 from model.ports import layout as layout_named
 from model.ports import permitted_layouts
 from proofs.engine import Options
-from slatcheck.judge.kernel_proof import Outcome, prove_tree
+from slatcheck.judge.code.task import Outcome
+from slatcheck.judge.code.trees import prove_tree
 from slatcheck.progress import Progress
 
 FOLDERS = ("arch/mips", "include", "virt/kvm")

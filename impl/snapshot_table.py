@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
+from impl.multilevel import as_in_kernel
 from impl.multilevel.multilevel import MultiLevel, carry_out, check, outcome
 from impl.multilevel.quirks import Quirk
 from impl.multilevel.runtime import ConcreteRuntime
@@ -72,7 +73,7 @@ class TableStepper(MultiLevel):
         check(ops)
         rt = ConcreteRuntime(self.layout, self.quirks, self.algorithm)
         for op in ops:
-            with _Lines(self.algorithm.__file__ or "") as lines:
+            with _Lines(self.algorithm) as lines:
                 result = carry_out(rt, op)
             yield Step(
                 outcome(rt, result or 0), take(TableMemory(rt)), lines.found(), result is None
@@ -82,11 +83,14 @@ class TableStepper(MultiLevel):
 
 
 class _Lines:
-    """Notes which lines of one file run."""
+    """Notes which lines of the algorithm run, those that a quirk puts into it included."""
 
-    def __init__(self, file: str) -> None:
-        self._file = file
-        self._seen: dict[tuple[str, int], None] = {}
+    def __init__(self, algorithm: ModuleType) -> None:
+        self._files = {
+            algorithm.__file__ or "": "impl/multilevel/table.py",
+            as_in_kernel.__file__: "impl/multilevel/as_in_kernel.py",
+        }
+        self._seen: dict[tuple[str, str, int], None] = {}
         self._before: Any = None
 
     def __enter__(self) -> _Lines:
@@ -98,13 +102,13 @@ class _Lines:
         sys.settrace(self._before)
 
     def _call(self, frame: FrameType, event: str, _: object) -> Any:
-        return self._line if frame.f_code.co_filename == self._file else None
+        return self._line if frame.f_code.co_filename in self._files else None
 
     def _line(self, frame: FrameType, event: str, _: object) -> Any:
         if event == "line":
-            self._seen.setdefault((frame.f_code.co_name, frame.f_lineno))
+            code = frame.f_code
+            self._seen.setdefault((code.co_name, self._files[code.co_filename], frame.f_lineno))
         return self._line
 
     def found(self) -> tuple[tuple[str, str], ...]:
-        name = "impl/multilevel/table.py"
-        return tuple((function, f"{name}:{line}") for function, line in self._seen)
+        return tuple((function, f"{file}:{line}") for function, file, line in self._seen)

@@ -8,7 +8,17 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from proofs.mutant_text import Change, Module, Scope, called, is_runtime, is_stored, names, stored
+from proofs.mutant_text import (
+    Change,
+    Module,
+    Scope,
+    called,
+    is_runtime,
+    is_stored,
+    names,
+    stored,
+    within,
+)
 
 COMPARISONS = {
     "<": ("<=", ">="),
@@ -102,7 +112,6 @@ class Rules:
     def __init__(self, module: Module, scope: Scope) -> None:
         self.module = module
         self.scope = scope
-        module.quirks.enter(scope)
         self.bound = {one.id: one.lineno for one in reversed(stored(scope))}
         self.kinds = dict.fromkeys(INTEGERS, "int")
         if isinstance(scope, ast.FunctionDef):
@@ -116,7 +125,7 @@ class Rules:
 
     def changes(self) -> Iterator[Change]:
         """Yield all changes, in no particular order."""
-        for node, parent in self.module.quirks.live(self.scope, self.module.tree):
+        for node, parent in within(self.scope, self.module.tree):
             if isinstance(node, ast.stmt):
                 yield from self.deletion(node, parent)
                 yield from self.neighbours(node)
@@ -200,12 +209,11 @@ class Rules:
             yield from self.connective(node, _WORDS[type(node.op)], node.values)
 
     def connective(self, node: ast.expr, old: str, values: list[ast.expr]) -> Iterator[Change]:
-        """Replace an ``and`` or an ``or`` of whatever form, where no side of it is a quirk's."""
+        """Replace an ``and`` or an ``or`` of whatever form."""
         new = LOGIC[old]
         for left, right in itertools.pairwise(values):
-            if all(self.module.quirks.truth(one) is None for one in (left, right)):
-                rule = f"boolean-{_spelled(old)}-{_spelled(new)}"
-                yield self.between(rule, node, left, right, (old, new))
+            rule = f"boolean-{_spelled(old)}-{_spelled(new)}"
+            yield self.between(rule, node, left, right, (old, new))
 
     def truth(self, node: ast.expr, parent: ast.AST) -> Iterator[Change]:
         """Negate a truth value, or let a condition always or never hold."""
@@ -231,13 +239,8 @@ class Rules:
                 yield self.put("boolean-not-added", node, negated)
 
     def _is_part(self, node: ast.expr, parent: ast.AST) -> bool:
-        """Return whether a node is one of several truth values joined, quirks not counted."""
-        values: list[ast.expr] = []
-        if isinstance(parent, ast.BoolOp):
-            values = parent.values
-        elif isinstance(parent, ast.BinOp) and _is_logic(parent):
-            values = [parent.left, parent.right]
-        return any(one is not node and self.module.quirks.truth(one) is None for one in values)
+        """Return whether a node is one of several truth values joined."""
+        return isinstance(parent, ast.BoolOp) or _is_logic(parent)
 
     def off_by_one(self, node: ast.expr, parent: ast.AST) -> Iterator[Change]:
         """Add one to an integer, or take one away."""

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Small wrong changes to the text of a Python module, made by rule, to see which are noticed.
 
-A change replaces one piece of the text and keeps the number of lines. Code that runs only with a
-quirk, behind ``rt.has(...)``, is left alone, and so is the question itself: quirks are off.
+A change replaces one piece of the text and keeps the number of lines.
 """
 
 from __future__ import annotations

@@ -8,12 +8,19 @@ one turn to the next but ``frame.result``; that is decided on the syntax tree.
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from types import CodeType, ModuleType
+from functools import wraps
+from types import CodeType, FunctionType, ModuleType
+from typing import Never
 
 from impl.multilevel.interface import RangeOp
+from impl.multilevel.quirks import Quirk, put_among
 from proofs.paths import Unsupported
-from proofs.program import Callables
+from proofs.program import Callables, Function
+from proofs.symbolic import SymbolicRuntime
+
+NOTHING: Mapping[str, Never] = {}
 
 LOOPS = frozenset({"loop", "attempts", "set_bits"})
 """Methods of the runtime that are loops carried out by an invariant."""
@@ -24,6 +31,8 @@ class PythonProgram:
 
     ``roles`` gives the module's own name of a function by its role, where it is another;
     ``loops`` the functions that loop over the slots of a table.
+    ``replaced`` are put in the place of the module's own, as a quirk does; ``asking`` says which
+    quirks replace a function, so that a proof tells on which it depends.
     """
 
     def __init__(
@@ -32,22 +41,42 @@ class PythonProgram:
         source: str,
         roles: Mapping[str, str],
         loops: Mapping[str, RangeOp | None],
+        replaced: Mapping[str, FunctionType] = NOTHING,
+        asking: Mapping[str, frozenset[Quirk]] = NOTHING,
     ) -> None:
         """Take the module's source. Raises Unsupported where a loop carries undeclared state."""
         self.name = name
         self.roles = roles
         self.loops = loops
         self.source = source
+        self.replaced = replaced
+        self.asking = asking
         check_loops(source)
+        for function in replaced.values():
+            check_loops(inspect.getsource(function))
         self._code: CodeType = compile(source, f"{name}.py", "exec")
 
     def bind(self, contracts: Callables) -> Callables:
         """Return the functions, those in ``contracts`` replaced for their callers too."""
         module = ModuleType(self.name)
         exec(self._code, vars(module))
+        put_among(self.replaced, vars(module))
+        for name, quirks in self.asking.items():
+            vars(module)[name] = _noting(vars(module)[name], quirks)
         functions = {name: member for name, member in vars(module).items() if callable(member)}
         vars(module).update({self.roles.get(name, name): one for name, one in contracts.items()})
         return functions | {role: functions[name] for role, name in self.roles.items()}
+
+
+def _noting(function: Function, quirks: frozenset[Quirk]) -> Function:
+    """Return a function that notes for the proof which quirks would replace it."""
+
+    @wraps(function)
+    def noting(rt: SymbolicRuntime, *args: object) -> object:
+        rt.consulted |= quirks
+        return function(rt, *args)
+
+    return noting
 
 
 def check_loops(source: str) -> None:

@@ -76,8 +76,8 @@ def carry_out(task: Task, options: Options) -> list[Proof]:
         return list(_map_proofs(desk))
     layout = layout_named(task.layout)
     port = table_of(layout)
-    program = port.program(task.source)
     quirks = quirks_named(layout, task.quirks)
+    program = port.program(task.source, quirks, layout)
     found = []
     for lemma in port.lemmas(layout):
         if lemma.scope != task.scope or (task.only and lemma.name not in task.only):

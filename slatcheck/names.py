@@ -120,7 +120,7 @@ def _orders(layout: Layout, kernel: Path | None) -> tuple[str, ...]:
         return byte_orders(layout)
 
     try:
-        return kconfig.orders(trees.open_tree(kernel), layout)
+        return kconfig.orders(trees.open_for(kernel, layout), layout)
     except TreeError:
         return byte_orders(layout)
 
@@ -144,12 +144,12 @@ def _had(layouts: tuple[Layout, ...], kernel: Path | None, names: list[str]) -> 
         return layouts
 
     try:
-        tree = trees.open_tree(kernel)
+        why = {layout.name: kconfig.absence(kernel, layout) for layout in layouts}
     except TreeError:
         return layouts  # whoever reads the tree says so
-    had = tuple(one for one in layouts if one.name in names or not kconfig.refusal(tree, one))
+    had = tuple(one for one in layouts if one.name in names or not why[one.name])
     if not had:
-        raise InputError(f"the tree has no such layout: {kconfig.refusal(tree, layouts[0])}")
+        raise InputError(f"the tree has no such layout: {why[layouts[0].name]}")
     return had
 
 

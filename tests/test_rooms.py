@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,39 @@ def test_the_contract_sees_what_points_up(room: str, line: str, kept: bool, tmp_
     contract = ["--no-cache", "--contract", "floors"]
     done = subprocess.run([program, *contract], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode == 0) is kept, done.stdout + done.stderr
+
+
+# Rooms that know no architecture: what is one's own is in the 'ports'.
+NEUTRAL = re.compile(r"mips|riscv|loongarch", re.IGNORECASE)
+REGISTRIES = {
+    "impl/kernel/ports/__init__.py", "impl/ports/__init__.py", "model/ports/__init__.py",
+    "proofs/ports/__init__.py",
+}  # fmt: skip
+"""Where each port is registered, and nothing else of it is said."""
+AS_IN_A_KERNEL = "impl/multilevel"
+"""The reference for tables of fixed levels, which calls functions as its kernel does."""
+
+
+def neutral() -> Iterator[Path]:
+    """Yield the files of the rooms that know no architecture, of every language."""
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*")):
+            name = path.relative_to(ROOT)
+            port = "ports" in name.parts and str(name) not in REGISTRIES
+            ours = path.suffix in (".py", ".c", ".h", ".S", ".ld", ".j2", ".json")
+            if ours and not port and not str(name).startswith(AS_IN_A_KERNEL):
+                yield name
+
+
+@pytest.mark.parametrize("path", list(neutral()), ids=str)
+def test_neutral_rooms_name_no_architecture(path: Path) -> None:
+    """Help texts may: their examples are real layouts. A registry names what it registers."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if NEUTRAL.search(line)]
+    if path.parts[:2] == ("slatcheck", "commands"):
+        lines = [line for line in lines if not re.match(r"\s+(slatcheck|git config) ", line)]
+    if str(path) in REGISTRIES:
+        lines = [
+            line for line in lines if not re.match(r"from \S+\.mips\S* import|[A-Z_]+: ", line)
+        ]
+    assert not lines

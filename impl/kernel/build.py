@@ -79,6 +79,7 @@ class Job:
         """Return the command that compiles ``source`` to ``output``."""
         own, code = self.port.folder, self.port.code
         paths = [self.folder, own / "shim", HERE / "shim", own / "runner", HERE / "runner"]
+        paths.append(self.port.processor.folder)
         paths += [self.tree.root / name for name in self.tree.files.includes]
         return [
             *self.toolchain.compiler,
@@ -104,9 +105,10 @@ def limits(job: Job) -> sandbox.Limits:
     system = [Path(p) for p in ("/usr/lib", "/usr/bin", "/lib", "/lib64", "/bin", "/dev/null")]
     system += [Path(job.toolchain.compiler[0]).resolve().parent, Path(sys.base_prefix)]
     system += [Path("/usr/libexec"), Path("/usr/lib64"), Path("/etc/ld.so.cache")]
+    ours = job.port.folder, job.port.processor.folder
     devices = Path("/dev/null"), Path("/dev/zero")
     return sandbox.Limits(
-        read=(job.tree.root, HERE / "shim", HERE / "runner", job.port.folder, *system),
+        read=(job.tree.root, HERE / "shim", HERE / "runner", *ours, *system),
         write=(job.folder, *devices),
     )
 
@@ -136,7 +138,10 @@ def read_only_inside(job: Job, listing: Path) -> list[Path]:
 
     Raises UnsupportedError.
     """
-    allowed = (job.tree.root, HERE, job.port.folder, job.folder.resolve())
+    allowed = (
+        *(job.tree.root, HERE, job.port.folder),
+        *(job.port.processor.folder, job.folder.resolve()),
+    )
     text = listing.read_text(errors="replace").replace("\\\n", " ")
     inside = []
     for name in text.split(":", 1)[1].split():
@@ -175,9 +180,6 @@ def prepare(job: Job) -> None:
     (generated / "autoconf.h").write_text(autoconf(job.tree, job.layout, job.big_endian))
     for name, text in job.binding.slices.items():
         (job.folder / name).write_text(text)
-    # KVM_MMU_CACHE_MIN_PAGES is defined inside mmu.c, so the unit that includes it exports it.
-    unit = '#include "unit.c"\nconst u32 slat_cache_min = KVM_MMU_CACHE_MIN_PAGES;\n'
-    (job.folder / "tree.c").write_text(unit)
 
 
 Compile = Callable[[Job, str, Path, bool], Path]
@@ -202,11 +204,11 @@ def build(
         _refuse_assembler_files(job)
         prepare(job)
         runner = HERE / "runner"
-        objects = [compiled(job, "tree", job.folder / "tree.c", True)]
+        objects = [compiled(job, "tree", job.port.folder / "runner/unit.c", True)]
         for name, path in job.port.beside(layout):
             objects.append(beside(job, name, tree.root / path, True))
         objects.append(beside(job, "machine", runner / "machine.c", False))
-        objects.append(beside(job, "setjmp", job.port.folder / "runner/setjmp.S", False))
+        objects.append(beside(job, "setjmp", job.port.processor.folder / "setjmp.S", False))
         output = job.folder / "image.elf"
         link = [*toolchain.linker, "--gc-sections", "-static", "-nostdlib"]
         if not toolchain.clang:

@@ -6,9 +6,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from impl.kernel.features import text_of
-from impl.kernel.ports import features, port_of
+from impl.kernel.ports import features, kernel_port, open_for, port_of, ports_in
 from impl.kernel.tree import Tree
 from model.layout import Layout
 from model.ports import byte_orders
@@ -54,6 +55,17 @@ def refusal(tree: Tree, layout: Layout) -> str:
             "the table is that of the layout of this page size without VA48"
         )
     return ""
+
+
+def absence(path: Path, layout: Layout) -> str:
+    """Return why the tree at ``path`` has no such layout, '' where it has.
+
+    It has none of an architecture whose KVM it does not carry. Raises TreeError where it is no
+    tree.
+    """
+    if layout.port not in ports_in(path):
+        return f"the tree does not carry {kernel_port(layout.port).files.title}"
+    return refusal(open_for(path, layout), layout)
 
 
 def orders(tree: Tree, layout: Layout) -> tuple[str, ...]:

@@ -30,7 +30,12 @@ class Code(Protocol):
 
 
 class Processor(Protocol):
-    """The processor that the emulator plays; the emulator's own constants are behind it."""
+    """The processor that the emulator plays; the emulator's own constants are behind it.
+
+    ``folder`` holds ``setjmp.S`` and, for exported programs, ``system.h``.
+    """
+
+    folder: Path
 
     def start(self, bits: int, big_endian: bool) -> Any:
         """Return an emulated machine in which nothing has run."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from impl.multilevel.quirks import Quirk
 from model.layout import Layout
 
 
@@ -64,10 +63,6 @@ class Runtime(Protocol):
     @property
     def layout(self) -> Layout:
         """The layout that the algorithm runs for; its numbers are never symbolic."""
-        ...
-
-    def has(self, quirk: Quirk) -> bool:
-        """Return whether ``quirk`` is switched on; never symbolic."""
         ...
 
     def ulong(self, value: int) -> int:

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from impl.interface import Capabilities, Outcome, Run
 from impl.multilevel import table
-from impl.multilevel.quirks import Quirk
+from impl.multilevel.quirks import Quirk, with_quirks
 from impl.multilevel.runtime import ConcreteRuntime, Stopped
 from model.layout import Layout
 from model.operations import ENOMEM, Kind, Op
@@ -31,7 +31,7 @@ class MultiLevel:
     ) -> None:
         self.layout = layout
         self.quirks = quirks
-        self.algorithm = algorithm
+        self.algorithm = with_quirks(algorithm, quirks, layout)
         self.capabilities = Capabilities(frozenset(Kind))
 
     def run(self, ops: Sequence[Op]) -> Run:

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import FunctionType, ModuleType
 
+from impl.multilevel import as_in_kernel
 from model.entry import EntryFormat
 from model.layout import Layout
 from model.operations import Kind
@@ -17,6 +19,8 @@ class Quirk:
 
     ``bites`` says in which layouts it can be observed; ``kinds`` are the operations it shows
     in, ``rules`` the promises that it breaks there, ``function`` the kernel function it sits in.
+    ``replaces`` names the functions of ``table.py`` in whose place those of ``as_in_kernel.py``
+    are put, each with the layouts where they are; of none it is a matter of entries (``pte.py``).
     """
 
     name: str
@@ -25,6 +29,9 @@ class Quirk:
     kinds: tuple[Kind, ...] = field(compare=False)
     rules: tuple[str, ...] = field(compare=False)
     bites: Callable[[Layout], bool] = field(compare=False, repr=False)
+    replaces: Mapping[str, Callable[[Layout], bool]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
 
 def _everywhere(_: Layout) -> bool:
@@ -75,6 +82,7 @@ NOTIFIER_END_INCLUSIVE = Quirk(
     (Kind.UNMAP, Kind.AGE),
     ("collateral-change", "stale-mapping", "wrong-result"),
     _everywhere,
+    {"notifier_last": _everywhere},
 )
 DIRTY_MASK_HULL = Quirk(
     "dirty-mask-hull",
@@ -83,6 +91,7 @@ DIRTY_MASK_HULL = Quirk(
     (Kind.LOG_DIRTY_MASKED,),
     ("collateral-change",),
     _everywhere,
+    {"kvm_arch_mmu_enable_log_dirty_pt_masked": _everywhere},
 )
 NO_REACH_CHECK = Quirk(
     "no-reach-check",
@@ -104,6 +113,7 @@ NO_REACH_CHECK = Quirk(
     ),
     ("aliasing",),
     _everywhere,
+    {"beyond_reach": _everywhere},
 )
 PGD_INIT_BY_EIGHT = Quirk(
     "pgd-init-by-eight",
@@ -113,6 +123,7 @@ PGD_INIT_BY_EIGHT = Quirk(
     (Kind.CREATE,),
     ("out-of-bounds",),
     _odd_root,
+    {"kvm_pgd_init": _everywhere},
 )
 PGD_INIT_SKIPS_PUD = Quirk(
     "pgd-init-skips-pud",
@@ -122,6 +133,7 @@ PGD_INIT_SKIPS_PUD = Quirk(
     (Kind.FAULT, Kind.FAULT_FAST, Kind.LOOKUP, Kind.FLUSH, Kind.DESTROY),
     ("bad-access",),
     _four_levels,
+    {"pgd_marker": _everywhere},
 )
 WALK_SKIPS_PUD = Quirk(
     "walk-skips-pud",
@@ -131,6 +143,7 @@ WALK_SKIPS_PUD = Quirk(
     (Kind.FAULT,),
     ("out-of-bounds",),
     _four_levels,
+    {"pgd_none": _four_levels, "cache_minimum": _everywhere},
 )
 PGD_ALWAYS_PRESENT = Quirk(
     "pgd-always-present",
@@ -140,6 +153,7 @@ PGD_ALWAYS_PRESENT = Quirk(
     (Kind.FLUSH, Kind.UNMAP, Kind.FLUSH_SLOT, Kind.FLUSH_ALL, Kind.DESTROY),
     ("wild-free",),
     _four_levels,
+    {"pgd_present": _four_levels},
 )
 PGD_FREED_AS_ONE_PAGE = Quirk(
     "pgd-freed-as-one-page",
@@ -149,6 +163,7 @@ PGD_FREED_AS_ONE_PAGE = Quirk(
     (Kind.DESTROY,),
     ("leak",),
     _large_root,
+    {"pgd_free": _everywhere},
 )
 PMD_DESTRUCTOR_UNPAIRED = Quirk(
     "pmd-destructor-unpaired",
@@ -157,6 +172,7 @@ PMD_DESTRUCTOR_UNPAIRED = Quirk(
     (Kind.DESTROY,),
     ("accounting",),
     _middle_tables,
+    {"table_free": _everywhere},
 )
 PFN_TRUNCATED = Quirk(
     "pfn-truncated",
@@ -182,6 +198,7 @@ FLUSH_ALL_UNLOCKED = Quirk(
     (Kind.FLUSH_ALL,),
     ("unlocked-access",),
     _everywhere,
+    {"kvm_arch_flush_shadow_all": _everywhere},
 )
 
 QUIRKS: tuple[Quirk, ...] = (
@@ -206,3 +223,45 @@ def quirk(name: str) -> Quirk:
         if candidate.name == name:
             return candidate
     raise KeyError(name)
+
+
+def replaceable(layout: Layout) -> dict[str, frozenset[Quirk]]:
+    """Return the functions of the table that quirks replace in a layout, and which quirks."""
+    names: dict[str, set[Quirk]] = {}
+    for one in QUIRKS:
+        for name, where in one.replaces.items():
+            if where(layout):
+                names.setdefault(name, set()).add(one)
+    return {name: frozenset(quirks) for name, quirks in names.items()}
+
+
+def replacements(quirks: Iterable[Quirk], layout: Layout) -> dict[str, FunctionType]:
+    """Return the kernel's versions of the functions that quirks replace in a layout."""
+    wanted = set(quirks)
+    return {
+        name: getattr(as_in_kernel, name)
+        for name, asking in replaceable(layout).items()
+        if asking & wanted
+    }
+
+
+def put_among(functions: Mapping[str, FunctionType], namespace: dict[str, object]) -> None:
+    """Put functions among those of a module, so that they call each other there."""
+    for name, function in functions.items():
+        namespace[name] = FunctionType(function.__code__, namespace, name, function.__defaults__)
+
+
+def with_quirks(algorithm: ModuleType, quirks: Iterable[Quirk], layout: Layout) -> ModuleType:
+    """Return the algorithm with quirks in a layout; itself where they replace nothing there."""
+    replaced = replacements(quirks, layout)
+    if not replaced:
+        return algorithm
+    module = ModuleType(algorithm.__name__, algorithm.__doc__)
+    vars(module).update(vars(algorithm))
+    own = {
+        name: one
+        for name, one in vars(algorithm).items()
+        if isinstance(one, FunctionType) and one.__globals__ is vars(algorithm)
+    }
+    put_among({**own, **replaced}, vars(module))
+    return module

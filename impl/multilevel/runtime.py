@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from impl.interface import Event
-from impl.multilevel import pte
+from impl.multilevel import as_in_kernel, pte
 from impl.multilevel.changes import Changes
 from impl.multilevel.environment import Environment
 from impl.multilevel.interface import Frame, Page, Slot
@@ -91,12 +91,16 @@ class ConcreteRuntime:
         source = vars(self.algorithm)
         while frame is not None:
             if frame.f_globals is source:
-                name = self.algorithm.__name__.replace(".", "/")
-                return frame.f_code.co_name, f"{name}.py:{frame.f_lineno}"
+                return frame.f_code.co_name, f"{self._file(frame.f_code)}:{frame.f_lineno}"
             if frame.f_back is None:
                 break
             frame = frame.f_back
         return entry_point(self.layout, self._op.kind) if self._op else "", ""
+
+    def _file(self, code: CodeType) -> str:
+        """Return the file of a function: the algorithm's, or that of the kernel's versions."""
+        module = as_in_kernel if code.co_filename == as_in_kernel.__file__ else self.algorithm
+        return f"{module.__name__.replace('.', '/')}.py"
 
     def _step(self) -> None:
         self._steps += 1
@@ -109,10 +113,6 @@ class ConcreteRuntime:
             self.report("unlocked-access", "mmu_lock", f"{what} accessed without it", fatal=False)
 
     # Values
-
-    def has(self, quirk: Quirk) -> bool:
-        """Return whether ``quirk`` is switched on."""
-        return quirk in self.quirks
 
     def ulong(self, value: int) -> int:
         """Return ``value`` as an ``unsigned long`` holds it."""

@@ -8,7 +8,6 @@ the kernel's one function for each level above the leaf. Folded levels do not ex
 
 from __future__ import annotations
 
-from impl.multilevel import quirks
 from impl.multilevel.index import covers_all, gfn_of, gpa_of, slot_index
 from impl.multilevel.interface import Frame, RangeOp, Runtime, Slot
 from model.operations import EFAULT, ENOMEM, U64
@@ -23,23 +22,13 @@ CACHE_CAPACITY = 4
 def kvm_pgd_init(rt: Runtime, page: int) -> None:
     """Make every slot of the root at ``page`` empty (``kvm_pgd_init``)."""
     entries = rt.layout.root.entries
-    marker = rt.empty(0)
-    if rt.has(quirks.PGD_INIT_SKIPS_PUD) and rt.layout.levels == 4:
-        marker = rt.empty(1)
-    if rt.has(quirks.PGD_INIT_BY_EIGHT):
-        pgd_init_by_eight(rt, page, marker)
-    else:
-        rt.fill(0, page, 0, entries - 1, marker)
+    marker = pgd_marker(rt)
+    rt.fill(0, page, 0, entries - 1, marker)
 
 
-def pgd_init_by_eight(rt: Runtime, page: int, marker: int) -> None:
-    """Store ``marker`` in eight slots at a time until exactly the last one is reached."""
-    first = 0
-    while True:
-        rt.fill(0, page, first, first + 7, marker)
-        first = first + 8
-        if first == rt.layout.root.entries:
-            return
+def pgd_marker(rt: Runtime) -> int:
+    """Return what an empty slot of the root holds."""
+    return rt.empty(0)
 
 
 def kvm_pgd_alloc(rt: Runtime) -> int:
@@ -61,14 +50,12 @@ def table_init(rt: Runtime, level: int, table: int) -> None:
 
 def table_free(rt: Runtime, level: int, table: int) -> None:
     """Give back a table below the root (``pud_free``, ``pmd_free``, ``pte_free_kernel``)."""
-    if rt.has(quirks.PMD_DESTRUCTOR_UNPAIRED) and level != rt.layout.levels - 1:
-        rt.destructor(level, table)
     rt.free_pages(table, rt.layout.tables[level].order)
 
 
 def pgd_free(rt: Runtime, pgd: int) -> None:
     """Give back the root with the order that it was taken with (``pgd_free``)."""
-    rt.free_pages(pgd, 0 if rt.has(quirks.PGD_FREED_AS_ONE_PAGE) else rt.layout.root.order)
+    rt.free_pages(pgd, rt.layout.root.order)
 
 
 def kvm_mmu_topup_memory_cache(rt: Runtime, minimum: int) -> int:
@@ -97,7 +84,7 @@ def kvm_mmu_free_memory_caches(rt: Runtime) -> None:
 
 def beyond_reach(rt: Runtime, gfn: int) -> bool:
     """Return whether guest frame ``gfn`` is refused, as the tree cannot tell it from another."""
-    return not rt.has(quirks.NO_REACH_CHECK) and gfn >= rt.layout.frames
+    return gfn >= rt.layout.frames
 
 
 def clip_end(rt: Runtime, end_gfn: int) -> int:
@@ -123,7 +110,7 @@ def kvm_mips_walk_pgd(rt: Runtime, pgd: int, allocate: bool, addr: int) -> Slot 
         here = rt.layout.tables[level]
         index = slot_index(addr, here.span, here.entries)
         child = rt.load(level, table, index)
-        if not walk_skips(rt, level) and rt.none(level, child):
+        if slot_none(rt, level, child):
             if not allocate:
                 return None
             child = rt.cache_alloc()
@@ -134,9 +121,14 @@ def kvm_mips_walk_pgd(rt: Runtime, pgd: int, allocate: bool, addr: int) -> Slot 
     return Slot(table, slot_index(addr, leaf.span, leaf.entries))
 
 
-def walk_skips(rt: Runtime, level: int) -> bool:
-    """Return whether the walk takes every slot of ``level`` for present."""
-    return level == 0 and rt.layout.levels == 4 and rt.has(quirks.WALK_SKIPS_PUD)
+def slot_none(rt: Runtime, level: int, child: int) -> bool:
+    """Return whether the walk takes a slot that holds ``child`` for empty (``pud_none``, ...)."""
+    return pgd_none(rt, child) if level == 0 else rt.none(level, child)
+
+
+def pgd_none(rt: Runtime, child: int) -> bool:
+    """Return whether the walk takes a slot of the root that holds ``child`` for empty."""
+    return rt.none(0, child)
 
 
 def kvm_mips_pte_for_gpa(rt: Runtime, allocate: bool, addr: int) -> Slot | None:
@@ -186,7 +178,7 @@ def kvm_mips_flush_gpa_table(
     frame = Frame("kvm_mips_flush_gpa_table", level, table, start_gpa, end_gpa, i_min, i_max, safe)
     for i in rt.loop(frame):
         child = rt.load(level, table, i)
-        if not flush_skips(rt, level) and rt.none(level, child):
+        if not slot_present(rt, level, child):
             continue
         start = start_gpa if i == i_min else 0
         end = end_gpa if i == i_max else rt.ulong(U64)
@@ -207,9 +199,14 @@ def kvm_mips_flush_gpa_level(
     return kvm_mips_flush_gpa_table(rt, level, table, start_gpa, end_gpa)
 
 
-def flush_skips(rt: Runtime, level: int) -> bool:
-    """Return whether the flush takes every slot of ``level`` for present."""
-    return level == 0 and rt.layout.levels == 4 and rt.has(quirks.PGD_ALWAYS_PRESENT)
+def slot_present(rt: Runtime, level: int, child: int) -> bool:
+    """Return whether a slot that holds ``child`` links a table (``pud_present``, ...)."""
+    return pgd_present(rt, child) if level == 0 else not rt.none(level, child)
+
+
+def pgd_present(rt: Runtime, child: int) -> bool:
+    """Return whether a slot of the root that holds ``child`` links a table (``pgd_present``)."""
+    return not rt.none(0, child)
 
 
 def kvm_mips_flush_gpa_pt(rt: Runtime, start_gfn: int, end_gfn: int) -> bool:
@@ -271,7 +268,7 @@ def kvm_mips_range_op_table(
     frame = Frame(name, level, table, start_gpa, end_gpa, i_min, i_max, False)
     for i in rt.loop(frame):
         child = rt.load(level, table, i)
-        if not flush_skips(rt, level) and rt.none(level, child):
+        if not slot_present(rt, level, child):
             continue
         start = start_gpa if i == i_min else 0
         end = end_gpa if i == i_max else rt.ulong(U64)
@@ -325,9 +322,6 @@ def kvm_arch_mmu_enable_log_dirty_pt_masked(
     (``kvm_arch_mmu_enable_log_dirty_pt_masked``).
     """
     base = base_gfn + gfn_offset
-    if rt.has(quirks.DIRTY_MASK_HULL):
-        kvm_mips_mkclean_gpa_pt(rt, base + rt.ffs(mask), base + rt.fls(mask))
-        return
     for bit in rt.set_bits(mask):
         kvm_mips_mkclean_gpa_pt(rt, base + bit, base + bit)
 
@@ -337,7 +331,7 @@ def kvm_arch_mmu_enable_log_dirty_pt_masked(
 
 def notifier_last(rt: Runtime, end_gfn: int) -> int:
     """Return the last frame of a notifier's range, whose end is exclusive."""
-    return end_gfn if rt.has(quirks.NOTIFIER_END_INCLUSIVE) else end_gfn - 1
+    return end_gfn - 1
 
 
 def kvm_unmap_gfn_range(rt: Runtime, start_gfn: int, end_gfn: int) -> bool:
@@ -426,8 +420,6 @@ def kvm_mips_map_page(rt: Runtime, addr: int, write_fault: bool) -> int:
 
 def cache_minimum(rt: Runtime) -> int:
     """Return how many pages one walk may take from the memory cache."""
-    if rt.has(quirks.WALK_SKIPS_PUD):
-        return rt.layout.geometry.cache_min
     return rt.layout.cache_needed
 
 
@@ -474,12 +466,9 @@ def kvm_arch_flush_shadow_memslot(rt: Runtime, base_gfn: int, npages: int) -> No
 
 def kvm_arch_flush_shadow_all(rt: Runtime) -> None:
     """Drop every entry (``kvm_arch_flush_shadow_all``)."""
-    locked = not rt.has(quirks.FLUSH_ALL_UNLOCKED)
-    if locked:
-        rt.spin_lock()
+    rt.spin_lock()
     kvm_mips_flush_gpa_pt(rt, 0, U64)
-    if locked:
-        rt.spin_unlock()
+    rt.spin_unlock()
 
 
 def kvm_arch_commit_memory_region(rt: Runtime, base_gfn: int, npages: int) -> None:

@@ -20,6 +20,12 @@ def reference_of(layout: Layout) -> ReferencePort:
     return REFERENCES[layout.port]
 
 
+def quirks_of(layout: Layout) -> tuple[Quirk, ...]:
+    """Return the quirks of a layout's reference implementation; none where there is none."""
+    port = REFERENCES.get(layout.port)
+    return port.quirks if port is not None else ()
+
+
 def every_quirk() -> tuple[Quirk, ...]:
     """Return the quirks of every port."""
     return tuple(quirk for port in REFERENCES.values() for quirk in port.quirks)

@@ -13,7 +13,7 @@ from proofs.c.syntax import Unit
 from proofs.c.types import CType
 from proofs.c.values import Block, Ptr, Value
 from proofs.kvm.descriptors import PageMap
-from proofs.kvm.memory import Memory
+from proofs.kvm.memory import Member, Memory
 from proofs.kvm.primitives import PRIMITIVES, Primitive
 from proofs.kvm.runtime import CRuntime
 from proofs.paths import Unsupported
@@ -38,7 +38,7 @@ class KvmMachine(Memory):
         symbolic: frozenset[tuple[str, ...]] | None = None,
     ) -> None:
         self.primitives = {**PRIMITIVES, **services.primitives}
-        super().__init__(rt, unit, self.primitives.keys())
+        super().__init__(rt, unit, self.primitives.keys(), services.members, services.root)
         self.services = services
         self.contracts = contracts
         self.rule = rule
@@ -103,10 +103,16 @@ class KvmMachine(Memory):
 
 @dataclass(frozen=True)
 class Services:
-    """What only a port's code uses: further primitives, and global variables that never change."""
+    """What only a port's code uses.
+
+    ``primitives`` stand for further functions, ``variables`` are global and never change,
+    ``members`` are those of structures, by path, and ``root`` the path of the table's root.
+    """
 
     primitives: Mapping[str, Primitive] = field(default_factory=dict)
     variables: Mapping[str, Callable[[KvmMachine], Value]] = field(default_factory=dict)
+    members: Mapping[str, Member] = field(default_factory=dict)
+    root: str = ""
 
 
 class Endless(Unsupported):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 
 from impl.multilevel.interface import Slot
 from proofs import terms
@@ -22,13 +22,26 @@ KVM_MEM_LOG_DIRTY_PAGES = 1
 """The flag of a memory slot (include/uapi/linux/kvm.h)."""
 
 
+NO_MEMBERS: Mapping[str, Member] = {}
+
+
 class Memory:
     """The memory of one path, and what is noted beside it while primitives act on it.
 
-    ``functions`` are the members of structures, by path, that are pointers to functions.
+    ``functions`` are the members of structures, by path, that are pointers to functions,
+    ``members`` what others hold; the root of the table is at the path ``root``.
     """
 
-    def __init__(self, rt: CRuntime, unit: Unit, functions: Set[str]) -> None:
+    def __init__(
+        self,
+        rt: CRuntime,
+        unit: Unit,
+        functions: Set[str],
+        members: Mapping[str, Member] = NO_MEMBERS,
+        root: str = "",
+    ) -> None:
+        self.members = {**_MEMBERS, **members, root: _root}
+        self.root = root
         self.rt = rt
         self.unit = unit
         self.functions = functions
@@ -133,14 +146,15 @@ class Memory:
             return self.operands[path]
         if path in self.functions:
             return Callee(path)
-        if path.startswith("kvm_vcpu.stat.") or path == "kvm_vcpu.arch.host_cp0_cause":
-            return self._any(path, kind)
-        getter = _MEMBERS.get(path)
+        if path.startswith("kvm_vcpu.stat."):
+            return self.any_number(path, kind)
+        getter = self.members.get(path)
         if getter is None:
             raise Unsupported(f"nothing is known of {path}")
         return getter(self, kind)
 
-    def _any(self, path: str, kind: CType) -> Int:
+    def any_number(self, path: str, kind: CType) -> Int:
+        """Return any number, the value of a member of which nothing is known."""
         if not isinstance(kind, types.Integer):
             raise Unsupported(f"{path} is no number")
         return Int(self.rt.path.fresh(path, kind.width), kind)
@@ -149,7 +163,7 @@ class Memory:
         """Change a member of a structure."""
         if path.startswith("kvm_vcpu.stat."):
             return  # a statistic, which nothing is decided by
-        if path == "kvm.arch.gpa_mm.pgd" and isinstance(value, Ptr) and value.block is None:
+        if path == self.root and isinstance(value, Ptr) and value.block is None:
             # Only who has freed the root may forget it.
             gone = same(self.rt.heap.kind(self.rt.heap.root), FREE)
             self.rt.demand("invariant", "the root is not forgotten while it is there", gone)
@@ -298,7 +312,7 @@ class Structure:
         return Ptr(self, zero, self.kind.size, 0, self.kind)
 
     def member(self, at: Ptr, kind: CType | None = None) -> str:
-        """Return the path of the member that a pointer is to, such as ``arch.gpa_mm.pgd``."""
+        """Return the path of the member that a pointer is to, such as ``arch.pgd``."""
         if at.index.op != "number" or at.index.data:
             raise Unsupported(f"memory beside {self.name}")
         names, _, _ = _member(self.kind, at.offset, kind or at.to)
@@ -368,15 +382,16 @@ def _in_progress(memory: Memory, kind: CType) -> Value:
     return truth_int(rt.around.under_way, types.Integer(memory.word.size, True))
 
 
-def _cached(memory: Memory, kind: CType) -> Value:
+def cached(memory: Memory, kind: CType) -> Value:
+    """Return how many pages the memory cache holds."""
     return Int(terms.bits(memory.rt.heap.depth, 32), types.Integer(4, True))
 
 
-_MEMBERS: dict[str, Callable[[Memory, CType], Value]] = {
-    "kvm.arch.gpa_mm.pgd": _root,
+Member = Callable[[Memory, CType], Value]
+"""What a member of a structure holds."""
+_MEMBERS: dict[str, Member] = {
     "kvm.mmu_lock.held": _held,
     "kvm.mmu_invalidate_seq": _sequence,
     "kvm.mmu_invalidate_in_progress": _in_progress,
     "kvm_vcpu.kvm": _kvm,
-    "kvm_vcpu.arch.mmu_page_cache.nobjs": _cached,
 }

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
-from impl.multilevel.interface import RangeOp
+from impl.multilevel.interface import RangeOp, Slot
 from model.layout import Layout
 from proofs import terms
 from proofs.c import types
@@ -15,10 +15,11 @@ from proofs.c.interpreter import Interpreter
 from proofs.c.purity import Purity
 from proofs.c.syntax import Unit
 from proofs.c.values import Int, Ptr, Value, is_true, truth_int
-from proofs.heap import PAGE_BITS, fresh_heap, shape_of
+from proofs.heap import PAGE_BITS, SLOT_BITS, fresh_heap, shape_of
 from proofs.kvm.binding import Bound
 from proofs.kvm.machine import Contract, Endless, KvmMachine, Rule, Services
 from proofs.kvm.memory import TablePage
+from proofs.kvm.primitives import GFP_COMP
 from proofs.kvm.rules import Subject, table_rule
 from proofs.kvm.runtime import CRuntime
 from proofs.kvm.stand_ins import any_answer, stand_ins
@@ -26,18 +27,21 @@ from proofs.lemmas.base import range_spec
 from proofs.lifting import (
     Flag,
     Handle,
+    Name,
     Number,
     as_bits,
+    as_plain,
     exact,
     lift_truth,
     lifted,
     truth_of,
     unsigned,
 )
-from proofs.paths import Unsupported, current
+from proofs.paths import Path, Unsupported, current, explore
 from proofs.program import Callables, Function
 from proofs.raw import RawFormat, format_of
 from proofs.specs import Flush, Specification
+from proofs.terms import same
 
 U64 = types.Integer(8, False)
 BOOL = types.Integer(1, False, True)
@@ -53,6 +57,8 @@ class CProgram:
     name = "kernel"
     loops: Mapping[str, RangeOp | None] = {}
     services = Services()
+    root = ""
+    """Our name of the function that allocates the root."""
 
     def __init__(self, unit: Unit, layout: Layout, bound: Bound) -> None:
         self.unit = unit
@@ -201,3 +207,81 @@ class CProgram:
             seen = observe(execute, Endless)
             self._facts[key] = {where: facts_of(one) for where, one in seen.items()}
         return self._facts[key]
+
+    # Life of the table
+
+    def _created(self, rt: CRuntime, contracts: Mapping[str, Contract]) -> Handle:
+        machine = self._machine(rt, contracts)
+        found = self._run(machine, self.root, [])
+        for _, gfp in machine.gfp:
+            alike = bool(gfp & GFP_COMP) == bool(self.compound_root())
+            rt.demand("memory", "every root is taken in the same way", alike)
+        if not isinstance(found, Ptr):
+            raise Unsupported(f"{self.root} returns no pointer")
+        if found.block is None:
+            return 0
+        if not isinstance(found.block, TablePage):
+            raise Unsupported(f"{self.root} returns no page")
+        rt.demand("exact", "the root is its page's beginning", same(found.index, 0))
+        return Name(found.block.name)
+
+    def compound_root(self) -> bool | None:
+        """Return whether the root is taken as a compound page; None where that is not known."""
+        if not self._compound:
+            before, self.entered = self.entered, set()
+            self._compound.append(self._root_flags())
+            self._compound_entered, self.entered = self.entered, before
+        self.entered |= self._compound_entered
+        return self._compound[0]
+
+    def _root_flags(self) -> bool | None:
+        flags: set[bool] = set()
+
+        def program(path: Path) -> None:
+            rt = CRuntime(path, self.layout, fresh_heap(self.shape))
+            rt.around.private = True
+            machine = self._machine(rt, {})
+            try:
+                self._run(machine, self.root, [])
+            finally:
+                flags.update(bool(gfp & GFP_COMP) for _, gfp in machine.gfp)
+
+        explore(program)
+        return flags.pop() if len(flags) == 1 else None
+
+    # The walk, and entry points that most ports have
+
+    def _entry_found(self, machine: KvmMachine, found: Value) -> Slot | None:
+        """Return the entry that a walk found, None where it found no table."""
+        rt = machine.rt
+        if not isinstance(found, Ptr):
+            raise Unsupported("the walk returns no pointer")
+        if found.block is None:
+            return None
+        if not isinstance(found.block, TablePage):
+            raise Unsupported("the walk returns no entry")
+        leaf = found.block.level == machine.leaf
+        rt.demand("exact", "the answer is an entry of a leaf table", leaf and found.offset == 0)
+        entries = self.layout.leaf.entries
+        rt.demand("exact", "the answer is within its table", terms.less(found.index, entries))
+        number = unsigned(terms.extract(found.index, SLOT_BITS - 1, 0))
+        return Slot(as_plain(Name(found.block.name)), as_plain(number))
+
+    def _inclusive(self, name: str) -> Function:
+        def run(
+            rt: CRuntime, first: Number, last: Number, contracts: Mapping[str, Contract]
+        ) -> Flag:
+            machine = self._machine(rt, contracts)
+            kvm = machine.structure("kvm").pointer()
+            value = self._run(machine, name, [kvm, self._long(first), self._long(last)])
+            return lift_truth(is_true(value))
+
+        return run
+
+    def _of_kvm(self, name: str) -> Callable[..., None]:
+        def run(rt: CRuntime, contracts: Mapping[str, Contract]) -> None:
+            machine = self._machine(rt, contracts)
+            machine.compound_root = self.compound_root()
+            self._run(machine, name, [machine.structure("kvm").pointer()])
+
+        return run

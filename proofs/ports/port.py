@@ -37,12 +37,12 @@ class CodePort:
 class TablePort:
     """The proof of an architecture's reference table.
 
-    ``program`` is the table, or another text of it; ``lemmas`` lists what is proved of a layout,
-    ``clauses`` what each function's lemma decides. ``refuted_by`` says which theorems, as
-    ``function/clause``, a quirk refutes in a layout.
+    ``program`` is the table, or another text of it, with quirks in a layout; ``lemmas``
+    lists what is proved of a layout, ``clauses`` what each function's lemma decides. ``refuted_by``
+    says which theorems, as ``function/clause``, a quirk refutes in a layout.
     """
 
-    program: Callable[[str], Program]
+    program: Callable[[str, frozenset[Quirk], Layout], Program]
     lemmas: Callable[[Layout], list[Lemma]]
     clauses: Mapping[str, tuple[str, ...]]
     refuted_by: Callable[[Quirk, Layout], frozenset[str]]

@@ -93,7 +93,9 @@ def cause_option(verb: str) -> Callable[[F], F]:
 def cc_option(function: F) -> F:
     """Add the option of this name."""
     return click.option(
-        "--cc", metavar="COMPILER", help="An installed clang or MIPS gcc to compile the tree with."
+        "--cc",
+        metavar="COMPILER",
+        help="An installed clang, or a gcc for the architecture, to compile the tree with.",
     )(function)
 
 

@@ -34,7 +34,7 @@ with lazily():
     "--program",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Keep the program in FILE as well: static, for any MIPS Linux or qemu-user.",
+    help="Keep the program in FILE as well: static, for Linux on the architecture or qemu-user.",
 )
 def command(
     file: Path, kernel: Path, layout: str | None, cc: str | None, program: Path | None

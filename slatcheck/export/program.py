@@ -96,7 +96,7 @@ def build(
             _compile(job, source, checked),
             *(_compile(job, opened.root / path, checked) for _, path in job.port.beside(layout)),
             _compile(job, runner / "program.c", False),
-            _compile(job, job.port.folder / "runner/setjmp.S", False),
+            _compile(job, job.port.processor.folder / "setjmp.S", False),
         ]
         if form is Form.KUNIT:
             # In a kernel other files have these; a reproducer includes them itself.

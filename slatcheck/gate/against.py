@@ -17,7 +17,8 @@ from slatcheck.document.result import Check, Document, Verdict
 from slatcheck.errors import InputError
 from slatcheck.gate import acceptance
 from slatcheck.git.revisions import Revision, checked_out
-from slatcheck.judge import judging, kernel_proof, side_by_side, subject
+from slatcheck.judge import judging, side_by_side, subject
+from slatcheck.judge.code.kept import everything
 from slatcheck.progress import Progress
 from support import cache as keeping
 from support.pool import spread
@@ -98,7 +99,7 @@ def _judged_before(
 ) -> Document:
     """Return the document of a revision, kept from the last time where nothing else changed."""
     parts = (
-        kernel_proof.everything(),
+        everything(),
         revision.commit,
         str(revision.folder),
         [one.name for one in request.layouts],

@@ -19,7 +19,7 @@ from slatcheck.document.result import Document, Verdict, worst
 from slatcheck.document.schema import DOCUMENT, validated
 from slatcheck.errors import InputError
 from slatcheck.judge import judging
-from slatcheck.judge.kernel_proof import everything
+from slatcheck.judge.code.kept import everything
 from slatcheck.progress import Progress
 from support import cache as keeping
 

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from impl.kernel.kconfig import refusal
-from impl.kernel.ports import open_tree
+from impl.kernel.kconfig import absence
+from impl.kernel.ports import ports_in
 from model.layout import Layout
 from model.machines import BIG, ORDERS
 from model.operations import Kind
@@ -19,9 +19,9 @@ from model.rules import rules_of
 from slatcheck import __version__
 from slatcheck.document.result import Check, Document, Verdict
 from slatcheck.judge import prove
+from slatcheck.judge.code.claims import disagreements
 from slatcheck.judge.contract_checks import contract_checks
 from slatcheck.judge.findings import merge, relate
-from slatcheck.judge.kernel_proof import disagreements
 from slatcheck.judge.subject import kernel_facts
 from slatcheck.judge.tie import ties
 from slatcheck.progress import Progress
@@ -106,12 +106,12 @@ def _fill(document: Document, request: Request, report: Callable[[Progress], Non
 
 
 def _left_out(kernel: Path | None) -> list[str]:
-    """Return which permitted layouts the tree has not, and why: none is left out unsaid."""
+    """Return which permitted layouts of its architectures the tree has not, and why."""
     if kernel is None:
         return []
-
-    tree = open_tree(kernel)
-    reasons = {one.name: refusal(tree, one) for one in permitted_layouts()}
+    known = ports_in(kernel)
+    its = [layout for layout in permitted_layouts() if layout.port in known]
+    reasons = {layout.name: absence(kernel, layout) for layout in its}
     return [f"not judged, {name}: {why}" for name, why in reasons.items() if why]
 
 

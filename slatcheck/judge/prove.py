@@ -9,22 +9,24 @@ from pathlib import Path
 
 from impl import ports as references
 from impl.multilevel.quirks import Quirk
-from impl.ports import quirks_named, reference_of
+from impl.ports import quirks_named, quirks_of
 from model.layout import Layout
 from model.machines import ORDERS
 from model.ports import byte_orders
 from model.ports import layout as layout_named
 from proofs import engine, runner, theorems
 from proofs.engine import Clause, Options, Proof
-from proofs.ports import table_of
+from proofs.ports import TABLES, table_of
 from proofs.runner import MAP, Store, Task
 from proofs.theorems import Theorem
 from slatcheck import __version__
 from slatcheck.document.result import Check, Document, Finding, Verdict
 from slatcheck.judge.candidates import confirm
+from slatcheck.judge.code.claims import trusted
+from slatcheck.judge.code.task import Known
+from slatcheck.judge.code.task import Outcome as TreeOutcome
+from slatcheck.judge.code.trees import prove_tree
 from slatcheck.judge.findings import merge
-from slatcheck.judge.kernel_proof import Known, prove_tree, trusted
-from slatcheck.judge.kernel_proof import Outcome as TreeOutcome
 from slatcheck.judge.subject import kernel_facts
 from slatcheck.progress import Progress
 from slatcheck.search.campaign import Campaign
@@ -140,12 +142,14 @@ def _of_layouts(by_layout: Mapping[str, TreeOutcome], layouts: Iterable[Layout])
 def carry_out(request: Request, report: Callable[[Progress], None]) -> Outcome:
     """Carry out all proofs of a request."""
     store = Store(keeping.folder() if request.cache else None)
-    plain = {layout.name: _tasks(layout, request.quirks) for layout in request.layouts}
+    # A port may be judged without a reference table: then there is no theorem of one.
+    proved = [layout for layout in request.layouts if layout.port in TABLES]
+    plain = {layout.name: _tasks(layout, request.quirks) for layout in proved}
     wanted = [Task(MAP), *(task for tasks in plain.values() for task in tasks)]
     done = _told(report, plain)
     found = runner.run(wanted, request.options, request.jobs, store, done)
     outcome = Outcome(_map_checks(found[Task(MAP)], request), [])
-    for layout in request.layouts:
+    for layout in proved:
         proofs = [proof for task in plain[layout.name] for proof in found[task]]
         part = _layout_outcome(layout, proofs, request)
         outcome.checks += part.checks
@@ -274,7 +278,7 @@ def _quirk_checks(
     """Ask of each quirk, alone, that it refutes just the theorems that it should."""
     tasks: dict[tuple[str, str], list[Task]] = {}
     for layout in request.layouts:
-        for one in reference_of(layout).quirks:
+        for one in quirks_of(layout):
             tasks[one.name, layout.name] = [
                 replace(task, quirks=(one.name,), only=only)
                 for task in plain[layout.name]

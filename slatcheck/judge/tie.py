@@ -23,6 +23,7 @@ from model.contracts import in_contract
 from model.layout import Layout
 from model.operations import Kind, Op
 from model.ports import entry_point
+from proofs.ports import TABLES
 from slatcheck.display.describe import frames
 from slatcheck.display.words import count, operation
 from slatcheck.search.drawing import draw
@@ -98,11 +99,12 @@ def ties(
 ) -> list[Tie]:
     """Tie a tree to the proved table on one layout of each number of levels.
 
-    A layout for which the tree cannot be built has no tie.
+    A layout for which the tree cannot be built has no tie, and none whose port has no such table.
     """
+    proved = [layout for layout in layouts if layout.port in TABLES]
     units = [
         Unit(one.name, True, kernel, cc, (), seed, None, cache)
-        for one in sorted(chosen(layouts), key=lambda one: -one.levels)
+        for one in sorted(chosen(proved), key=lambda one: -one.levels)
     ]
     found = dict(spread(_tied, units, jobs))
     return [one for number in reversed(range(len(units))) if (one := found[number]) is not None]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from impl.memory_cost import table_cost
-from impl.ports import reference_of
+from impl.ports import quirks_of
 from model.layout import Layout
 from model.ports import machines, port_of
 from slatcheck.display.address import split
@@ -183,7 +183,7 @@ def quirks(layout: Layout) -> list[tuple[str, str, str]]:
     """Return (name, statement, page of docs/findings) of what kernels are known to do here."""
     return [
         (one.name, one.statement, f"docs/findings/{FINDINGS[one.name]}.md")
-        for one in reference_of(layout).quirks
+        for one in quirks_of(layout)
         if one.bites(layout)
     ]
 

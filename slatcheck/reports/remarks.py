@@ -75,8 +75,9 @@ class Places:
 def _file(document: Document) -> str:
     """Return the file that a remark without a place of its own is put on, at line 1."""
     port = document.layouts[0].port if document.layouts else ports()[0].name
-    known = document.kernel is not None
-    return kernel_port(port).files.main if known else REFERENCES[port].source
+    if document.kernel is not None:
+        return kernel_port(port).files.main
+    return REFERENCES[port].source
 
 
 def remarks(document: Document) -> list[Remark]:

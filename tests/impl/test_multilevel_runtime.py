@@ -14,9 +14,7 @@ from model.operations import U64, Kind, Op
 from model.ports import layout
 from tests.impl.test_multilevel import difference
 
-FLUSH_TEST = (
-    "        if not flush_skips(rt, level) and rt.none(level, child):\n            continue\n"
-)
+FLUSH_TEST = "        if not slot_present(rt, level, child):\n            continue\n"
 LEVELS = {2: "mips32-4k", 3: "mips64-16k", 4: "mips64-4k-va48"}
 
 

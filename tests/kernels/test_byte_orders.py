@@ -16,9 +16,10 @@ from model.ports import layout
 from proofs.engine import Options
 from proofs.kernel_runner import LayoutProof, Session
 from slatcheck.document.result import Check, Document, Finding, Location, Verdict
-from slatcheck.judge import kernel_proof
+from slatcheck.judge.code import kept, trees
+from slatcheck.judge.code.task import Outcome, Task
+from slatcheck.judge.code.trees import prove_layout
 from slatcheck.judge.judging import Request, check
-from slatcheck.judge.kernel_proof import Outcome, Task, prove_layout
 from slatcheck.judge.replay import replay, replay_file
 from support import cache as keeping
 from tests.kernels.copies import edit, share
@@ -136,15 +137,15 @@ class Counted(Session):
 
 
 def proved(monkeypatch: pytest.MonkeyPatch, tree: Path, known: Iterable[str] = ()) -> Outcome:
-    monkeypatch.setattr(kernel_proof, "Session", Counted)
+    monkeypatch.setattr(trees, "Session", Counted)
     monkeypatch.setattr(Counted, "runs", 0)
     task = Task(
         tree.resolve(), SMALL, None, Options(), keeping.folder(), {LITTLE: tuple(known)},
         orders=ORDERS,
     )  # fmt: skip
     # What is kept of a whole layout must not stand in for these few functions, nor they for it.
-    monkeypatch.setattr(kernel_proof.Kept, "load", lambda self: None)
-    monkeypatch.setattr(kernel_proof.Kept, "save", lambda self, outcome, files: None)
+    monkeypatch.setattr(kept.Kept, "load", lambda self: None)
+    monkeypatch.setattr(kept.Kept, "save", lambda self, outcome, files: None)
     return prove_layout(task)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Mutants: each is another program that compiles, all rules are used, and quirks are left alone."""
+"""Mutants: each is another program that compiles, and all rules are used."""
 
 from __future__ import annotations
 
@@ -23,22 +23,11 @@ from model.operations import U64
 LIMIT = 4
 
 
-def only_for_a_quirk(rt, n: int) -> int:
-    return n + 1
-
-
-def skips(rt, level: int) -> bool:
-    """Return whether."""
-    return level == 0 and rt.has(quirks.ONE)
-
-
 def clip(rt, start: int, end: int) -> int:
     """Return an end, where 'a < b' is no comparison."""
-    if rt.has(quirks.TWO) and start < 3:
-        return only_for_a_quirk(rt, start)
-    if not skips(rt, start) and start >= end:
+    if start >= end:
         return rt.ulong(U64)
-    return end if rt.has(quirks.THREE) else end - 1
+    return end - 1
 '''
 
 
@@ -124,13 +113,13 @@ def test_only_the_functions_asked_for() -> None:
     assert some == [one for one in TABLE if one.function in wanted]
 
 
-def test_what_a_quirk_decides_is_left_alone() -> None:
+def test_every_change_to_a_small_function() -> None:
     mutants = mutants_of(SMALL)
     assert {one.function for one in mutants} == {"<module>.LIMIT", "clip"}
     in_clip = {(one.before, one.after) for one in mutants if one.function == "clip"}
     assert in_clip == {
-        ("not skips(rt, start) and start >= end", "True"),
-        ("not skips(rt, start) and start >= end", "False"),
+        ("start >= end", "True"),
+        ("start >= end", "False"),
         ("start >= end", "start > end"),
         ("start >= end", "start < end"),
         ("start", "start + 1"),
@@ -146,18 +135,9 @@ def test_what_a_quirk_decides_is_left_alone() -> None:
     }
 
 
-def test_no_quirk_of_the_table_is_touched() -> None:
-    questions = TEXTS["table"].count("rt.has(")
-    for one in TABLE:
-        lost = one.before.count("rt.has(") - one.after.count("rt.has(")
-        assert one.source.count("rt.has(") == questions - lost
-        assert lost == 0 or one.rule == "call-deleted", one
-    untouched = {"pgd_init_by_eight", "flush_skips", "walk_skips", "notifier_last"}
-    assert {one.function for one in TABLE} & untouched == {"notifier_last"}
-    assert {one.before for one in TABLE if one.function == "notifier_last"} <= {
-        "end_gfn - 1",
-        "end_gfn",
-    }
+def test_the_table_knows_no_quirk() -> None:
+    assert "quirk" not in TEXTS["table"]
+    assert "rt.has(" not in TEXTS["table"]
 
 
 @pytest.mark.parametrize(

@@ -3,22 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from impl.multilevel.interface import Slot
-from model.layout import Layout
 from proofs import terms
 from proofs.c import types
 from proofs.c.run import Run
-from proofs.c.syntax import Unit
 from proofs.c.values import Ptr, Value, int_of, is_true
-from proofs.heap import PAGE_BITS, SLOT_BITS, fresh_heap
+from proofs.heap import PAGE_BITS
 from proofs.kvm import user_space
-from proofs.kvm.binding import WORD, Bound
+from proofs.kvm.binding import WORD
 from proofs.kvm.machine import Contract, KvmMachine
 from proofs.kvm.memory import TablePage
-from proofs.kvm.primitives import GFP_COMP
 from proofs.kvm.program import INT, CProgram
 from proofs.kvm.rules import attempts_rule, bits_rule
 from proofs.kvm.runtime import CRuntime
@@ -26,19 +23,16 @@ from proofs.kvm.stand_ins import counted, initialised, topped_up
 from proofs.lifting import (
     Flag,
     Handle,
-    Name,
     Number,
     as_bits,
-    as_plain,
     lift_truth,
     lifted,
     unsigned,
 )
-from proofs.paths import Path, Unsupported, explore
+from proofs.paths import Unsupported
 from proofs.ports.mips.binding import NAMES
 from proofs.ports.mips.services import SERVICES
 from proofs.program import Callables, Function
-from proofs.terms import same
 
 
 class MipsProgram(CProgram):
@@ -46,15 +40,12 @@ class MipsProgram(CProgram):
 
     services = SERVICES
 
-    def __init__(self, unit: Unit, layout: Layout, bound: Bound) -> None:
-        super().__init__(unit, layout, bound)
-        self._compound_entered: set[str] = set()
-        self._compound: list[bool | None] = []
+    root = "kvm_pgd_alloc"
 
     def functions(self) -> dict[str, Function]:
         """Return the functions by their roles."""
         return {
-            "create": self._pgd_alloc,
+            "create": self._created,
             "table_init": self._table_init,
             "lookup": self._pte_for_gpa,
             "fault_fast": self._fault("_kvm_mips_map_page_fast"),
@@ -89,47 +80,6 @@ class MipsProgram(CProgram):
             made[self.bound.actual(topup)] = partial(topped_up, contracts["topup"])
         return made
 
-    # Life of the table
-
-    def _pgd_alloc(self, rt: CRuntime, contracts: Mapping[str, Contract]) -> Handle:
-        machine = self._machine(rt, contracts)
-        found = self._run(machine, "kvm_pgd_alloc", [])
-        for _, gfp in machine.gfp:
-            alike = bool(gfp & GFP_COMP) == bool(self.compound_root())
-            rt.demand("memory", "every root is taken in the same way", alike)
-        if not isinstance(found, Ptr):
-            raise Unsupported("kvm_pgd_alloc returns no pointer")
-        if found.block is None:
-            return 0
-        if not isinstance(found.block, TablePage):
-            raise Unsupported("kvm_pgd_alloc returns no page")
-        rt.demand("exact", "the root is its page's beginning", same(found.index, 0))
-        return Name(found.block.name)
-
-    def compound_root(self) -> bool | None:
-        """Return whether the root is taken as a compound page; None where that is not known."""
-        if not self._compound:
-            before, self.entered = self.entered, set()
-            self._compound.append(self._root_flags())
-            self._compound_entered, self.entered = self.entered, before
-        self.entered |= self._compound_entered
-        return self._compound[0]
-
-    def _root_flags(self) -> bool | None:
-        flags: set[bool] = set()
-
-        def program(path: Path) -> None:
-            rt = CRuntime(path, self.layout, fresh_heap(self.shape))
-            rt.around.private = True
-            machine = self._machine(rt, {})
-            try:
-                self._run(machine, "kvm_pgd_alloc", [])
-            finally:
-                flags.update(bool(gfp & GFP_COMP) for _, gfp in machine.gfp)
-
-        explore(program)
-        return flags.pop() if len(flags) == 1 else None
-
     def _table_init(
         self, rt: CRuntime, level: int, table: Handle, contracts: Mapping[str, Contract]
     ) -> None:
@@ -158,18 +108,7 @@ class MipsProgram(CProgram):
         none = Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void())
         args = [machine.structure("kvm").pointer(), none, self._word(address)]
         found = self._run(machine, "kvm_mips_pte_for_gpa", args)
-        if not isinstance(found, Ptr):
-            raise Unsupported("the walk returns no pointer")
-        if found.block is None:
-            return None
-        if not isinstance(found.block, TablePage):
-            raise Unsupported("the walk returns no entry")
-        leaf = found.block.level == machine.leaf
-        rt.demand("exact", "the answer is an entry of a leaf table", leaf and found.offset == 0)
-        entries = self.layout.leaf.entries
-        rt.demand("exact", "the answer is within its table", terms.less(found.index, entries))
-        number = unsigned(terms.extract(found.index, SLOT_BITS - 1, 0))
-        return Slot(as_plain(Name(found.block.name)), as_plain(number))
+        return self._entry_found(machine, found)
 
     def _fault(self, name: str) -> Function:
         def run(
@@ -180,19 +119,6 @@ class MipsProgram(CProgram):
             none = Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void())
             args = [vcpu, self._word(address), self._flag(write), none, none]
             return self._number(self._run(machine, name, args))
-
-        return run
-
-    # Entry points over ranges
-
-    def _inclusive(self, name: str) -> Function:
-        def run(
-            rt: CRuntime, first: Number, last: Number, contracts: Mapping[str, Contract]
-        ) -> Flag:
-            machine = self._machine(rt, contracts)
-            kvm = machine.structure("kvm").pointer()
-            value = self._run(machine, name, [kvm, self._long(first), self._long(last)])
-            return lift_truth(is_true(value))
 
         return run
 
@@ -304,14 +230,6 @@ class MipsProgram(CProgram):
             # The user's region: only messages look at it.
             args.insert(1, Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void()))
         self._run(machine, name, args)
-
-    def _of_kvm(self, name: str) -> Callable[..., None]:
-        def run(rt: CRuntime, contracts: Mapping[str, Contract]) -> None:
-            machine = self._machine(rt, contracts)
-            machine.compound_root = self.compound_root()
-            self._run(machine, name, [machine.structure("kvm").pointer()])
-
-        return run
 
 
 def _fast(contract: Function, machine: KvmMachine, run: Run, args: list[Value]) -> Value:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from proofs.c.types import CType
 from proofs.c.values import Value
 from proofs.kvm.machine import KvmMachine, Services
+from proofs.kvm.memory import Memory, cached
 from proofs.kvm.primitives import DERIVED, Primitive, flushed
 
 
@@ -19,10 +21,19 @@ def _callbacks(machine: KvmMachine) -> Value:
     return machine.structure("kvm_mips_callbacks").pointer()
 
 
+def _cause(memory: Memory, kind: CType) -> Value:
+    return memory.any_number("kvm_vcpu.arch.host_cp0_cause", kind)
+
+
 SERVICES = Services(
     primitives={
         "kvm_mips_callbacks.flush_shadow_all": Primitive(flushed, DERIVED),
         "kvm_mips_callbacks.flush_shadow_memslot": Primitive(flushed, DERIVED),
     },
+    members={
+        "kvm_vcpu.arch.mmu_page_cache.nobjs": cached,
+        "kvm_vcpu.arch.host_cp0_cause": _cause,
+    },
+    root="kvm.arch.gpa_mm.pgd",
     variables={"_page_cachable_default": _cachable, "kvm_mips_callbacks": _callbacks},
 )

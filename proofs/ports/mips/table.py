@@ -7,6 +7,8 @@ import inspect
 
 from impl.multilevel import table
 from impl.multilevel.interface import RangeOp
+from impl.multilevel.quirks import Quirk, replaceable, replacements
+from model.layout import Layout
 from model.ports.mips.functions import FUNCTIONS
 from proofs.python_source import PythonProgram
 
@@ -26,8 +28,17 @@ LOOPS: dict[str, RangeOp | None] = {
 """The functions that loop over the slots of a table."""
 
 
-def program(source: str = "") -> PythonProgram:
-    """Return the reference table, or another text of it. Raises Unsupported for such a loop."""
+def program(
+    source: str = "", quirks: frozenset[Quirk] = frozenset(), layout: Layout | None = None
+) -> PythonProgram:
+    """Return the reference table, or another text of it; as it is in ``layout`` with quirks.
+
+    Raises Unsupported for a loop that carries undeclared state.
+    """
     if source:
         return PythonProgram("mutant", source, ROLES, LOOPS)
-    return PythonProgram("impl.multilevel.table", inspect.getsource(table), ROLES, LOOPS)
+    name, text = "impl.multilevel.table", inspect.getsource(table)
+    if layout is None:
+        return PythonProgram(name, text, ROLES, LOOPS)
+    changed = replacements(quirks, layout), replaceable(layout)
+    return PythonProgram(name, text, ROLES, LOOPS, *changed)

@@ -21,7 +21,8 @@ from model.machines import BIG
 from model.ports import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
 from proofs.kernel_runner import LayoutProof, Session, Store, read_unit
-from slatcheck.judge.kernel_proof import Replays, Task
+from slatcheck.judge.code.replays import Replays
+from slatcheck.judge.code.task import Task
 from slatcheck.search.campaign import Search
 from slatcheck.search.unit import Report, Unit, kernel_implementation
 from tests.proofs.c.edits import MUTANTS, Edit, Mutant, edited, text_for

@@ -39,12 +39,12 @@ LINKED = (
     "        rt.spin_unlock()\n        return err\n    for _ in rt.attempts():"
 )
 BUGS = (
-    Bug("one page too few", "stale-mapping", "else end_gfn - 1", "else end_gfn - 2"),
+    Bug("one page too few", "stale-mapping", "return end_gfn - 1", "return end_gfn - 2"),
     Bug("flush start kept", "stale-mapping", START, "start = start_gpa"),
     Bug("range start kept", "stale-mapping", START, "start = start_gpa", 2),
     Bug("flush end unset", "collateral-change", END, "end = rt.ulong(U64)"),
     Bug("range end unset", "collateral-change", END, "end = rt.ulong(U64)", 2),
-    Bug("one page too many", "collateral-change", "else end_gfn - 1", "else end_gfn"),
+    Bug("one page too many", "collateral-change", "return end_gfn - 1", "return end_gfn"),
     Bug("always safe", "unsafe-to-remove", "            frame.result = False", "            pass",
         on="mips32-4k"),
     Bug("table kept", "leak", FREE, ""),
@@ -52,8 +52,8 @@ BUGS = (
         "            rt.store(level, table, i, rt.empty(level))\n",
         ""),
     Bug("freed twice", "double-free", FREE, FREE + FREE),
-    Bug("order too large", "wild-free", "else rt.layout.root.order)",
-        "else rt.layout.root.order + 1)"),
+    Bug("order too large", "wild-free", "rt.free_pages(pgd, rt.layout.root.order)",
+        "rt.free_pages(pgd, rt.layout.root.order + 1)"),
     Bug("table not cleared", "uninitialised", "            table_init(rt, level + 1, child)\n", ""),
     Bug("root one slot longer", "out-of-bounds", "page, 0, entries - 1, marker",
         "page, 0, entries, marker"),

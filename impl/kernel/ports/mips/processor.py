@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from impl.kernel.port import SystemCall
@@ -26,6 +27,8 @@ CALLS = {
 
 class MipsProcessor:
     """A 24Kf for 32-bit code, a generic MIPS64 R2 for 64-bit code."""
+
+    folder = Path(__file__).resolve().parent / "machine"
 
     def start(self, bits: int, big_endian: bool) -> Any:
         """Return an emulated machine in which nothing has run."""

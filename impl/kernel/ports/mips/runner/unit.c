@@ -5,6 +5,8 @@
 #include "kvm_main_slice.h"
 #include "slat.h"
 
+const u32 slat_cache_min = KVM_MMU_CACHE_MIN_PAGES;
+
 static s64 lookup(struct kvm *kvm, unsigned long gpa)
 {
 	pte_t *pte = SLAT_PTE_FOR_GPA(kvm, NULL, gpa);

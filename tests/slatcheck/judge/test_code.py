@@ -27,17 +27,13 @@ from proofs.kernel_runner import LayoutProof, Proved
 from proofs.paths import MISMATCH
 from slatcheck import cli
 from slatcheck.document.result import Check, Finding, Location, Verdict
-from slatcheck.judge import kernel_proof
-from slatcheck.judge.kernel_proof import (
-    Kept,
-    Outcome,
-    Replays,
-    Task,
-    _Judged,
-    disagreements,
-    prove_layout,
-    rules_of,
-)
+from slatcheck.judge.code import trees
+from slatcheck.judge.code.claims import disagreements, rules_of
+from slatcheck.judge.code.kept import Kept
+from slatcheck.judge.code.replays import Replays
+from slatcheck.judge.code.task import KIND, Outcome, Task
+from slatcheck.judge.code.trees import prove_layout
+from slatcheck.judge.code.verdicts import Judged
 from tests.kernels.copies import edit, share
 
 SMALL = "mips32-4k"
@@ -99,7 +95,7 @@ def judge(
     missing: dict[str, str] | None = None,
 ) -> tuple[dict[str, Check], Outcome, Shown]:
     """Return the checks by 'function/clause', with the outcome and what runs were asked for."""
-    judged = _Judged(task(), layout(SMALL), LayoutProof(SMALL, list(found), missing or {}), BIG)
+    judged = Judged(task(), layout(SMALL), LayoutProof(SMALL, list(found), missing or {}), BIG)
     shown = Shown(marks or {})
     judged.replays = shown  # type: ignore[assignment]
     outcome = judged.outcome()
@@ -255,7 +251,7 @@ def test_another_rule_or_entry_point_shows_nothing(
 
 def check(name: str, verdict: Verdict, where: str = SMALL) -> Check:
     """Return the check of a promise, 'function/clause'."""
-    return Check(f"c/{name}", kernel_proof.KIND, where, name.split("/")[0], verdict)
+    return Check(f"c/{name}", KIND, where, name.split("/")[0], verdict)
 
 
 def errors(checks: list[Check], mark: str = MARK, **more: Any) -> list[Check]:
@@ -378,7 +374,7 @@ def test_a_layout_is_proved_again_only_where_a_file_changed(
         runs.append(one)
         return an_outcome(Verdict.HOLDS), files
 
-    monkeypatch.setattr(kernel_proof, "_prove", prove)
+    monkeypatch.setattr(trees, "_prove", prove)
     first = prove_layout(mine)
     assert prove_layout(mine).checks == first.checks
     assert len(runs) == 1
@@ -393,7 +389,7 @@ def test_a_layout_that_cannot_be_read_is_unsupported(
     def prove(one: Task) -> tuple[Outcome, list[Path]]:
         raise UnsupportedError("told so")
 
-    monkeypatch.setattr(kernel_proof, "_prove", prove)
+    monkeypatch.setattr(trees, "_prove", prove)
     (only,) = prove_layout(task(tmp_path)).checks
     assert (only.verdict, only.reason) == (Verdict.UNSUPPORTED, "told so")
 
@@ -452,7 +448,7 @@ def test_the_command_proves_a_real_tree(
             assert Verdict.VIOLATED in {one.verdict for one in mine}, mark
     assert disagreements(checks, [finding(mark) for mark in expected_marks(tree)]) == []
 
-    monkeypatch.setattr(kernel_proof, "_prove", lambda _: pytest.fail("it is proved again"))
+    monkeypatch.setattr(trees, "_prove", lambda _: pytest.fail("it is proved again"))
     assert run(capsys, *wanted)[:2] == (status, out)
 
 

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the proof of a tree's C claims against what runs show, and what it trusts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from proofs.kvm.primitives import BY_CONTRACT, PRIMITIVES
+from proofs.ports import CODES
+from proofs.reliance import EXTRA
+from proofs.theorems import CLAUSES
+from slatcheck.document.result import Check, Finding, Verdict
+
+
+def disagreements(checks: Iterable[Check], findings: Iterable[Finding]) -> list[Check]:
+    """Return an error for each finding of a run where the proof says that nothing is wrong.
+
+    A finding counts where every promise of its entry point that its rule breaks is proved.
+    """
+    proved: dict[str, list[Check]] = {}
+    for check in checks:
+        proved.setdefault(check.layout, []).append(check)
+    found = []
+    for finding in findings:
+        for layout in finding.layouts:
+            mine = [
+                one
+                for one in proved.get(layout, ())
+                if one.function == finding.entry and finding.rule in rules_of(one)
+            ]
+            if finding.contract and mine and all(one.verdict is Verdict.HOLDS for one in mine):
+                reason = f"a run shows {finding.fingerprint}, the proof says that it cannot be"
+                found.append(replace(mine[0], verdict=Verdict.ERROR, reason=reason))
+    return found
+
+
+def rules_of(check: Check) -> frozenset[str]:
+    """Return the rules that are broken where a check of a promise fails."""
+    clause = check.id.rpartition("/")[2]
+    told = CLAUSES[clause][1] if clause in CLAUSES else ()
+    return frozenset(told) | set(EXTRA.get(clause, ()))
+
+
+def trusted() -> list[str]:
+    """Return the trusted primitives, each with the reason, in one line each."""
+    known = dict(PRIMITIVES)
+    for port in CODES.values():
+        known |= port.services.primitives
+    told = {name: primitive.reason for name, primitive in known.items()} | BY_CONTRACT
+    return [f"trusted, {name}(): {reason}" for name, reason in sorted(told.items())]

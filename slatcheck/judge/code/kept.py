@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Outcomes of the proof of a layout's C, kept as long as no file that was read has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import impl
+import model
+import proofs
+import slatcheck
+from impl.kernel import reading
+from impl.kernel.ports import kernel_port
+from impl.kernel.toolchain import find
+from model.ports import layout as layout_named
+from slatcheck.document.result import Check, Finding, Location, Verdict
+from slatcheck.judge.code.task import Outcome, Task
+from support import cache as keeping
+
+
+def everything() -> str:
+    """Return the digest of every source of the tool."""
+    packages = (model, impl, proofs, slatcheck)
+    return keeping.digest_of(packages, (".py", ".c", ".h", ".S", ".ld"))
+
+
+class Kept:
+    """The outcome of a layout, valid as long as no file that was read has changed."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.file: Path | None = None
+        self.files = kernel_port(layout_named(task.layout).port).files
+        if task.folder is not None and not task.options.emit:
+            parts = (
+                everything(),
+                str(task.root),
+                task.layout,
+                find(task.cc).version,
+                task.options.solvers,
+                sorted(task.known.items()),
+                task.orders,
+            )
+            name = hashlib.sha256(repr(parts).encode()).hexdigest()
+            self.file = task.folder / f"tree-{name}.json"
+
+    def load(self) -> Outcome | None:
+        """Return what was found of the same files, None where they are not the same."""
+        if self.file is None:
+            return None
+        try:
+            data = json.loads(self.file.read_text(encoding="utf-8"))
+            if not reading.unchanged(self.task.root, self.files, data["files"]):
+                return None
+            return _outcome(data["outcome"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def save(self, outcome: Outcome, files: list[Path]) -> None:
+        """Keep an outcome, if every question was decided one way or the other."""
+        undecided = {Verdict.ERROR, Verdict.UNSUPPORTED}
+        if self.file is None or any(one.verdict in undecided for one in outcome.checks):
+            return
+        root = self.task.root
+        read = reading.record(root, self.files, [*files, *reading.judged(root, self.files)])
+        keeping.write(self.file, json.dumps({"files": read, "outcome": _plain(outcome)}))
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    data = asdict(outcome)
+    for check, one in zip(data["checks"], outcome.checks, strict=True):
+        check["verdict"] = one.verdict.value
+    data["reproved"] = []
+    return data
+
+
+def _outcome(data: dict[str, Any]) -> Outcome:
+    checks = [Check(**{**one, "verdict": Verdict(one["verdict"])}) for one in data["checks"]]
+    findings = [
+        Finding(**{**one, "location": Location(**one["location"])}) for one in data["findings"]
+    ]
+    return Outcome(data["layout"], checks, findings, data["reproved"])

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The proof of a tree's C, one layout after the other, on all cores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from impl.kernel.errors import TreeError, UnsupportedError
+from impl.kernel.layouts import layout_in
+from impl.kernel.ports import bind, open_for
+from impl.kernel.toolchain import find
+from impl.kernel.typed import preprocessed
+from model.layout import Layout
+from model.machines import BIG
+from model.ports import layout as layout_named
+from proofs.engine import Options
+from proofs.kernel_runner import LayoutProof, Session, Store, read_unit
+from slatcheck.document.result import Check, Verdict
+from slatcheck.judge.code.kept import Kept
+from slatcheck.judge.code.task import KIND, Known, Outcome, Task
+from slatcheck.judge.code.verdicts import Judged
+from slatcheck.progress import Progress
+from support import cache as keeping
+from support.pool import spread
+
+
+def prove_tree(
+    root: Path,
+    layouts: Mapping[Layout, tuple[str, ...]],
+    cc: str | None,
+    options: Options,
+    jobs: int,
+    cached: bool,
+    report: Callable[[Progress], None],
+    found: dict[str, Outcome],
+    known: Known | None = None,
+) -> None:
+    """Prove a tree in every layout; raises nothing for what the tree contains.
+
+    ``layouts`` gives the byte orders of each. Outcomes go to ``found`` by layout as they come.
+    ``known`` are the fingerprints that were shown already.
+    """
+    folder = keeping.folder() if cached else None
+    tasks = [
+        Task(
+            root.resolve(),
+            layout.name,
+            cc,
+            options,
+            folder,
+            {order: (known or {}).get((layout.name, order), ()) for order in orders},
+            orders=orders,
+        )
+        for layout, orders in layouts.items()
+    ]
+    # The first layout is a small one, so that there is something to show soon.
+    tasks.sort(key=_cost, reverse=True)
+    tasks = tasks[-1:] + tasks[:-1]
+    shown: set[str] = set()
+    for number, outcome in spread(prove_layout, tasks, jobs):
+        found[outcome.layout] = outcome
+        shown |= {one.fingerprint for one in outcome.findings}
+        report(Progress(len(found), len(tasks), tasks[number].layout, len(shown)))
+
+
+def _cost(task: Task) -> tuple[bool, int, int]:
+    """Return how early a layout comes: one that asks another's questions comes after it."""
+    layout = layout_named(task.layout)
+    again = any(mark in task.layout for mark in ("-huge", "-p64"))
+    return not again, layout.levels, layout.bits
+
+
+def prove_layout(task: Task) -> Outcome:
+    """Prove one layout; what was proved of the same files is not proved again."""
+    try:
+        kept = Kept(task)
+        old = kept.load()
+        if old is not None:
+            return old
+        outcome, files = _prove(task)
+    except (TreeError, UnsupportedError) as problem:
+        base = Check("c/build/geometry", KIND, task.layout, "", Verdict.UNSUPPORTED)
+        return Outcome(task.layout, [replace(base, reason=str(problem))])
+    kept.save(outcome, files)
+    return outcome
+
+
+def _prove(task: Task) -> tuple[Outcome, list[Path]]:
+
+    tree = open_for(task.root, layout_named(task.layout))
+    binding = bind(tree)
+    layout = layout_in(tree, layout_named(task.layout))
+    total, files = Outcome(task.layout), []
+    proved: dict[str, LayoutProof] = {}
+    in_vain: dict[str, set[tuple[str, str]]] = {}
+    for order in task.orders:
+        # What the preprocessor makes of the sources is all that the proof looks at.
+        text = preprocessed(tree, binding, layout, find(task.cc), order == BIG)
+        if text not in proved:
+            unit, read = read_unit(tree, binding, layout, find(task.cc), order == BIG)
+            store = Store(task.folder)
+            proved[text] = Session(unit, layout, binding.entries, task.options, store).run()
+            files += read
+        judged = Judged(task, layout, proved[text], order)
+        # What runs did not show in one byte order, they are not asked for in the other.
+        judged.replays.in_vain = in_vain.setdefault(text, set())
+        total.add(judged.outcome())
+    return total, files

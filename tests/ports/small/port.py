@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The small port on every floor: model, kernel code, proof; ``registered`` adds it to the others.
+
+It runs on the emulated processor of another port: which that is does not matter to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from unittest.mock import patch
+
+from impl.kernel import ports as kernel_ports
+from impl.kernel.binding import Binding, check_whole
+from impl.kernel.port import KernelPort
+from impl.kernel.ports.mips.code import MipsCode
+from impl.kernel.ports.mips.processor import MipsProcessor
+from impl.kernel.slices import functions
+from impl.kernel.tree import Files, Tree
+from impl.multilevel.interface import Slot
+from model import ports as models
+from model.contracts import Contract
+from model.entry import EntryFormat, PfnField
+from model.layout import Geometry, Layout, Level
+from model.machines import BIG, Machine
+from model.operations import Kind
+from model.ports.port import Port
+from proofs import ports as proof_ports
+from proofs.c.values import Value
+from proofs.kvm.binding import Bound, Names
+from proofs.kvm.machine import Contract as CContract
+from proofs.kvm.machine import Services
+from proofs.kvm.program import CProgram
+from proofs.kvm.runtime import CRuntime
+from proofs.kvm.task import Task
+from proofs.lemmas.base import Lemma
+from proofs.lemmas.life import create, destroy
+from proofs.lemmas.ranges import entry_point
+from proofs.lemmas.tables import of_table
+from proofs.lemmas.walk import lookup
+from proofs.lifting import Number
+from proofs.ports.port import CodePort
+from proofs.program import Function
+
+HERE = Path(__file__).resolve().parent
+TREE = HERE / "tree"
+NAME = "small"
+MMU = "arch/small/kvm/mmu.c"
+NO_PFN = "static inline bool is_error_noslot_pfn(kvm_pfn_t pfn) { return pfn >> 52; }\n"
+FUNCTIONS = {
+    Kind.CREATE: "small_create",
+    Kind.FAULT: "small_fault",
+    Kind.LOOKUP: "small_walk",
+    Kind.FLUSH: "small_drop",
+    Kind.DESTROY: "small_destroy",
+}
+BOARD = Machine("a board", "SMALL_BOARD", (32,), (4,), (BIG,))
+
+
+@cache
+def layouts() -> tuple[Layout, ...]:
+    """Return the one layout: 16 frames of 4 KiB."""
+    names = {"present": 1, "write": 2, "young": 4, "dirty": 8}
+    entry = EntryFormat(
+        size=4, present=1, write=2, accessed=4, modified=8, valid=4, hw_dirty=8, cache=0,
+        pfn=(PfnField(0, 20, 12),), named=tuple(names.items()),
+    )  # fmt: skip
+    return (
+        Layout(
+            port=NAME,
+            name="small-4k",
+            geometry=Geometry(32, 2, 12, 14, 14, 14, 4, 1, 1, 4, 4, 0, 16, 1),
+            tables=(Level("pgd", 14, 4), Level("pte", 12, 4)),
+            entry=entry,
+            phys_bits=32,
+            permitted=True,
+            refusal="",
+            kconfig={"32BIT": "y"},
+        ),
+    )
+
+
+MODEL = Port(
+    name=NAME,
+    title="KVM for the small machine",
+    arch="Small",
+    user_emulators=("qemu-small",),
+    functions=FUNCTIONS,
+    contracts=dict.fromkeys(FUNCTIONS, Contract("any", "mmu.c")),
+    layouts=layouts,
+    machines=lambda layout: (BOARD,),
+    choices=lambda layout: (),
+    telling=(),
+    plain=frozenset(),
+)
+FILES = Files(
+    port=NAME,
+    title="KVM for the small machine",
+    main=MMU,
+    needed=(),
+    sources=(MMU,),
+    includes=("include",),
+    headers=("include", "arch/small"),
+    revision=("arch/small",),
+    kconfig="arch/small/Kconfig",
+)
+
+
+def bind(tree: Tree) -> Binding:
+    """Tie a tree to the runner: its functions have the names that we know."""
+    found = functions(check_whole(tree, MMU))
+    places = {name: (MMU, found[name].line) for name in FUNCTIONS.values() if name in found}
+    slices = {"kvm_host_slice.h": NO_PFN, "mm_slice.h": ""}
+    return Binding({}, slices, {}, places=places)
+
+
+def variant(layout: Layout, software: Mapping[str, bool]) -> Layout:
+    """Return the layout as it is: trees of this architecture do not differ."""
+    return layout
+
+
+KERNEL = KernelPort(
+    files=FILES,
+    bind=bind,
+    features=(),
+    variant=variant,
+    code=MipsCode(),
+    processor=MipsProcessor(),
+    folder=HERE,
+    beside=lambda layout: (),
+    slices=(),
+)
+
+
+WORD = "unsigned long"
+NAMES = Names(
+    signatures={
+        "small_create": ((),),
+        "small_walk": (("struct kvm *", WORD),),
+        "small_drop": (("struct kvm *", "gfn_t", "gfn_t"),),
+        "small_destroy": (("struct kvm *",),),
+    },
+    chains=((None, "small_drop"),),
+    inits={},
+    title=lambda op, table: f"small_drop_{table}",
+)
+
+
+SERVICES = Services(root="kvm.arch.root")
+
+
+class SmallProgram(CProgram):
+    """The small table's C, called as the scripts of lemmas ask for it."""
+
+    root = "small_create"
+    services = SERVICES
+
+    def functions(self) -> dict[str, Function]:
+        """Return the functions by their roles."""
+        return {
+            "create": self._created,
+            "lookup": self._looked_up,
+            "flush": self._inclusive("small_drop"),
+            "destroy": self._of_kvm("small_destroy"),
+        }
+
+    def _looked_up(
+        self, rt: CRuntime, allocate: bool, address: Number, contracts: Mapping[str, CContract]
+    ) -> Slot | None:
+        machine = self._machine(rt, contracts)
+        args: list[Value] = [machine.structure("kvm").pointer(), self._word(address)]
+        return self._entry_found(machine, self._run(machine, "small_walk", args))
+
+
+_TABLE = ("exact", "result", "memory", "lock", "accounting", "invariant")
+_ENTRY = ("reach", "memory", "invariant", "lock", "accounting")
+
+
+def lemmas(layout: Layout, bound: Bound) -> list[Task]:
+    """Return what is proved: creation, the walk, the flush of tables and of a range, the end."""
+    found = [
+        Task(
+            Lemma("small_create", create, kind=Kind.CREATE),
+            ("init", "exact", "memory", "invariant", "accounting"),
+            "small_create",
+            False,
+        ),
+        Task(
+            Lemma("small_walk", lookup, kind=Kind.LOOKUP),
+            ("exact", "reach", "memory", "lock", "accounting"),
+            "small_walk",
+            False,
+        ),
+    ]
+    for level, clauses in ((1, _TABLE), (0, (*_TABLE, "init", "leak"))):
+        lemma = Lemma("small_drop_table", of_table(level, None), level, Kind.FLUSH)
+        title = f"small_drop_{layout.tables[level].name}"
+        found.append(Task(lemma, clauses, title, entries=level == 1))
+    flush = Lemma("small_drop", entry_point(Kind.FLUSH, locks=False), kind=Kind.FLUSH)
+    found.append(Task(flush, ("exact", "safe", *_ENTRY), "small_drop", False))
+    end = Lemma("small_destroy", destroy, kind=Kind.DESTROY)
+    last = ("warning", "leak", "memory", "lock", "accounting")
+    found.append(Task(end, last, "small_destroy", False))
+    return found
+
+
+CODE = CodePort(names=NAMES, program=SmallProgram, lemmas=lemmas, files=(MMU,), services=SERVICES)
+
+
+@contextmanager
+def registered() -> Iterator[Layout]:
+    """Add the port to every registry; yields its layout."""
+    with (
+        patch.dict(models.PORTS, {NAME: MODEL}),
+        patch.dict(kernel_ports.KERNEL_PORTS, {NAME: KERNEL}),
+        patch.dict(proof_ports.CODES, {NAME: CODE}),
+    ):
+        yield layouts()[0]

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A port of the tests' own goes the whole way: nothing neutral has to be edited for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from impl.kernel.binding import Binding
+from impl.kernel.build import build
+from impl.kernel.emulated import EmulatedKernel
+from impl.kernel.ports import bind, open_tree, ports_in
+from impl.kernel.toolchain import find
+from impl.kernel.tree import Tree
+from model.layout import Layout
+from model.operations import Kind
+from proofs.engine import HOLDS, REFUTED, Options
+from proofs.kernel_runner import LayoutProof, Session, Store, read_unit
+from slatcheck import cli
+from slatcheck.search.campaign import Campaign, Search
+from slatcheck.search.unit import geometry_symptoms
+from tests.ports.small import port
+
+UNCHECKED = (
+    ("if (gpa >> REACH_SHIFT || pgd->slot == EMPTY)", "if (pgd->slot == EMPTY)"),
+    ("kvm->arch.root + (gpa >> PGDIR_SHIFT);", "kvm->arch.root + (gpa >> PGDIR_SHIFT) % 4;"),
+)
+"""Edits by which the walk no longer looks whether an address lies within the reach."""
+
+
+@pytest.fixture
+def small() -> Iterator[Layout]:
+    with port.registered() as layout:
+        yield layout
+
+
+@pytest.fixture
+def tree(tmp_path: Path, small: Layout) -> Path:
+    return Path(shutil.copytree(port.TREE, tmp_path / "tree"))
+
+
+def break_it(tree: Path) -> None:
+    file = tree / port.MMU
+    text = file.read_text()
+    for old, new in UNCHECKED:
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text)
+
+
+def read(path: Path) -> tuple[Tree, Binding]:
+    found = open_tree(path)
+    return found, bind(found)
+
+
+def searched(path: Path, layout: Layout, operations: int = 4000) -> Campaign:
+    tree, binding = read(path)
+    image = build(tree, binding, layout, True, find())
+    return Search(EmulatedKernel(image, binding.missing), 0, layout.name).run(operations)
+
+
+def proved(path: Path, layout: Layout, *only: str) -> LayoutProof:
+    tree, binding = read(path)
+    unit, _ = read_unit(tree, binding, layout, find(), True)
+    return Session(unit, layout, binding.entries, Options(), Store(None)).run(only)
+
+
+def test_a_tree_is_known_by_its_main_file(tree: Path) -> None:
+    assert ports_in(tree) == (port.NAME,)
+
+
+def test_its_layout_is_told(small: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["layouts", small.name]) == 0
+    told = capsys.readouterr().out
+    assert "16 frames" in told
+    assert "a board (big-endian)" in told
+
+
+def test_the_compiler_agrees_with_the_model(tree: Path, small: Layout) -> None:
+    found, binding = read(tree)
+    emulator = EmulatedKernel(build(found, binding, small, True, find()), {}).emulator
+    assert not geometry_symptoms(small, emulator.geometry(), emulator.entry_format())
+
+
+def test_the_search_covers_all_of_its_operations_and_finds_nothing(
+    tree: Path, small: Layout
+) -> None:
+    campaign = searched(tree, small)
+    assert not campaign.hits
+    assert not campaign.limits
+    assert all(campaign.compared[kind] > 20 for kind in port.FUNCTIONS)
+    assert set(campaign.compared) == set(port.FUNCTIONS)
+
+
+def test_every_promise_of_its_c_is_proved(tree: Path, small: Layout) -> None:
+    result = proved(tree, small)
+    assert not result.missing
+    verdicts = {
+        f"{one.title}/{name}": clause.verdict
+        for one in result.proved
+        for name, clause in one.proof.clauses.items()
+    }
+    assert len(verdicts) > 30
+    assert set(verdicts.values()) == {HOLDS}, verdicts
+
+
+def test_a_broken_walk_is_found_and_refuted(tree: Path, small: Layout) -> None:
+    break_it(tree)
+    entries = {hit.symptom.rule for hit in searched(tree, small).hits.values()}
+    assert "aliasing" in entries
+    (walk,) = proved(tree, small, "small_walk").proved
+    assert walk.proof.clauses["reach"].verdict == REFUTED
+
+
+def test_the_gate_reports_and_explains_the_first_finding(
+    tree: Path, small: Layout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    break_it(tree)
+    report, replays = tmp_path / "report.json", tmp_path / "replays"
+    here = ["--kernel", str(tree)]
+    asked = ["--evidence", "differential", "--max-ops", "3000", "--jobs", "1"]
+    asked += ["--replay-dir", str(replays), "--format", "json", "--output", str(report)]
+    assert cli.run(["check", *here, *asked]) == 1
+    document = json.loads(report.read_text())
+    assert [layout["name"] for layout in document["layouts"]] == [small.name]
+    functions = set(port.FUNCTIONS.values())
+    assert {check["function"] for check in document["checks"]} <= functions
+    (finding, *_) = [one for one in document["findings"] if one["rule"] == "aliasing"]
+    assert finding["entry"] == port.FUNCTIONS[Kind.LOOKUP]
+    assert finding["location"]["file"] == port.MMU
+    assert cli.run(["report", str(report), "--kernel", str(tree)]) == 1
+    told = capsys.readouterr().out
+    assert "beyond the reach" in told
+    assert "small_walk" in told
+    (file,) = [one for one in replays.iterdir() if "aliasing.small_walk" in one.name]
+    assert cli.run(["explain", str(file), *here]) == 1
+    assert "small_walk" in capsys.readouterr().out
+    assert cli.run(["export", str(file), *here, "--as", "c"]) == 2
+    assert "C cannot be written for Small yet" in capsys.readouterr().err
+
+
+def test_what_is_registered_is_gone_afterwards() -> None:
+    with port.registered():
+        assert cli.run(["layouts", "small-4k"]) == 0
+    assert cli.run(["layouts", "small-4k"]) == 2
