@@ -24,11 +24,11 @@ from tests.test_rooms import ROOMS, ROOT
 
 #: One of each kind of file that is read at run time and is not Python.
 DATA = (
-    "impl/kernel/shim/**/*.h",
-    "impl/kernel/runner/*.c",
-    "impl/kernel/runner/*.h",
-    "impl/kernel/runner/*.S",
-    "impl/kernel/runner/*.ld",
+    "impl/**/shim/**/*.h",
+    "impl/**/runner/*.c",
+    "impl/**/runner/*.h",
+    "impl/**/runner/*.S",
+    "impl/**/runner/*.ld",
     "slatcheck/**/schema*.json",
     "slatcheck/**/*.j2",
     "slatcheck/**/*.js",
