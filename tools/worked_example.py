@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path as File
@@ -312,6 +313,15 @@ def made() -> dict[File, str]:
     return {PAGE: page, PICTURE: picture()}
 
 
+def main(arguments: list[str]) -> str:
+    """Write the files, or with ``--check`` return which of them are not as they should be."""
+    stale = [str(path) for path, text in made().items() if path.read_text("utf-8") != text]
+    if arguments == ["--check"]:
+        return f"not as they should be: {', '.join(stale)}" if stale else ""
+    for path, text in made().items():
+        path.write_text(text, encoding="utf-8")
+    return ""
+
+
 if __name__ == "__main__":
-    for written, content in made().items():
-        written.write_text(content, encoding="utf-8")
+    sys.exit(main(sys.argv[1:]) or 0)
