@@ -99,6 +99,15 @@ class AbstractMap:
         changes = {} if new == self.entries.get(frame) else {frame: new}
         return self._change((done.result,), changes, frame if done.dirtied else -1)
 
+    def expected(self, op: Op, result: int) -> Expected:
+        """Apply ``op``, of which an implementation returned ``result``, and return what to expect.
+
+        A fault whose allocation is let fail may be refused, and need not.
+        """
+        if op.kind is Kind.FAULT and op.oom and result == -ENOMEM:
+            return self.fault_without_memory(op)
+        return self.apply(op)
+
     def fault_without_memory(self, op: Op) -> Expected:
         """Refuse a fault for want of memory: at most the faulting entry became young."""
         fast = self.fault_fast(op)

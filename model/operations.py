@@ -66,27 +66,81 @@ class Op(NamedTuple):
     oom: int = 0
 
 
-ADDRESSED = frozenset({Kind.FAULT, Kind.FAULT_FAST, Kind.LOOKUP})
-INCLUSIVE = frozenset({Kind.FLUSH, Kind.MKCLEAN, Kind.MKOLD})
-HALF_OPEN = frozenset({Kind.UNMAP, Kind.AGE, Kind.TEST_AGE})
-SLOT = frozenset({Kind.FLUSH_SLOT, Kind.COMMIT_REGION})
-U64 = (1 << 64) - 1
+class Form(IntEnum):
+    """What ``first`` and ``last`` of an operation are."""
 
-_NAMES: dict[frozenset[Kind], tuple[str, str]] = {
-    ADDRESSED: ("gpa", ""),
-    INCLUSIVE: ("first", "last"),
-    HALF_OPEN: ("start", "end"),
-    SLOT: ("base", "npages"),
-    frozenset({Kind.LOG_DIRTY_MASKED}): ("base", "offset"),
+    NOTHING = 0
+    ADDRESS = 1
+    INCLUSIVE = 2
+    HALF_OPEN = 3
+    SLOT = 4
+    MASK = 5
+
+
+_OPERANDS = {
+    Form.NOTHING: ("", ""),
+    Form.ADDRESS: ("gpa", ""),
+    Form.INCLUSIVE: ("first", "last"),
+    Form.HALF_OPEN: ("start", "end"),
+    Form.SLOT: ("base", "npages"),
+    Form.MASK: ("base", "offset"),
 }
+
+
+class Facts(NamedTuple):
+    """What is to be known of a kind of operation.
+
+    It ``removes`` entries and no other does, it ``cleans`` them or makes them old (``ages``);
+    it ``answers`` yes or no; it is a ``fault``, which may install an entry.
+    """
+
+    form: Form
+    removes: bool = False
+    cleans: bool = False
+    ages: bool = False
+    answers: bool = False
+    fault: bool = False
+
+
+KINDS: dict[Kind, Facts] = {
+    Kind.CREATE: Facts(Form.NOTHING),
+    Kind.FAULT: Facts(Form.ADDRESS, fault=True),
+    Kind.FAULT_FAST: Facts(Form.ADDRESS, fault=True),
+    Kind.LOOKUP: Facts(Form.ADDRESS),
+    Kind.FLUSH: Facts(Form.INCLUSIVE, removes=True, answers=True),
+    Kind.MKCLEAN: Facts(Form.INCLUSIVE, cleans=True, answers=True),
+    Kind.MKOLD: Facts(Form.INCLUSIVE, ages=True, answers=True),
+    Kind.LOG_DIRTY_MASKED: Facts(Form.MASK, cleans=True),
+    Kind.UNMAP: Facts(Form.HALF_OPEN, removes=True, answers=True),
+    Kind.AGE: Facts(Form.HALF_OPEN, ages=True, answers=True),
+    Kind.TEST_AGE: Facts(Form.HALF_OPEN, answers=True),
+    Kind.FLUSH_SLOT: Facts(Form.SLOT, removes=True),
+    Kind.FLUSH_ALL: Facts(Form.NOTHING, removes=True),
+    Kind.COMMIT_REGION: Facts(Form.SLOT, cleans=True),
+    Kind.DESTROY: Facts(Form.NOTHING),
+}
+"""Each kind of operation; what a port calls it is the port's to say."""
+
+
+def _of(form: Form) -> frozenset[Kind]:
+    return frozenset(kind for kind, facts in KINDS.items() if facts.form is form)
+
+
+ADDRESSED = _of(Form.ADDRESS)
+INCLUSIVE = _of(Form.INCLUSIVE)
+HALF_OPEN = _of(Form.HALF_OPEN)
+SLOT = _of(Form.SLOT)
+FAULTS = frozenset(kind for kind, facts in KINDS.items() if facts.fault)
+REMOVING = frozenset(kind for kind, facts in KINDS.items() if facts.removes)
+CLEANING = frozenset(kind for kind, facts in KINDS.items() if facts.cleans)
+AGEING = frozenset(kind for kind, facts in KINDS.items() if facts.ages)
+ANSWERING = frozenset(kind for kind, facts in KINDS.items() if facts.answers)
+U64 = (1 << 64) - 1
 
 
 def operand_names(kind: Kind) -> tuple[str, str]:
     """Return the names under which ``first`` and ``last`` are shown; '' where unused."""
-    for kinds, names in _NAMES.items():
-        if kind in kinds:
-            return names
-    return "", ""
+    return _OPERANDS[KINDS[kind].form]
 
 
 def frame_range(op: Op, page_shift: int) -> tuple[int, int] | None:

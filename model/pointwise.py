@@ -9,17 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from model.entry import Entry
-from model.operations import EFAULT, Answer, Kind, Op, frame_range
+from model.operations import AGEING, CLEANING, EFAULT, REMOVING, Answer, Kind, Op, frame_range
 
 MASK_BITS = 64
 """Bits of the widest mask of the dirty log."""
-
-CLEANING = frozenset({Kind.MKCLEAN, Kind.LOG_DIRTY_MASKED, Kind.COMMIT_REGION})
-"""Operations that make entries clean."""
-AGING = frozenset({Kind.MKOLD, Kind.AGE})
-"""Operations that make entries old."""
-REMOVING = frozenset({Kind.FLUSH, Kind.UNMAP, Kind.FLUSH_SLOT, Kind.FLUSH_ALL})
-"""Operations that drop entries."""
 
 
 class Fault(NamedTuple):
@@ -80,6 +73,6 @@ def changed(kind: Kind, entry: Entry | None) -> Entry | None:
         return None
     if kind in CLEANING:
         return entry._replace(dirty=False)
-    if kind in AGING:
+    if kind in AGEING:
         return entry._replace(young=False)
     return entry

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from model.operations import ADDRESSED, HALF_OPEN, INCLUSIVE, SLOT, Kind
+from model.operations import ADDRESSED, FAULTS, HALF_OPEN, INCLUSIVE, REMOVING, SLOT, Kind
 
 
 class Severity(Enum):
@@ -18,8 +18,6 @@ class Severity(Enum):
 
 EVERY = frozenset(Kind)
 RANGES = INCLUSIVE | HALF_OPEN | SLOT | {Kind.LOG_DIRTY_MASKED, Kind.FLUSH_ALL}
-FAULTS = frozenset({Kind.FAULT, Kind.FAULT_FAST})
-REMOVING = frozenset({Kind.FLUSH, Kind.UNMAP, Kind.FLUSH_SLOT, Kind.FLUSH_ALL})
 WRITING = RANGES | FAULTS
 ALLOCATING = frozenset({Kind.CREATE, Kind.FAULT})
 

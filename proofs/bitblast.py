@@ -142,11 +142,11 @@ class _Gates:
     def require(self, *literals: int) -> None:
         """Add a clause: one of the literals is true."""
         if TRUE not in literals:
-            self.clauses.append([one for one in literals if one != FALSE])
+            self.clauses.append([literal for literal in literals if literal != FALSE])
 
     def every(self, inputs: Iterable[int]) -> int:
         """Return whether all inputs are true."""
-        parts = sorted({one for one in inputs if one != TRUE})
+        parts = sorted({literal for literal in inputs if literal != TRUE})
         if FALSE in parts:
             return FALSE
         if len(parts) < 2:
@@ -154,14 +154,14 @@ class _Gates:
         output = self.known.get(("every", *parts))
         if output is None:
             output = self.known["every", *parts] = self.fresh()
-            for one in parts:
-                self.require(-output, one)
-            self.require(output, *[-one for one in parts])
+            for part in parts:
+                self.require(-output, part)
+            self.require(output, *[-part for part in parts])
         return output
 
     def some(self, inputs: Iterable[int]) -> int:
         """Return whether an input is true."""
-        return -self.every([-one for one in inputs])
+        return -self.every([-literal for literal in inputs])
 
     def differ(self, one: int, other: int) -> int:
         """Return whether one input is true and the other is not."""
@@ -224,13 +224,13 @@ class _Encoder:
             case "variable", []:
                 return [gates.fresh() for _ in range(_size(node))]
             case "apply", _:
-                return self._application(node, [one for bits in args for one in bits])
+                return self._application(node, [bit for bits in args for bit in bits])
             case "not", [[one]]:
                 return [-one]
             case "and", _:
-                return [gates.every(one for (one,) in args)]
+                return [gates.every(arg for (arg,) in args)]
             case "or", _:
-                return [gates.some(one for (one,) in args)]
+                return [gates.some(arg for (arg,) in args)]
             case "=", [a, b]:
                 return [self._equal(a, b)]
             case "ite", [[condition], yes, no]:

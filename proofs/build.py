@@ -69,11 +69,11 @@ def _binary(op: str, width: int, left: Term, right: Term) -> Term:
     return make(op, width, (left, right))
 
 
-def agree(one: Truth, other: Truth) -> Truth:
+def agree(left: Truth, right: Truth) -> Truth:
     """Return whether two truth values are the same."""
-    if not isinstance(one, Term) and not isinstance(other, Term):
-        return one == other
-    a, b = truth(one), truth(other)
+    if not isinstance(left, Term) and not isinstance(right, Term):
+        return left == right
+    a, b = truth(left), truth(right)
     for rewrite in FITTING["iff", a.op, b.op]:
         made = rewrite(a, b)
         if made is not None:
@@ -81,19 +81,19 @@ def agree(one: Truth, other: Truth) -> Truth:
     return make("=", BOOL, (a, b))
 
 
-def same(one: Value, other: Value) -> Truth:
+def same(left: Value, right: Value) -> Truth:
     """Return whether two values of one width are equal; an integer takes the other's width."""
-    if not isinstance(one, Term):
-        if not isinstance(other, Term):
-            return one == other
-        one, other = other, one
-    if not isinstance(other, Term):
-        if not 0 <= other < 1 << one.width:
+    if not isinstance(left, Term):
+        if not isinstance(right, Term):
+            return left == right
+        left, right = right, left
+    if not isinstance(right, Term):
+        if not 0 <= right < 1 << left.width:
             return FALSE
-        other = number(other, one.width)
-    if one.op == "number":
-        one, other = other, one
-    return _binary("=", BOOL, one, other)
+        right = number(right, left.width)
+    if left.op == "number":
+        left, right = right, left
+    return _binary("=", BOOL, left, right)
 
 
 @overload
@@ -183,85 +183,85 @@ def low_bits(value: Value, width: int) -> Value:
     return value if value.width <= width else extract(value, width - 1, 0)
 
 
-def add(one: Term, other: Term) -> Term:
+def add(left: Term, right: Term) -> Term:
     """Return the sum modulo 2**width of two values of one width."""
-    if other.op == "number":
-        one, other = other, one
-    return _binary("bvadd", one.width, one, other)
+    if right.op == "number":
+        left, right = right, left
+    return _binary("bvadd", left.width, left, right)
 
 
-def subtract(one: Term, other: Term) -> Term:
+def subtract(left: Term, right: Term) -> Term:
     """Return the difference modulo 2**width of two values of one width."""
-    return _binary("bvsub", one.width, one, other)
+    return _binary("bvsub", left.width, left, right)
 
 
-def multiply(one: Term, factor: int) -> Term:
+def multiply(term: Term, factor: int) -> Term:
     """Return the product modulo 2**width with a constant."""
-    for rewrite in FITTING["times", one.op]:
-        made = rewrite(one, factor)
+    for rewrite in FITTING["times", term.op]:
+        made = rewrite(term, factor)
         if made is not None:
             return made
-    return make("bvmul", one.width, (one, number(factor, one.width)))
+    return make("bvmul", term.width, (term, number(factor, term.width)))
 
 
-def product(one: Term, other: Term) -> Term:
+def product(left: Term, right: Term) -> Term:
     """Return the product modulo 2**width of two values of one width."""
-    if one.op == "number":
-        one, other = other, one
-    return _binary("bvmul", one.width, one, other)
+    if left.op == "number":
+        left, right = right, left
+    return _binary("bvmul", left.width, left, right)
 
 
-def quotient(one: Term, other: Term) -> Term:
+def quotient(left: Term, right: Term) -> Term:
     """Return the quotient, rounded down, of two values of one width; the other is not 0."""
-    return _binary("bvudiv", one.width, one, other)
+    return _binary("bvudiv", left.width, left, right)
 
 
-def remainder(one: Term, other: Term) -> Term:
+def remainder(left: Term, right: Term) -> Term:
     """Return the remainder of the quotient of two values of one width; the other is not 0."""
-    return _binary("bvurem", one.width, one, other)
+    return _binary("bvurem", left.width, left, right)
 
 
-def shift_right(one: Term, other: Term) -> Term:
-    """Return ``one`` shifted down by ``other`` bits (a value of the same width), zero-filled."""
-    return _binary("bvlshr", one.width, one, other)
+def shift_right(left: Term, right: Term) -> Term:
+    """Return ``left`` shifted down by ``right`` bits (a value of the same width), zero-filled."""
+    return _binary("bvlshr", left.width, left, right)
 
 
-def shift_left(one: Term, other: Term) -> Term:
-    """Return ``one`` shifted up by ``other`` bits modulo 2**width."""
-    return make("bvshl", one.width, (one, other))
+def shift_left(left: Term, right: Term) -> Term:
+    """Return ``left`` shifted up by ``right`` bits modulo 2**width."""
+    return make("bvshl", left.width, (left, right))
 
 
-def bit_and(one: Term, other: Term) -> Term:
+def bit_and(left: Term, right: Term) -> Term:
     """Return the bitwise conjunction."""
-    if one.op == "number":
-        one, other = other, one
-    return _binary("bvand", one.width, one, other)
+    if left.op == "number":
+        left, right = right, left
+    return _binary("bvand", left.width, left, right)
 
 
-def bit_or(one: Term, other: Term) -> Term:
+def bit_or(left: Term, right: Term) -> Term:
     """Return the bitwise disjunction."""
-    if one.op == "number":
-        one, other = other, one
-    return _binary("bvor", one.width, one, other)
+    if left.op == "number":
+        left, right = right, left
+    return _binary("bvor", left.width, left, right)
 
 
-def bit_xor(one: Term, other: Term) -> Term:
+def bit_xor(left: Term, right: Term) -> Term:
     """Return the bitwise exclusive disjunction."""
-    return _binary("bvxor", one.width, one, other)
+    return _binary("bvxor", left.width, left, right)
 
 
-def less(one: Value, other: Value) -> Truth:
+def less(left: Value, right: Value) -> Truth:
     """Return whether one value is below the other, both not negative and of one width."""
-    if not isinstance(one, Term) and not isinstance(other, Term):
-        return one < other
-    width = _width_of(one, other)
-    if not isinstance(other, Term) and other >= 1 << width:
+    if not isinstance(left, Term) and not isinstance(right, Term):
+        return left < right
+    width = _width_of(left, right)
+    if not isinstance(right, Term) and right >= 1 << width:
         return TRUE
-    if not isinstance(one, Term) and one >= 1 << width:
+    if not isinstance(left, Term) and left >= 1 << width:
         return FALSE
-    return _binary("bvult", BOOL, bits(one, width), bits(other, width))
+    return _binary("bvult", BOOL, bits(left, width), bits(right, width))
 
 
-def at_most(one: Value, other: Value) -> Truth:
+def at_most(left: Value, right: Value) -> Truth:
     """Return whether one value is not above the other, both not negative and of one width."""
-    return negate(less(other, one))
+    return negate(less(right, left))

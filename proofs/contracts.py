@@ -119,7 +119,8 @@ def page_invariant(heap: View, page: Value) -> Named:
 
 def _cached(heap: View, page: Value) -> list[Truth]:
     inside = [
-        both(less(number, heap.depth), same(page, one)) for number, one in enumerate(heap.stack)
+        both(less(number, heap.depth), same(page, cached))
+        for number, cached in enumerate(heap.stack)
     ]
     return [
         agree(same(heap.kind(page), CACHED), either(*inside)),
@@ -135,8 +136,8 @@ def cache_invariant(heap: View) -> Named:
         for i in range(j)
     ]
     held = [
-        implies(less(i, heap.depth), both(same(heap.kind(one), CACHED), same(heap.order(one), 0)))
-        for i, one in enumerate(heap.stack)
+        implies(less(i, heap.depth), both(same(heap.kind(page), CACHED), same(heap.order(page), 0)))
+        for i, page in enumerate(heap.stack)
     ]
     return [
         ("the memory cache holds at most its capacity", at_most(heap.depth, len(heap.stack))),

@@ -100,9 +100,9 @@ def _text(output: bytes | str | None) -> str:
 def contracts(module: ModuleType) -> list[str]:
     """Return the names of the contracts of a module, in the order they are written."""
     own = {
-        name: one
-        for name, one in vars(module).items()
-        if inspect.isfunction(one) and one.__module__ == module.__name__
+        name: function
+        for name, function in vars(module).items()
+        if inspect.isfunction(function) and function.__module__ == module.__name__
     }
     return [name for name, one in own.items() if hasattr(one, "example")]
 

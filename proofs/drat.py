@@ -82,7 +82,7 @@ class _Checker:
     """
 
     def __init__(self, steps: list[_Step], given: int) -> None:
-        size = 1 + max((abs(one) for step in steps for one in step.literals), default=0)
+        size = 1 + max((abs(literal) for step in steps for literal in step.literals), default=0)
         self.steps = steps
         self.given = given
         self.clauses: list[list[int]] = []
@@ -148,7 +148,7 @@ class _Checker:
 
     def _delete(self, literals: list[int]) -> None:
         numbers = self.numbers.get(tuple(sorted(literals)))
-        if numbers and all(self.reason[abs(one)] != numbers[-1] for one in literals):
+        if numbers and all(self.reason[abs(literal)] != numbers[-1] for literal in literals):
             number = numbers.pop()
             self._take_out(number)
             self.done.append((True, number))
@@ -176,7 +176,7 @@ class _Checker:
     def _watchers(self, number: int) -> list[list[int]]:
         """Return the two lists of clauses in which a clause is that watches its literals."""
         clause, watched = self.clauses[number], self.watched[self.marked[number]]
-        return [watched[one] for one in clause[:2]] if len(clause) > 1 else []
+        return [watched[literal] for literal in clause[:2]] if len(clause) > 1 else []
 
     # Propagation
 

@@ -130,7 +130,7 @@ def prove(
 ) -> Proof:
     """Carry out one lemma. Every clause in ``promised`` must have a goal on a path taken."""
     begun = perf_counter()
-    proof = Proof(name, {one: Clause(one) for one in promised})
+    proof = Proof(name, {clause: Clause(clause) for clause in promised})
     sys.setrecursionlimit(max(sys.getrecursionlimit(), NESTING))
     try:
         paths = explore(program, keep=True)

@@ -198,7 +198,7 @@ class Layer:
     def hit(self, args: Sequence[Term]) -> Truth:
         """Return whether the change covers the arguments."""
         if self.last is None:
-            return both(*[same(one, key) for one, key in zip(args, self.keys, strict=True)])
+            return both(*[same(arg, key) for arg, key in zip(args, self.keys, strict=True)])
         first = terms.at_most(self.keys[1], args[1])
         return both(same(args[0], self.keys[0]), first, terms.at_most(args[1], self.last))
 
@@ -292,7 +292,8 @@ class Heap:
         for name in fields:
             if name == "ats":
                 changed[name] = tuple(
-                    Function(path.name(one.name.split(".")[0]), one.width) for one in self.ats
+                    Function(path.name(function.name.split(".")[0]), function.width)
+                    for function in self.ats
                 )
             elif name == "cache":
                 changed["stack"], changed["depth"] = fresh_cache()

@@ -156,7 +156,7 @@ class Session:
                 raise
 
         proof = prove(task.title, run, self.desk, task.clauses)
-        return None if looked else _told(proof)
+        return None if looked else _without_internal(proof)
 
     def _digest(self, name: str) -> str:
         function = self.unit.functions.get(name)
@@ -165,7 +165,7 @@ class Session:
     @cached_property
     def _common(self) -> str:
         """Return the digest of what every proof of the layout depends on."""
-        types = {name: one.type for name, one in sorted(self.unit.functions.items())}
+        types = {name: function.type for name, function in sorted(self.unit.functions.items())}
         bound = (sorted(self.bound.names.items()), self.bound.tables)
         parts = [
             sources(),
@@ -183,10 +183,10 @@ class Session:
 
 
 def _named(bound: Bound) -> set[str]:
-    return {*bound.names.values(), *(one.name for one in bound.tables)}
+    return {*bound.names.values(), *(function.name for function in bound.tables)}
 
 
-def _told(proof: Proof) -> Proof:
+def _without_internal(proof: Proof) -> Proof:
     """Return a proof without internal clauses: where one fails, nothing is known of the others."""
     broken = [
         proof.clauses[name]
@@ -237,7 +237,7 @@ class Store:
 
     def save(self, key: str, proof: Proof, uses: tuple[str, ...], entered: dict[str, str]) -> None:
         """Keep a proof, if every clause was decided."""
-        decided = {one.verdict for one in proof.clauses.values()} <= {HOLDS, REFUTED}
+        decided = {clause.verdict for clause in proof.clauses.values()} <= {HOLDS, REFUTED}
         if self.folder is None or not decided or proof.reason:
             return
         record = {"entered": entered, "uses": list(uses), "proof": asdict(proof)}

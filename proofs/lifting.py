@@ -363,7 +363,7 @@ def summary(program: Callable[[], Sequence[object]]) -> list[Truth]:
     result = leaves[-1][1]
     for condition, values in reversed(leaves[:-1]):
         result = [
-            terms.choose(condition, one, other) for one, other in zip(values, result, strict=True)
+            terms.choose(condition, yes, other) for yes, other in zip(values, result, strict=True)
         ]
     return result
 

@@ -112,7 +112,7 @@ class Rules:
     def __init__(self, module: Module, scope: Scope) -> None:
         self.module = module
         self.scope = scope
-        self.bound = {one.id: one.lineno for one in reversed(stored(scope))}
+        self.bound = {name.id: name.lineno for name in reversed(stored(scope))}
         self.kinds = dict.fromkeys(INTEGERS, "int")
         if isinstance(scope, ast.FunctionDef):
             for argument in scope.args.args:
@@ -310,7 +310,7 @@ class Rules:
             for first, second in itertools.pairwise(body):
                 if all(_has_effect(one) for one in (first, second)):
                     fresh = {n.id for n in stored(first) if self.bound[n.id] == n.lineno}
-                    needed = {one.id for one in names(second)} & fresh
+                    needed = {name.id for name in names(second)} & fresh
                     if not needed:
                         yield self._exchanged("statements-swapped", first, second)
 
@@ -337,7 +337,7 @@ class Rules:
         elif isinstance(node, ast.AugAssign) or (
             isinstance(node, ast.Assign)
             and node is not self.scope
-            and all(self.bound[one.id] < node.lineno for one in stored(node))
+            and all(self.bound[name.id] < node.lineno for name in stored(node))
         ):
             yield self.put("assignment-deleted", node, "pass")
 
@@ -358,10 +358,10 @@ def _has_effect(node: ast.stmt) -> bool:
     """Return whether a simple statement lets the runtime do something, or changes an object."""
     if not isinstance(node, ast.Assign | ast.Expr):
         return False
-    calls = (one for one in ast.walk(node) if isinstance(one, ast.Call))
-    reached = (one for call in calls for one in (call.func, *call.args))
+    calls = (part for part in ast.walk(node) if isinstance(part, ast.Call))
+    reached = (arg for call in calls for arg in (call.func, *call.args))
     stored = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute)
-    return stored or any(is_runtime(getattr(one, "value", one)) for one in reached)
+    return stored or any(is_runtime(getattr(callee, "value", callee)) for callee in reached)
 
 
 def _constant(node: ast.expr) -> int | None:

@@ -118,7 +118,7 @@ def _body(function: ast.FunctionDef) -> list[ast.stmt]:
 
 def names(node: ast.AST) -> list[ast.Name]:
     """Return the variables in a node."""
-    return [one for one in ast.walk(node) if isinstance(one, ast.Name)]
+    return [part for part in ast.walk(node) if isinstance(part, ast.Name)]
 
 
 def is_stored(node: ast.Name | ast.Attribute) -> bool:
@@ -128,5 +128,5 @@ def is_stored(node: ast.Name | ast.Attribute) -> bool:
 
 def stored(node: ast.AST) -> list[ast.Name]:
     """Return where variables get a value in a node, in the order of the text."""
-    found = [one for one in names(node) if is_stored(one)]
+    found = [name for name in names(node) if is_stored(name)]
     return sorted(found, key=lambda one: (one.lineno, one.col_offset))

@@ -184,7 +184,7 @@ class Path:
         """Make a query of the goals so far, before a rule adds to the premises."""
         self.check("before a rule", assumed=False)
         if self.goals:
-            points = [(f"at {one.data}", one) for one in self.points.get("frame", ())]
+            points = [(f"at {term.data}", term) for term in self.points.get("frame", ())]
             watch = (*self.watch.items(), *points)
             query = Query(self.hypotheses(), tuple(self.goals), watch)
             self.queries.append(query)
@@ -204,10 +204,10 @@ class Path:
         points = dict(at.points) if at else self.points
         found = dict.fromkeys(self.premises[: at.premises if at else None])
         for number, sort, schema in self.schemas[: at.schemas if at else None]:
-            for one in points.get(sort, ()):
-                key = (number, one.uid)
+            for term in points.get(sort, ()):
+                key = (number, term.uid)
                 if key not in self._facts:
-                    facts = [truth(fact) for fact in schema(one)]
+                    facts = [truth(fact) for fact in schema(term)]
                     self._facts[key] = [fact for fact in facts if fact is not TRUE]
                 found.update(dict.fromkeys(self._facts[key]))
         return tuple(found)
@@ -250,7 +250,7 @@ def explore(program: Callable[[Path], None], keep: bool = False) -> list[Path]:
             raise Unsupported(f"more than {MAX_PATHS} paths")
         for position in range(len(path.decisions) - 1, len(prefix) - 1, -1):
             taken, alternatives = path.decisions[position]
-            before = tuple(one for one, _ in path.decisions[:position])
+            before = tuple(decision for decision, _ in path.decisions[:position])
             pending += [(*before, other) for other in range(alternatives - 1, taken, -1)]
     return found
 
@@ -280,6 +280,6 @@ def merged(program: Callable[[], list[Truth | Term]]) -> list[tuple[Truth, list[
             _current.reset(token)
         for position in range(len(path.decisions) - 1, len(prefix) - 1, -1):
             taken, alternatives = path.decisions[position]
-            before = tuple(one for one, _ in path.decisions[:position])
+            before = tuple(decision for decision, _ in path.decisions[:position])
             pending += [(*before, other) for other in range(alternatives - 1, taken, -1)]
     return leaves

@@ -19,11 +19,11 @@ from model.ranges import clip, coalesce, maplets, split
 
 Contract = TypeVar("Contract", bound=Callable[..., None])
 
-SHAPES: tuple[Layout, ...] = tuple({one.tables: one for one in layouts()}.values())
+SHAPES: tuple[Layout, ...] = tuple({each.tables: each for each in layouts()}.values())
 """One layout of each shape of tree that the headers define."""
 
 LEVELS: tuple[Level, ...] = tuple(dict.fromkeys(level for one in SHAPES for level in one.tables))
-WIDTHS: tuple[Layout, ...] = tuple({one.bits: one for one in layouts()}.values())
+WIDTHS: tuple[Layout, ...] = tuple({each.bits: each for each in layouts()}.values())
 
 
 def example(*arguments: object) -> Callable[[Contract], Contract]:
@@ -162,9 +162,9 @@ def split_cuts_at_multiples_only(block: int, offset: int, length: int, size: int
     first = block * size + offset
     last = first + length - 1
     begin = first
-    for one, end in split(first, last, size):
-        assert one == begin and one <= end
-        assert one // size == end // size
+    for start, end in split(first, last, size):
+        assert start == begin and start <= end
+        assert start // size == end // size
         assert end == last or (end + 1) % size == 0
         begin = end + 1
     assert begin == max(first, last + 1)
@@ -175,9 +175,9 @@ def split_cuts_long_ranges(first: int, last: int) -> None:
     """The same for ranges of up to eight leaf tables of 512 entries."""
     assert first >= 0 and last - first < 8 * 512
     begin = first
-    for one, end in split(first, last, 512):
-        assert one == begin and one <= end
-        assert one // 512 == end // 512
+    for start, end in split(first, last, 512):
+        assert start == begin and start <= end
+        assert start // 512 == end // 512
         assert end == last or (end + 1) % 512 == 0
         begin = end + 1
     assert begin == max(first, last + 1)
@@ -204,9 +204,9 @@ def maplets_say_what_the_entries_say(entries: dict[int, int], unit: int, frame: 
     """One maplet at most holds a frame, and gives it its entry; for up to three entries."""
     assert len(entries) <= 3 and unit >= 0
     said = [
-        one.value + (frame - one.first) * one.step
-        for one in maplets(entries, unit)
-        if one.first <= frame <= one.last
+        maplet.value + (frame - maplet.first) * maplet.step
+        for maplet in maplets(entries, unit)
+        if maplet.first <= frame <= maplet.last
     ]
     assert said == ([entries[frame]] if frame in entries else [])
 

@@ -154,7 +154,7 @@ def _check_frame(loop: ast.For, where: str) -> None:
     call = loop.iter
     assert isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
     of_runtime = isinstance(call.func.value, ast.Name) and call.func.value.id == "rt"
-    named = [one.id if isinstance(one, ast.Name) else "" for one in call.args]
+    named = [arg.id if isinstance(arg, ast.Name) else "" for arg in call.args]
     if not of_runtime or call.keywords or (_rule(loop) == "loop" and named != ["frame"]):
         raise Unsupported(f"{where}: a loop is not over the runtime's own frame")
 
@@ -173,7 +173,7 @@ def _check_node(node: ast.AST, where: str) -> None:
 
 
 def _targets(node: ast.expr) -> set[str]:
-    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _names(nodes: Sequence[ast.AST], context: type[ast.expr_context]) -> Iterator[ast.Name]:

@@ -41,10 +41,10 @@ class RawFormat:
     @cached_property
     def _runs(self) -> tuple[PfnField, ...]:
         """Where each run of PFN bits is, the places of bits without a place included."""
-        runs = [one for one in self.fmt.pfn if one.source < self.pfn_bits]
+        runs = [run for run in self.fmt.pfn if run.source < self.pfn_bits]
         runs = [
-            PfnField(one.source, min(one.width, self.pfn_bits - one.source), one.target)
-            for one in runs
+            PfnField(run.source, min(run.width, self.pfn_bits - run.source), run.target)
+            for run in runs
         ]
         bit = 0
         while self.surplus >> bit:
@@ -63,8 +63,8 @@ class RawFormat:
     def _any(self, raw: Value, mask: int) -> Truth:
         if not isinstance(raw, Term):
             return raw & mask != 0
-        bits = [one for one in range(raw.width) if mask >> one & 1]
-        return either(*[same(terms.extract(raw, one, one), 1) for one in bits])
+        bits = [bit for bit in range(raw.width) if mask >> bit & 1]
+        return either(*[same(terms.extract(raw, bit, bit), 1) for bit in bits])
 
     def well_formed(self, raw: Value) -> Truth:
         """Return whether a raw entry is 0 or one that the format makes."""
@@ -103,7 +103,7 @@ class RawFormat:
         if entry is None:
             return terms.number(0, self.raw_bits)
         pfn = lifted(entry.pfn).sized(self.pfn_bits)
-        writable, young, dirty = (truth_of(one) for one in entry[1:])
+        writable, young, dirty = (truth_of(flag) for flag in entry[1:])
         return self._assembled(pfn, writable, young, dirty)
 
     def _assembled(self, pfn: Term, writable: Truth, young: Truth, dirty: Truth) -> Term:
@@ -115,7 +115,7 @@ class RawFormat:
             (fmt.modified, dirty),
             (fmt.hw_dirty, both(dirty, writable)),
         )
-        runs = {one.target: one for one in self._runs}
+        runs = {field.target: field for field in self._runs}
         found: Term | None = None
         at = 0
         while at < self.raw_bits:

@@ -67,78 +67,78 @@ def _alone(parts: dict[int, Term], unit: Term, zero: Term) -> Term | None:
 
 
 @rule("iff", "true = p", "p", shape=("true",))
-def _true_left(one: Term, other: Term) -> Term | None:
-    return other
+def _true_left(left: Term, right: Term) -> Term | None:
+    return right
 
 
 @rule("iff", "false = p", "not p", shape=("false",))
-def _false_left(one: Term, other: Term) -> Term | None:
-    return truth(negate(other))
+def _false_left(left: Term, right: Term) -> Term | None:
+    return truth(negate(right))
 
 
 @rule("iff", "p = true", "p", shape=("", "true"))
-def _true_right(one: Term, other: Term) -> Term | None:
-    return one
+def _true_right(left: Term, right: Term) -> Term | None:
+    return left
 
 
 @rule("iff", "p = false", "not p", shape=("", "false"))
-def _false_right(one: Term, other: Term) -> Term | None:
-    return truth(negate(one))
+def _false_right(left: Term, right: Term) -> Term | None:
+    return truth(negate(left))
 
 
 @rule("iff =", "x = x", "true")
-def _itself(one: Term, other: Term) -> Term | None:
-    return TRUE if one is other else None
+def _itself(left: Term, right: Term) -> Term | None:
+    return TRUE if left is right else None
 
 
 # Equality; a constant comes last
 
 
 @rule("=", "c = d", "false", "c is not d", shape=("number", "number"))
-def _numbers_differ(one: Term, other: Term) -> Term | None:
-    return FALSE if one is not other else None
+def _numbers_differ(left: Term, right: Term) -> Term | None:
+    return FALSE if left is not right else None
 
 
 @rule("=", "x:y = c:d", "x = c and y = d", shape=("concat", "number"))
-def _parts_are(one: Term, other: Term) -> Term | None:
-    high, low = one.args
-    upper, lower = other.data >> low.width, other.data & ((1 << low.width) - 1)
+def _parts_are(left: Term, right: Term) -> Term | None:
+    high, low = left.args
+    upper, lower = right.data >> low.width, right.data & ((1 << low.width) - 1)
     return truth(both(same(high, upper), same(low, lower)))
 
 
 @rule("=", "(p ? c : x) = c", "p or x = c", shape=("ite", "number"))
-def _yes_is(one: Term, other: Term) -> Term | None:
-    condition, yes, no = one.args
-    return truth(either(condition, same(no, other))) if yes is other else None
+def _yes_is(left: Term, right: Term) -> Term | None:
+    condition, yes, no = left.args
+    return truth(either(condition, same(no, right))) if yes is right else None
 
 
 @rule("=", "(p ? c : x) = d", "not p and x = d", "c is not d", shape=("ite", "number"))
-def _yes_is_not(one: Term, other: Term) -> Term | None:
-    condition, yes, no = one.args
-    if yes.op != "number" or yes is other:
+def _yes_is_not(left: Term, right: Term) -> Term | None:
+    condition, yes, no = left.args
+    if yes.op != "number" or yes is right:
         return None
-    return truth(both(negate(condition), same(no, other)))
+    return truth(both(negate(condition), same(no, right)))
 
 
 @rule("=", "(p ? x : c) = c", "not p or x = c", shape=("ite", "number"))
-def _no_is(one: Term, other: Term) -> Term | None:
-    condition, yes, no = one.args
-    return truth(either(negate(condition), same(yes, other))) if no is other else None
+def _no_is(left: Term, right: Term) -> Term | None:
+    condition, yes, no = left.args
+    return truth(either(negate(condition), same(yes, right))) if no is right else None
 
 
 @rule("=", "(p ? x : c) = d", "p and x = d", "c is not d", shape=("ite", "number"))
-def _no_is_not(one: Term, other: Term) -> Term | None:
-    condition, yes, no = one.args
-    if no.op != "number" or no is other:
+def _no_is_not(left: Term, right: Term) -> Term | None:
+    condition, yes, no = left.args
+    if no.op != "number" or no is right:
         return None
-    return truth(both(condition, same(yes, other)))
+    return truth(both(condition, same(yes, right)))
 
 
 @rule("=", "x:y = z:w", "x = z and y = w", "x as wide as z", shape=("concat", "concat"))
-def _part_by_part(one: Term, other: Term) -> Term | None:
-    if one.args[0].width != other.args[0].width:
+def _part_by_part(left: Term, right: Term) -> Term | None:
+    if left.args[0].width != right.args[0].width:
         return None
-    return truth(both(*[same(a, b) for a, b in zip(one.args, other.args, strict=True)]))
+    return truth(both(*[same(a, b) for a, b in zip(left.args, right.args, strict=True)]))
 
 
 # Choice
@@ -266,125 +266,125 @@ def _of_xor(value: Term, high: int, low: int) -> Term | None:
 
 
 @rule("bvadd", "0 + x", "x", shape=("number",))
-def _nothing_added(one: Term, other: Term) -> Term | None:
-    return other if one.data == 0 else None
+def _nothing_added(left: Term, right: Term) -> Term | None:
+    return right if left.data == 0 else None
 
 
 @rule("bvadd", "c + d", "the constant", shape=("number", "number"))
-def _numbers_added(one: Term, other: Term) -> Term | None:
-    return number(one.data + other.data, one.width)
+def _numbers_added(left: Term, right: Term) -> Term | None:
+    return number(left.data + right.data, left.width)
 
 
 @rule("bvadd", "c + (d + x)", "(c + d) + x", shape=("number", "bvadd"))
-def _added_to_sum(one: Term, other: Term) -> Term | None:
-    first, rest = other.args
-    return add(number(one.data + first.data, one.width), rest) if first.op == "number" else None
+def _added_to_sum(left: Term, right: Term) -> Term | None:
+    first, rest = right.args
+    return add(number(left.data + first.data, left.width), rest) if first.op == "number" else None
 
 
 @rule("bvsub", "x - c", "-c + x", shape=("", "number"))
-def _number_taken(one: Term, other: Term) -> Term | None:
-    return add(number(-other.data, one.width), one)
+def _number_taken(left: Term, right: Term) -> Term | None:
+    return add(number(-right.data, left.width), left)
 
 
 @rule("bvsub bvxor", "x - x; x ^ x", "0")
-def _nothing_left(one: Term, other: Term) -> Term | None:
-    return number(0, one.width) if one is other else None
+def _nothing_left(left: Term, right: Term) -> Term | None:
+    return number(0, left.width) if left is right else None
 
 
 @rule("times", "x * 2**k", "x[top-k..0]:0", "nothing is left where k >= |x|")
-def _by_power(one: Term, factor: int) -> Term | None:
+def _by_power(term: Term, factor: int) -> Term | None:
     if factor & (factor - 1) or not factor:
         return None
     shift = factor.bit_length() - 1
     if not shift:
-        return one
-    if shift >= one.width:
-        return number(0, one.width)
-    return concat(extract(one, one.width - shift - 1, 0), number(0, shift))
+        return term
+    if shift >= term.width:
+        return number(0, term.width)
+    return concat(extract(term, term.width - shift - 1, 0), number(0, shift))
 
 
 @rule("bvmul", "c * d", "the constant", shape=("number", "number"))
-def _numbers_multiplied(one: Term, other: Term) -> Term | None:
-    return number(one.data * other.data, one.width)
+def _numbers_multiplied(left: Term, right: Term) -> Term | None:
+    return number(left.data * right.data, left.width)
 
 
 @rule("bvmul", "x * 0", "0", shape=("", "number"))
-def _by_nothing(one: Term, other: Term) -> Term | None:
-    return other if other.data == 0 else None
+def _by_nothing(left: Term, right: Term) -> Term | None:
+    return right if right.data == 0 else None
 
 
 @rule("bvmul", "x * c", "x times c", shape=("", "number"))
-def _by_number(one: Term, other: Term) -> Term | None:
-    return multiply(one, other.data)
+def _by_number(left: Term, right: Term) -> Term | None:
+    return multiply(left, right.data)
 
 
 @rule("bvudiv", "x / 2**k", "x >> k", shape=("", "number"))
-def _divided_by_power(one: Term, other: Term) -> Term | None:
-    if other.data & (other.data - 1) or not other.data:
+def _divided_by_power(left: Term, right: Term) -> Term | None:
+    if right.data & (right.data - 1) or not right.data:
         return None
-    return shift_right(one, number(other.data.bit_length() - 1, one.width))
+    return shift_right(left, number(right.data.bit_length() - 1, left.width))
 
 
 @rule("bvudiv", "c / d", "the constant", "d is not 0", shape=("number", "number"))
-def _numbers_divided(one: Term, other: Term) -> Term | None:
-    return number(one.data // other.data, one.width) if other.data else None
+def _numbers_divided(left: Term, right: Term) -> Term | None:
+    return number(left.data // right.data, left.width) if right.data else None
 
 
 @rule("bvurem", "x % 2**k", "x & (2**k - 1)", shape=("", "number"))
-def _rest_by_power(one: Term, other: Term) -> Term | None:
-    if other.data & (other.data - 1) or not other.data:
+def _rest_by_power(left: Term, right: Term) -> Term | None:
+    if right.data & (right.data - 1) or not right.data:
         return None
-    return bit_and(one, number(other.data - 1, one.width))
+    return bit_and(left, number(right.data - 1, left.width))
 
 
 @rule("bvurem", "c % d", "the constant", "d is not 0", shape=("number", "number"))
-def _rest_of_numbers(one: Term, other: Term) -> Term | None:
-    return number(one.data % other.data, one.width) if other.data else None
+def _rest_of_numbers(left: Term, right: Term) -> Term | None:
+    return number(left.data % right.data, left.width) if right.data else None
 
 
 # Bits one by one
 
 
 @rule("bvlshr", "x >> c", "0", "c >= |x|", shape=("", "number"))
-def _all_shifted_out(one: Term, other: Term) -> Term | None:
-    return number(0, one.width) if other.data >= one.width else None
+def _all_shifted_out(left: Term, right: Term) -> Term | None:
+    return number(0, left.width) if right.data >= left.width else None
 
 
 @rule("bvlshr", "x >> c", "0:x[top..c]", "c < |x|", shape=("", "number"))
-def _shifted(one: Term, other: Term) -> Term | None:
-    if other.data >= one.width:
+def _shifted(left: Term, right: Term) -> Term | None:
+    if right.data >= left.width:
         return None
-    return bits(extract(one, one.width - 1, other.data), one.width)
+    return bits(extract(left, left.width - 1, right.data), left.width)
 
 
 @rule("bvand", "c & d", "the constant", shape=("number", "number"))
-def _numbers_masked(one: Term, other: Term) -> Term | None:
-    return number(one.data & other.data, one.width)
+def _numbers_masked(left: Term, right: Term) -> Term | None:
+    return number(left.data & right.data, left.width)
 
 
 @rule("bvand", "x & c", "bits of x where c has ones, between zeros", shape=("", "number"))
-def _masked(one: Term, other: Term) -> Term | None:
-    return _by_runs(other, lambda high, low: extract(one, high, low), _zeros)
+def _masked(left: Term, right: Term) -> Term | None:
+    return _by_runs(right, lambda high, low: extract(left, high, low), _zeros)
 
 
 @rule("bvor", "c | d", "the constant", shape=("number", "number"))
-def _numbers_united(one: Term, other: Term) -> Term | None:
-    return number(one.data | other.data, one.width)
+def _numbers_united(left: Term, right: Term) -> Term | None:
+    return number(left.data | right.data, left.width)
 
 
 @rule("bvor", "x | c", "bits of x where c has zeros, between ones", shape=("", "number"))
-def _with_ones(one: Term, other: Term) -> Term | None:
-    return _by_runs(other, _ones, lambda high, low: extract(one, high, low))
+def _with_ones(left: Term, right: Term) -> Term | None:
+    return _by_runs(right, _ones, lambda high, low: extract(left, high, low))
 
 
 @rule("bvand bvor", "x & x; x | x", "x")
-def _with_itself(one: Term, other: Term) -> Term | None:
-    return one if one is other else None
+def _with_itself(left: Term, right: Term) -> Term | None:
+    return left if left is right else None
 
 
 @rule("bvxor", "c ^ d", "the constant", shape=("number", "number"))
-def _numbers_turned(one: Term, other: Term) -> Term | None:
-    return number(one.data ^ other.data, one.width)
+def _numbers_turned(left: Term, right: Term) -> Term | None:
+    return number(left.data ^ right.data, left.width)
 
 
 Part = Callable[[int, int], Term]
@@ -420,32 +420,32 @@ def _by_runs(mask: Term, where_one: Part, where_zero: Part) -> Term:
 
 
 @rule("bvult", "x < x", "false")
-def _below_itself(one: Term, other: Term) -> Term | None:
-    return FALSE if one is other else None
+def _below_itself(left: Term, right: Term) -> Term | None:
+    return FALSE if left is right else None
 
 
 @rule("bvult", "x < 0", "false", shape=("", "number"))
-def _below_nothing(one: Term, other: Term) -> Term | None:
-    return FALSE if other.data == 0 else None
+def _below_nothing(left: Term, right: Term) -> Term | None:
+    return FALSE if right.data == 0 else None
 
 
 @rule("bvult", "c < d", "the constant", shape=("number", "number"))
-def _numbers_compared(one: Term, other: Term) -> Term | None:
-    return TRUE if one.data < other.data else FALSE
+def _numbers_compared(left: Term, right: Term) -> Term | None:
+    return TRUE if left.data < right.data else FALSE
 
 
 @rule("bvult", "x:y < x:z", "y < z", shape=("concat", "concat"))
-def _below_in_parts(one: Term, other: Term) -> Term | None:
-    return truth(less(one.args[1], other.args[1])) if one.args[0] is other.args[0] else None
+def _below_in_parts(left: Term, right: Term) -> Term | None:
+    return truth(less(left.args[1], right.args[1])) if left.args[0] is right.args[0] else None
 
 
 @rule("bvult", "0 < x", "x is not 0", shape=("number",))
-def _above_nothing(one: Term, other: Term) -> Term | None:
-    return truth(negate(same(other, 0))) if one.data == 0 else None
+def _above_nothing(left: Term, right: Term) -> Term | None:
+    return truth(negate(same(right, 0))) if left.data == 0 else None
 
 
 @rule("bvult", "x < 2**k", "x[top..k] = 0", shape=("", "number"))
-def _below_power(one: Term, other: Term) -> Term | None:
-    if other.data & (other.data - 1) or not other.data:
+def _below_power(left: Term, right: Term) -> Term | None:
+    if right.data & (right.data - 1) or not right.data:
         return None
-    return truth(same(extract(one, one.width - 1, other.data.bit_length() - 1), 0))
+    return truth(same(extract(left, left.width - 1, right.data.bit_length() - 1), 0))

@@ -95,7 +95,7 @@ def carry_out(task: Task, options: Options) -> list[Proof]:
             try:
                 lemma.script(at)
             finally:
-                seen.update(one.name for one in at.rt.consulted)
+                seen.update(asked.name for asked in at.rt.consulted)
 
         proof = prove(lemma.name, run, desk, port.clauses[lemma.function])
         proof.consulted = tuple(sorted(consulted))
@@ -146,7 +146,7 @@ class Store:
             return None
         try:
             data = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
-            return [proof_of(one) for one in data]
+            return [proof_of(record) for record in data]
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -159,7 +159,7 @@ class Store:
 
 def proof_of(data: dict[str, Any]) -> Proof:  # JSON, believed once it is read
     """Return a proof as it was kept."""
-    clauses = {name: Clause(**one) for name, one in data.pop("clauses").items()}
+    clauses = {name: Clause(**kept) for name, kept in data.pop("clauses").items()}
     return Proof(clauses=clauses, **{**data, "consulted": tuple(data["consulted"])})
 
 

@@ -56,7 +56,7 @@ class Z3Query:
         if self._model is None:
             self._model = self.solver.model()
             # Looked at once: a model has thousands of declarations.
-            self._named = {one.name(): one for one in self._model.decls()}
+            self._named = {symbol.name(): symbol for symbol in self._model.decls()}
         if name not in self._named:
             return 0
         found = self._model[self._named[name]]

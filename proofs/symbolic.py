@@ -137,7 +137,9 @@ class SymbolicRuntime(Pages):
             raise Unsupported(f"no invariant is known for the loop of {frame.loop}")
         path, state, old = self.path, self.state, self.heap
         call = self.call(frame.level, frame.table, frame.start, frame.end)
-        first, last = (slot_number(as_bits(one, SLOT_BITS)) for one in (frame.first, frame.last))
+        first, last = (
+            slot_number(as_bits(address, SLOT_BITS)) for address in (frame.first, frame.last)
+        )
         demand_invariant(path, state)
         state.witness = path.fresh("W", self.shape.frame_bits)
         prove_effect(path, spec, old, state, call, truth_of(frame.result), first)
@@ -172,8 +174,8 @@ class SymbolicRuntime(Pages):
         region = terms.low_bits(self.heap.base(name), shape.region_bits(level)) if level else 0
         live = negate(is_shared(level, name))
         low, high = (
-            shape.offset(level, shape.frame_of(as_bits(one, self.layout.bits)))
-            for one in (start, end)
+            shape.offset(level, shape.frame_of(as_bits(address, self.layout.bits)))
+            for address in (start, end)
         )
         return Call(level, name, region, low, high, live)
 

@@ -67,14 +67,14 @@ class Environment:
         """Answer a request for the page of the fault's frame, with a reference to it."""
         op = self.op
         if op is None:
-            return Page(0, False, True)
+            return Page(0, writable=False, error=True)
         self.in_progress = False
         self.answers += 1
         if self.answers <= op.retries:
             self._invalidate()
             return self._referenced(op.pfn ^ 1, op.writable)
         if op.answer is not Answer.PAGE:
-            return Page(0, False, True)
+            return Page(0, writable=False, error=True)
         return self._referenced(op.pfn, op.writable)
 
     def _invalidate(self) -> None:
@@ -85,7 +85,7 @@ class Environment:
 
     def _referenced(self, pfn: int, writable: bool) -> Page:
         self.references[pfn] = self.references.get(pfn, 0) + 1
-        return Page(pfn, writable, False)
+        return Page(pfn, writable, error=False)
 
     def release(self, pfn: int) -> None:
         """Release a reference to a page."""

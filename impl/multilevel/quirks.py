@@ -228,10 +228,10 @@ def quirk(name: str) -> Quirk:
 def replaceable(layout: Layout) -> dict[str, frozenset[Quirk]]:
     """Return the functions of the table that quirks replace in a layout, and which quirks."""
     names: dict[str, set[Quirk]] = {}
-    for one in QUIRKS:
-        for name, where in one.replaces.items():
+    for candidate in QUIRKS:
+        for name, where in candidate.replaces.items():
             if where(layout):
-                names.setdefault(name, set()).add(one)
+                names.setdefault(name, set()).add(candidate)
     return {name: frozenset(quirks) for name, quirks in names.items()}
 
 
@@ -259,9 +259,9 @@ def with_quirks(algorithm: ModuleType, quirks: Iterable[Quirk], layout: Layout) 
     module = ModuleType(algorithm.__name__, algorithm.__doc__)
     vars(module).update(vars(algorithm))
     own = {
-        name: one
-        for name, one in vars(algorithm).items()
-        if isinstance(one, FunctionType) and one.__globals__ is vars(algorithm)
+        name: function
+        for name, function in vars(algorithm).items()
+        if isinstance(function, FunctionType) and function.__globals__ is vars(algorithm)
     }
     put_among({**own, **replaced}, vars(module))
     return module

@@ -21,7 +21,7 @@ from proofs.c.places import (
 from proofs.c.purity import called
 from proofs.c.run import Run
 from proofs.c.syntax import Node
-from proofs.c.types import CType
+from proofs.c.types import INT, CType
 from proofs.c.values import (
     Address,
     Callee,
@@ -38,8 +38,6 @@ from proofs.c.values import (
 )
 from proofs.paths import Unsupported
 from proofs.terms import both, either, negate
-
-INT = types.Integer(4, True)
 
 
 def evaluate(run: Run, node: Node | None, kind: CType | None = None) -> Value:
@@ -105,7 +103,7 @@ def cast(run: Run, value: Value, kind: str, to: CType) -> Value:
         case ("IntegralCast", Address(), types.Integer()) if to.size == value.type.size:
             return Address(value.pointer, to)
         case ("IntegralCast", Opaque(), types.Integer()):
-            found = value.binary("cast", to, False)
+            found = value.binary("cast", to, reverse=False)
             if found is not None:
                 return found
         case ("IntegralToBoolean" | "PointerToBoolean", _, types.Integer()):
@@ -210,8 +208,8 @@ def _compound_assignment(run: Run, node: Node) -> Value:
 def _conditional(run: Run, node: Node) -> Value:
     condition = is_true(evaluate(run, node.inner[0]))
     known = run.known(condition)
-    if known is None and all(run.purity.value(one) for one in node.inner[1:]):
-        yes, no = (evaluate(run, one) for one in node.inner[1:])
+    if known is None and all(run.purity.value(child) for child in node.inner[1:]):
+        yes, no = (evaluate(run, child) for child in node.inner[1:])
         try:
             return merged(condition, yes, no)
         except Unsupported:
@@ -222,7 +220,7 @@ def _conditional(run: Run, node: Node) -> Value:
 
 def _call(run: Run, node: Node) -> Value:
     name = called(node) or _pointed(run, node.inner[0])
-    args = [evaluate(run, one) for one in node.inner[1:]]
+    args = [evaluate(run, child) for child in node.inner[1:]]
     if name == "__builtin_expect":
         return args[0]
     return run.call(name, args)
@@ -244,8 +242,8 @@ def _statements(run: Run, node: Node) -> Value:
     body = node.inner[0]
     assert body is not None
     *before, last = body.inner or [None]
-    for one in before:
-        if run.execute(one) is not None:
+    for statement in before:
+        if run.execute(statement) is not None:
             raise Unsupported("a jump out of a statement expression")
     if last is None or last.kind.endswith("Stmt"):
         if run.execute(last) is not None:

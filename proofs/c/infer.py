@@ -60,52 +60,52 @@ def _wide(number: Number, width: int) -> Term:
     return sign_extended(term, width) if number.signed else terms.bits(term, width)
 
 
-def _kept(one: Template, now: Numbers, entry: Numbers) -> Truth:
-    (name,) = one.names
+def _kept(template: Template, now: Numbers, entry: Numbers) -> Truth:
+    (name,) = template.names
     return same(now[name].term, entry[name].term)
 
 
-def _constant(one: Template, number: Number) -> Term:
-    return terms.number(one.constant, number.term.width)
+def _constant(template: Template, number: Number) -> Term:
+    return terms.number(template.constant, number.term.width)
 
 
-def _is(one: Template, now: Numbers, entry: Numbers) -> Truth:
-    number = now[one.names[0]]
-    return same(number.term, _constant(one, number))
+def _is(template: Template, now: Numbers, entry: Numbers) -> Truth:
+    number = now[template.names[0]]
+    return same(number.term, _constant(template, number))
 
 
-def _first_or(one: Template, now: Numbers, entry: Numbers) -> Truth:
+def _first_or(template: Template, now: Numbers, entry: Numbers) -> Truth:
     """It has its first value in the first turn, a constant later."""
-    name, step = one.names
+    name, step = template.names
     number = now[name]
     first = same(now[step].term, entry[step].term)
     begun = both(first, same(number.term, entry[name].term))
-    return either(begun, both(negate(first), same(number.term, _constant(one, number))))
+    return either(begun, both(negate(first), same(number.term, _constant(template, number))))
 
 
-def _until(one: Template, now: Numbers, entry: Numbers) -> Truth:
+def _until(template: Template, now: Numbers, entry: Numbers) -> Truth:
     """It is a constant while another variable is at most a bound."""
-    _, step, bound = one.names
-    return _while(one, now, bound, step)
+    _, step, bound = template.names
+    return _while(template, now, bound, step)
 
 
-def _from(one: Template, now: Numbers, entry: Numbers) -> Truth:
+def _from(template: Template, now: Numbers, entry: Numbers) -> Truth:
     """It is a constant while another variable is at least a bound."""
-    _, step, bound = one.names
-    return _while(one, now, step, bound)
+    _, step, bound = template.names
+    return _while(template, now, step, bound)
 
 
-def _while(one: Template, now: Numbers, high: str, low: str) -> Truth:
+def _while(template: Template, now: Numbers, high: str, low: str) -> Truth:
     """It is a constant unless ``high`` is below ``low``."""
-    name = one.names[0]
+    name = template.names[0]
     width = max(now[high].term.width, now[low].term.width) + 1
-    passed = below(_wide(now[high], width), _wide(now[low], width), True)
-    return either(passed, same(now[name].term, _constant(one, now[name])))
+    passed = below(_wide(now[high], width), _wide(now[low], width), signed=True)
+    return either(passed, same(now[name].term, _constant(template, now[name])))
 
 
-def _along(one: Template, now: Numbers, entry: Numbers) -> Truth:
+def _along(template: Template, now: Numbers, entry: Numbers) -> Truth:
     """It has gone as far as another variable."""
-    name, step = one.names
+    name, step = template.names
     width = max(now[name].term.width, now[step].term.width)
     gone = [
         terms.subtract(_wide(now[part], width), _wide(entry[part], width)) for part in (name, step)
@@ -113,27 +113,27 @@ def _along(one: Template, now: Numbers, entry: Numbers) -> Truth:
     return same(gone[0], gone[1])
 
 
-def _against(one: Template, now: Numbers, entry: Numbers) -> Truth:
+def _against(template: Template, now: Numbers, entry: Numbers) -> Truth:
     """It has gone back as far as another variable has gone."""
-    name, step = one.names
+    name, step = template.names
     width = max(now[name].term.width, now[step].term.width)
     back = terms.subtract(_wide(entry[name], width), _wide(now[name], width))
     return same(back, terms.subtract(_wide(now[step], width), _wide(entry[step], width)))
 
 
-def _not_before(one: Template, now: Numbers, entry: Numbers) -> Truth:
-    (name,) = one.names
+def _not_before(template: Template, now: Numbers, entry: Numbers) -> Truth:
+    (name,) = template.names
     return negate(below(now[name].term, entry[name].term, now[name].signed))
 
 
-def _not_after(one: Template, now: Numbers, entry: Numbers) -> Truth:
-    (name,) = one.names
+def _not_after(template: Template, now: Numbers, entry: Numbers) -> Truth:
+    (name,) = template.names
     return negate(below(entry[name].term, now[name].term, now[name].signed))
 
 
-def _matches(one: Template, now: Numbers, entry: Numbers) -> Truth:
+def _matches(template: Template, now: Numbers, entry: Numbers) -> Truth:
     """It is not 0 just if another variable is not where it began."""
-    name, step = one.names
+    name, step = template.names
     moved = negate(same(now[step].term, entry[step].term))
     return agree(truth(moved), truth(negate(same(now[name].term, 0))))
 
@@ -195,7 +195,7 @@ def number_of(value: Value) -> Number | None:
     if isinstance(value, Int):
         return Number(value.term, value.type.signed)
     if isinstance(value, Ptr) and value.block is not None:
-        return Number(value.index, True)
+        return Number(value.index, signed=True)
     return None
 
 
@@ -307,15 +307,15 @@ def with_number(value: Value, term: Term) -> Value:
     return replace(value, index=term)
 
 
-def alike(one: Value, other: Value) -> bool:
+def alike(left: Value, right: Value) -> bool:
     """Return whether two values are integers of one type, or pointers into one object."""
-    match one, other:
+    match left, right:
         case Int(), Int():
-            return one.type == other.type
+            return left.type == right.type
         case Ptr(), Ptr():
-            return one.block is other.block and (one.unit, one.offset) == (
-                other.unit,
-                other.offset,
+            return left.block is right.block and (left.unit, left.offset) == (
+                right.unit,
+                right.offset,
             )
     return False
 
@@ -351,7 +351,7 @@ def observe(execute: Explored, endless: type[Unsupported]) -> dict[tuple[str, ..
 def facts_of(seen: Observed) -> Facts:
     """Return what holds of a loop."""
     steps = tuple(_steps(seen))
-    candidates = [one for one in _candidates(seen, steps) if _begins(seen, one)]
+    candidates = [template for template in _candidates(seen, steps) if _begins(seen, template)]
     return Facts(
         frozenset(seen.carried),
         tuple(_inductive(seen, candidates)),
@@ -421,11 +421,11 @@ def _fixed(seen: Observed) -> list[str]:
     return sorted(set.intersection(*names) - seen.carried - seen.lost)
 
 
-def _begins(seen: Observed, one: Template) -> bool:
+def _begins(seen: Observed, template: Template) -> bool:
     """Return whether a candidate holds however the loop is entered."""
     return all(
-        set(one.names) <= set(entry.entry)
-        and _valid(entry.premises, one.holds(entry.entry, entry.entry))
+        set(template.names) <= set(entry.entry)
+        and _valid(entry.premises, template.holds(entry.entry, entry.entry))
         for entry in seen.entries
     )
 
@@ -435,34 +435,38 @@ def _inductive(seen: Observed, candidates: list[Template]) -> list[Template]:
     for _ in range(ROUNDS):
         dropped: set[Template] = set()
         for turn in seen.turns:
-            left = [one for one in kept if one not in dropped]
+            left = [template for template in kept if template not in dropped]
             dropped |= _broken(turn, left)
         if not dropped:
             return kept
-        kept = [one for one in kept if one not in dropped]
+        kept = [template for template in kept if template not in dropped]
     return []
 
 
 def _broken(turn: Seen, candidates: list[Template]) -> set[Template]:
     """Return candidates that a turn breaks, with all of them given before it."""
-    usable = [one for one in candidates if set(one.names) <= set(turn.now) & set(turn.after)]
-    given = [truth(one.holds(turn.now, turn.entry)) for one in usable]
-    after = {one: truth(one.holds(turn.after, turn.entry)) for one in usable}
+    usable = [
+        template
+        for template in candidates
+        if set(template.names) <= set(turn.now) & set(turn.after)
+    ]
+    given = [truth(template.holds(turn.now, turn.entry)) for template in usable]
+    after = {template: truth(template.holds(turn.after, turn.entry)) for template in usable}
     broken = set(candidates) - set(usable)
-    open_ = [one for one in usable if after[one] is not terms.TRUE]
+    open_ = [template for template in usable if after[template] is not terms.TRUE]
     while open_:
         alias = {one: terms.variable(f"holds {n}", 0) for n, one in enumerate(open_)}
-        told = [truth(agree(alias[one], after[one])) for one in open_]
-        some = truth(either(*[negate(alias[one]) for one in open_]))
+        told = [truth(agree(alias[template], after[template])) for template in open_]
+        some = truth(either(*[negate(alias[template]) for template in open_]))
         query = Z3Query(smtlib([*turn.premises, *given, *told, some]))
         answer = query.check()
         if answer == UNSAT:
             break
         if answer != SAT:
             return broken | set(open_)
-        failed = {one for one in open_ if not query.value(str(alias[one].data))}
+        failed = {template for template in open_ if not query.value(str(alias[template].data))}
         if not failed:
             return broken | set(open_)
         broken |= failed
-        open_ = [one for one in open_ if one not in failed]
+        open_ = [template for template in open_ if template not in failed]
     return broken

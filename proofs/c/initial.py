@@ -18,16 +18,16 @@ def initial(run: Run, node: Node, kind: CType) -> Value:
         return run.evaluate(node.inner[0]) if node.inner else zero(kind)
     filled = zero(kind)
     leaves = dict(filled.leaves)
-    given = [one for one in node.inner if one is not None]
+    given = [child for child in node.inner if child is not None]
     places: list[tuple[int, CType]]
     if isinstance(kind, types.Array):
         places = [(number * kind.of.size, kind.of) for number in range(kind.count)]
     else:
-        places = [(one.offset, one.type) for one in kind.fields]
+        places = [(member.offset, member.type) for member in kind.fields]
         if kind.union and given:
             raise Unsupported("an initialiser of a union")
-    for one, (offset, part) in zip(given, places, strict=False):
-        value = run.evaluate(one, part)
+    for child, (offset, part) in zip(given, places, strict=False):
+        value = run.evaluate(child, part)
         if isinstance(value, Aggregate):
             leaves.update({offset + where: leaf for where, leaf in value.leaves.items()})
         else:
@@ -49,8 +49,8 @@ def zero(kind: CType) -> Value:
             return Aggregate(kind, leaves)
         case types.Record():
             leaves = {}
-            for one in kind.fields[:1] if kind.union else kind.fields:
-                _place(leaves, one.offset, zero(one.type))
+            for member in kind.fields[:1] if kind.union else kind.fields:
+                _place(leaves, member.offset, zero(member.type))
             return Aggregate(kind, leaves)
     raise Unsupported("an initial value of this type")
 

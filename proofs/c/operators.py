@@ -8,6 +8,7 @@ from dataclasses import replace
 from proofs import terms
 from proofs.c import types
 from proofs.c.run import Run
+from proofs.c.types import INT
 from proofs.c.values import (
     Address,
     Int,
@@ -25,7 +26,6 @@ from proofs.c.values import (
 from proofs.paths import Unsupported
 from proofs.terms import Term, Truth, both, less, negate, same
 
-INT = types.Integer(4, True)
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 
 
@@ -43,37 +43,37 @@ def unary(opcode: str, value: Value) -> Value:
     raise Unsupported(f"the operator '{opcode}'")
 
 
-def binary(run: Run, opcode: str, one: Value, other: Value) -> Value:
+def binary(run: Run, opcode: str, left: Value, right: Value) -> Value:
     """Return the result of an operator on operands of the types that the compiler gave them."""
-    for operand in (one, other):
+    for operand in (left, right):
         if isinstance(operand, Missing):
             raise Unsupported("a value is missing")
-    if isinstance(one, Opaque) or isinstance(other, Opaque):
-        return _opaque(opcode, one, other)
-    match one, other:
+    if isinstance(left, Opaque) or isinstance(right, Opaque):
+        return _opaque(opcode, left, right)
+    match left, right:
         case Int(), Int():
-            return _integers(run, opcode, one, other)
+            return _integers(run, opcode, left, right)
         case Ptr(), Int() if opcode in ("+", "-"):
-            return moved(run, one, other, negative=opcode == "-")
+            return moved(run, left, right, negative=opcode == "-")
         case Int(), Ptr() if opcode == "+":
-            return moved(run, other, one, negative=False)
+            return moved(run, right, left, negative=False)
         case Ptr(), Ptr() if opcode in _COMPARISONS:
-            return truth_int(compare_pointers(opcode, one, other), INT)
+            return truth_int(compare_pointers(opcode, left, right), INT)
         case Ptr(), Ptr() if opcode == "-":
-            return _distance(run, one, other)
+            return _distance(run, left, right)
         case ((Address() | Int()), (Address() | Int())):
-            return _addresses(run, opcode, one, other)
+            return _addresses(run, opcode, left, right)
         case Ptr(), Opaque():
-            return _opaque(opcode, one, other)
+            return _opaque(opcode, left, right)
     raise Unsupported(f"'{opcode}' of such operands")
 
 
-def _opaque(opcode: str, one: Value, other: Value) -> Value:
+def _opaque(opcode: str, left: Value, right: Value) -> Value:
     found = None
-    if isinstance(one, Opaque):
-        found = one.binary(opcode, other, False)
-    if found is None and isinstance(other, Opaque):
-        found = other.binary(opcode, one, True)
+    if isinstance(left, Opaque):
+        found = left.binary(opcode, right, reverse=False)
+    if found is None and isinstance(right, Opaque):
+        found = right.binary(opcode, left, reverse=True)
     if found is None:
         raise Unsupported(f"'{opcode}' of a number that stands for something else")
     return found
@@ -82,15 +82,15 @@ def _opaque(opcode: str, one: Value, other: Value) -> Value:
 # Integers
 
 
-def _integers(run: Run, opcode: str, one: Int, other: Int) -> Int:
+def _integers(run: Run, opcode: str, left: Int, right: Int) -> Int:
     if opcode in ("<<", ">>"):
-        return _shift(run, opcode, one, other)
-    if one.term.width != other.term.width:
+        return _shift(run, opcode, left, right)
+    if left.term.width != right.term.width:
         raise Unsupported(f"'{opcode}' of operands of two types")
     if opcode in _COMPARISONS:
-        return truth_int(compared(opcode, one.term, other.term, one.type.signed), INT)
+        return truth_int(compared(opcode, left.term, right.term, left.type.signed), INT)
     if opcode in ("/", "%"):
-        return _divided(run, opcode, one, other)
+        return _divided(run, opcode, left, right)
     make = {
         "+": terms.add,
         "-": terms.subtract,
@@ -101,53 +101,53 @@ def _integers(run: Run, opcode: str, one: Int, other: Int) -> Int:
     }.get(opcode)
     if make is None:
         raise Unsupported(f"the operator '{opcode}'")
-    return Int(make(one.term, other.term), one.type)
+    return Int(make(left.term, right.term), left.type)
 
 
-def compared(opcode: str, one: Term, other: Term, signed: bool) -> Truth:
+def compared(opcode: str, left: Term, right: Term, signed: bool) -> Truth:
     """Return the truth of a comparison of two numbers."""
     match opcode:
         case "==":
-            return same(one, other)
+            return same(left, right)
         case "!=":
-            return negate(same(one, other))
+            return negate(same(left, right))
         case "<":
-            return below(one, other, signed)
+            return below(left, right, signed)
         case ">":
-            return below(other, one, signed)
+            return below(right, left, signed)
         case "<=":
-            return negate(below(other, one, signed))
+            return negate(below(right, left, signed))
         case _:
-            return negate(below(one, other, signed))
+            return negate(below(left, right, signed))
 
 
-def _shift(run: Run, opcode: str, one: Int, other: Int) -> Int:
-    width = one.term.width
-    amount = converted(other, types.Integer(one.type.size, False)).term
-    inside = less(other.term, width)
+def _shift(run: Run, opcode: str, left: Int, right: Int) -> Int:
+    width = left.term.width
+    amount = converted(right, types.Integer(left.type.size, signed=False)).term
+    inside = less(right.term, width)
     if inside is not terms.TRUE and inside is not True:
         run.machine.demand("a shift is by less than the width", inside)
-    return Int(shifted(one, amount, opcode), one.type)
+    return Int(shifted(left, amount, opcode), left.type)
 
 
-def _divided(run: Run, opcode: str, one: Int, other: Int) -> Int:
-    defined = negate(same(other.term, 0))
+def _divided(run: Run, opcode: str, left: Int, right: Int) -> Int:
+    defined = negate(same(right.term, 0))
     if defined is not terms.TRUE and defined is not True:
         run.machine.demand("a divisor is not 0", defined)
     divide = terms.quotient if opcode == "/" else terms.remainder
-    if not one.type.signed:
-        return Int(divide(one.term, other.term), one.type)
-    zero = terms.number(0, one.term.width)
-    lowest, minus_one = 1 << (one.term.width - 1), (1 << one.term.width) - 1
-    overflow = both(same(one.term, lowest), same(other.term, minus_one))
+    if not left.type.signed:
+        return Int(divide(left.term, right.term), left.type)
+    zero = terms.number(0, left.term.width)
+    lowest, minus_one = 1 << (left.term.width - 1), (1 << left.term.width) - 1
+    overflow = both(same(left.term, lowest), same(right.term, minus_one))
     if overflow is not terms.FALSE and overflow is not False:
         run.machine.demand("a quotient is in the range of its type", negate(overflow))
-    down, up = below(one.term, zero, True), below(other.term, zero, True)
-    size = terms.choose(down, terms.subtract(zero, one.term), one.term)
-    by = terms.choose(up, terms.subtract(zero, other.term), other.term)
+    down, up = below(left.term, zero, signed=True), below(right.term, zero, signed=True)
+    size = terms.choose(down, terms.subtract(zero, left.term), left.term)
+    by = terms.choose(up, terms.subtract(zero, right.term), right.term)
     found = divide(size, by)
     turned = terms.negate(terms.agree(down, up)) if opcode == "/" else down
-    return Int(terms.choose(turned, terms.subtract(zero, found), found), one.type)
+    return Int(terms.choose(turned, terms.subtract(zero, found), found), left.type)
 
 
 # Pointers
@@ -195,25 +195,25 @@ def in_bytes(pointer: Ptr) -> Term:
     return terms.add(scaled, terms.number(pointer.offset, scaled.width))
 
 
-def compare_pointers(opcode: str, one: Ptr, other: Ptr) -> Truth:
+def compare_pointers(opcode: str, left: Ptr, right: Ptr) -> Truth:
     """Return the truth of a comparison of two pointers."""
-    if one.block is None or other.block is None:
+    if left.block is None or right.block is None:
         if opcode not in ("==", "!="):
             raise Unsupported("the order of pointers that point to no object")
-        if one.block is None and other.block is None:
-            equal = same(in_bytes(one), in_bytes(other))
+        if left.block is None and right.block is None:
+            equal = same(in_bytes(left), in_bytes(right))
         else:
-            nothing, something = (one, other) if one.block is None else (other, one)
+            nothing, something = (left, right) if left.block is None else (right, left)
             zero = same(in_bytes(nothing), 0)
             if zero is not terms.TRUE and zero is not True:
                 raise Unsupported("a pointer is compared with a number")
             equal = is_null(something)
         return equal if opcode == "==" else negate(equal)
-    alike = one.block.is_same(other.block)
+    alike = left.block.is_same(right.block)
     here, there = (
-        (one.index, other.index)
-        if one.unit == other.unit and one.offset == other.offset
-        else (in_bytes(one), in_bytes(other))
+        (left.index, right.index)
+        if left.unit == right.unit and left.offset == right.offset
+        else (in_bytes(left), in_bytes(right))
     )
     if opcode in ("==", "!="):
         equal = both(alike, same(here, there))
@@ -223,33 +223,33 @@ def compare_pointers(opcode: str, one: Ptr, other: Ptr) -> Truth:
     return compared(opcode, here, there, signed=True)
 
 
-def _distance(run: Run, one: Ptr, other: Ptr) -> Value:
-    known = one.block is not None and other.block is not None
-    alike = known and one.block.is_same(other.block)  # type: ignore[union-attr,arg-type]
+def _distance(run: Run, left: Ptr, right: Ptr) -> Value:
+    known = left.block is not None and right.block is not None
+    alike = known and left.block.is_same(right.block)  # type: ignore[union-attr,arg-type]
     if alike is not True and alike is not terms.TRUE:
         raise Unsupported("the distance of pointers into two objects")
-    if one.unit != other.unit or one.offset != other.offset or one.to.size != one.unit:
+    if left.unit != right.unit or left.offset != right.offset or left.to.size != left.unit:
         raise Unsupported("the distance of pointers to elements of other sizes")
-    kind = types.Integer(run.unit.pointer, True)
-    return Int(terms.subtract(one.index, other.index), kind)
+    kind = types.Integer(run.unit.pointer, signed=True)
+    return Int(terms.subtract(left.index, right.index), kind)
 
 
 # Integers that are addresses
 
 
-def _addresses(run: Run, opcode: str, one: Value, other: Value) -> Value:
+def _addresses(run: Run, opcode: str, left: Value, right: Value) -> Value:
     if opcode in _COMPARISONS:
-        return truth_int(compare_pointers(opcode, _pointer(one), _pointer(other)), INT)
-    if isinstance(one, Int):
+        return truth_int(compare_pointers(opcode, _pointer(left), _pointer(right)), INT)
+    if isinstance(left, Int):
         if opcode not in ("+", "&", "|", "^"):
             raise Unsupported(f"'{opcode}' of a number and an address")
-        one, other = other, one
-    if not isinstance(other, Int):
+        left, right = right, left
+    if not isinstance(right, Int):
         raise Unsupported(f"'{opcode}' of two addresses")
-    number = other.term
+    number = right.term
     if number.op != "number":
         raise Unsupported(f"'{opcode}' of an address and a number that is not known")
-    kind, at, value = one.type, one.pointer, number.data
+    kind, at, value = left.type, left.pointer, number.data
     if opcode in ("+", "-"):
         signed = value - (1 << number.width if value >> (number.width - 1) else 0)
         step = signed if opcode == "+" else -signed

@@ -53,12 +53,12 @@ class Purity:
             return self._call(node)
         elif node.kind not in _VALUES:
             return False
-        return all(self.value(one) for one in node.inner)
+        return all(self.value(child) for child in node.inner)
 
     def _call(self, node: Node) -> bool:
         name = called(node)
         known = name in BUILTINS or self.function(name)
-        return known and all(self.value(one) for one in node.inner[1:])
+        return known and all(self.value(child) for child in node.inner[1:])
 
     def function(self, name: str) -> bool:
         """Return whether a function only computes its result from its arguments."""
@@ -68,7 +68,7 @@ class Purity:
             self._functions[name] = (
                 found is not None
                 and found.body is not None
-                and not any("*" in one.type for one in found.parameters)
+                and not any("*" in parameter.type for parameter in found.parameters)
                 and self._body(found.body)
             )
         return self._functions[name]
@@ -77,11 +77,11 @@ class Purity:
         if node is None:
             return True
         if node.kind == "ReturnStmt":
-            return all(self.value(one) for one in node.inner)
+            return all(self.value(child) for child in node.inner)
         if node.kind == "IfStmt":
-            return self.value(node.inner[0]) and all(self._body(one) for one in node.inner[1:])
+            return self.value(node.inner[0]) and all(self._body(child) for child in node.inner[1:])
         if node.kind == "CompoundStmt":
-            return all(self._body(one) for one in node.inner)
+            return all(self._body(child) for child in node.inner)
         return self.computes(node)
 
     def forks(self, name: str) -> bool:
@@ -89,7 +89,7 @@ class Purity:
         if name not in self._forks:
             found = self.unit.functions[name]
             returns = (
-                [one for one in found.body.walk() if one.kind == "ReturnStmt"]
+                [part for part in found.body.walk() if part.kind == "ReturnStmt"]
                 if (found.body)
                 else []
             )
@@ -108,11 +108,13 @@ class Purity:
 
     def _statement(self, node: Node) -> bool:
         if node.kind == "IfStmt":
-            return self.value(node.inner[0]) and all(self.computes(one) for one in node.inner[1:])
+            return self.value(node.inner[0]) and all(
+                self.computes(child) for child in node.inner[1:]
+            )
         if node.kind in _STATEMENTS:
-            return all(self.computes(one) for one in node.inner)
+            return all(self.computes(child) for child in node.inner)
         if node.kind == "VarDecl":
-            return all(self.value(one) for one in node.inner)
+            return all(self.value(child) for child in node.inner)
         assignment = node.kind == "CompoundAssignOperator" or (
             node.kind == "BinaryOperator" and node.facts["opcode"] == "="
         )
@@ -130,8 +132,8 @@ class Purity:
         if node is None:
             return set()
         found = set()
-        for one in node.walk():
-            target = assigned(one)
+        for part in node.walk():
+            target = assigned(part)
             if target is not None:
                 found.add(_local(target))
         return found
@@ -172,7 +174,7 @@ def constant(node: Node | None) -> bool:
         "UnaryOperator",
         "ConditionalOperator",
     )
-    return composed and all(constant(one) for one in node.inner)
+    return composed and all(constant(child) for child in node.inner)
 
 
 def _safe(node: Node) -> bool:

@@ -107,7 +107,7 @@ class Run(ABC):
         self.frames: list[Frame] = []
         self.entered: set[str] = set()
         self.purity = purity or Purity(unit)
-        self.word = types.Integer(unit.pointer, False)
+        self.word = types.Integer(unit.pointer, signed=False)
 
     @abstractmethod
     def evaluate(self, node: Node | None, kind: CType | None = None) -> Value:

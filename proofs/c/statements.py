@@ -33,8 +33,8 @@ def execute(run: Run, node: Node) -> Signal | None:
 def _jumps(node: Node | None, label: str) -> bool:
     """Return whether a statement has a jump to a label."""
     return node is not None and any(
-        one.kind == "GotoStmt" and one.facts.get("targetLabelDeclId") == label
-        for one in node.walk()
+        part.kind == "GotoStmt" and part.facts.get("targetLabelDeclId") == label
+        for part in node.walk()
     )
 
 
@@ -72,9 +72,9 @@ def _jumped_back(run: Run, node: Node) -> bool:
     body = run.frame.function.body
     assert body is not None
     seen = False
-    for one in body.walk():
-        seen = seen or one is node
-        target = one.facts.get("targetLabelDeclId") if one.kind == "GotoStmt" else None
+    for part in body.walk():
+        seen = seen or part is node
+        target = part.facts.get("targetLabelDeclId") if part.kind == "GotoStmt" else None
         if seen and target is not None and target == node.facts.get("declId"):
             return True
     return False
@@ -91,7 +91,7 @@ def _labelled(run: Run, statements: list[Node | None], at: int) -> Signal | None
 
     # What stands behind the last jump back is not of the loop: nothing it does is seen again.
     last = max(number for number in range(at, len(statements)) if _jumps(statements[number], name))
-    nodes = tuple(one for one in statements[at : last + 1] if one is not None)
+    nodes = tuple(child for child in statements[at : last + 1] if child is not None)
     loop = Loop((*run.stack, name), None, body, lambda: None, nodes, label=name)
     rule = run.machine.loop(run, loop)
     if rule is None:
@@ -139,7 +139,7 @@ def _declare(run: Run, node: Node) -> None:
     kind = run.type(node.type)
     if node.facts.get("storageClass") in ("static", "extern"):
         raise Unsupported(f"the {node.facts['storageClass']} variable {node.name}")
-    if any(one is not None and one.kind == "CleanupAttr" for one in node.inner):
+    if any(child is not None and child.kind == "CleanupAttr" for child in node.inner):
         raise Unsupported(f"the variable {node.name} with a function that ends it")
     cell = Cell(node.name, kind)
     run.frame.cells[node.key] = cell
@@ -156,9 +156,9 @@ def _compound(run: Run, node: Node) -> Signal | None:
 
 
 def _declarations(run: Run, node: Node) -> None:
-    for one in node.inner:
-        if one is not None:
-            _declare(run, one)
+    for child in node.inner:
+        if child is not None:
+            _declare(run, child)
 
 
 def _nothing(run: Run, node: Node) -> None:
@@ -215,7 +215,7 @@ def _merged_leaves(
     condition: Truth, yes: Mapping[int, Value], no: Mapping[int, Value]
 ) -> dict[int, Value]:
     found: dict[int, Value] = {}
-    for where in [*yes, *(one for one in no if one not in yes)]:
+    for where in [*yes, *(offset for offset in no if offset not in yes)]:
         one, other = yes.get(where, UNWRITTEN), no.get(where, UNWRITTEN)
         if one != other and (isinstance(one, Missing) or isinstance(other, Missing)):
             raise Unsupported("one branch gives a value, the other none")
@@ -232,7 +232,7 @@ def _for(run: Run, node: Node) -> Signal | None:
     if variable is not None:
         raise Unsupported("a declaration in a condition")
     run.execute(first)
-    parts = tuple(one for one in (condition, step, body) if one is not None)
+    parts = tuple(part for part in (condition, step, body) if part is not None)
 
     def test() -> Truth:
         return run.truth(condition) if condition is not None else True
@@ -297,7 +297,7 @@ def _switch(run: Run, node: Node) -> Signal | None:
     start = _case(run, subject, body.inner)
     if start is None:
         return None
-    signal = block(run, [_unlabelled(one) for one in body.inner], start)
+    signal = block(run, [_unlabelled(child) for child in body.inner], start)
     return None if signal is BREAK else signal
 
 
@@ -320,7 +320,7 @@ def _case(run: Run, subject: Int, statements: list[Node | None]) -> int | None:
 
 def _has_deeper_cases(statements: list[Node | None]) -> bool:
     """Return whether statements that belong to a switch have cases within."""
-    pending = [_unlabelled(one) for one in statements]
+    pending = [_unlabelled(child) for child in statements]
     while pending:
         node = pending.pop()
         if node is None or node.kind == "SwitchStmt":

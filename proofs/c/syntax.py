@@ -109,9 +109,9 @@ class FunctionNode:
 
 
 def _functions_in(node: Node) -> Iterator[str]:
-    for one in node.walk():
-        if one.kind == "DeclRefExpr" and one.facts.get("declares") == "FunctionDecl":
-            yield one.name
+    for part in node.walk():
+        if part.kind == "DeclRefExpr" and part.facts.get("declares") == "FunctionDecl":
+            yield part.name
 
 
 @dataclass
@@ -168,11 +168,11 @@ def reduced(tree: Raw, pointer: int, wanted: Iterable[str]) -> Unit:
         functions[name] = reader.function(bodies[name])
         pending += functions[name].names
     used = {
-        one.name
+        part.name
         for function in functions.values()
         if function.body
-        for one in function.body.walk()
-        if one.kind == "DeclRefExpr"
+        for part in function.body.walk()
+        if part.kind == "DeclRefExpr"
     }
     globals_ = {name: reader.node(raw) for name, raw in reader.globals.items() if name in used}
     enumerators = {name: value for name, value in reader.enumerators.items() if name in used}
@@ -186,8 +186,8 @@ def _trimmed(unit: Unit) -> Unit:
     for function in unit.functions.values():
         texts.add(function.type)
         for node in [*function.parameters, *([function.body] if function.body else [])]:
-            texts |= {one.type for one in node.walk()}
-            texts |= {one.facts["argument"] for one in node.walk() if "argument" in one.facts}
+            texts |= {part.type for part in node.walk()}
+            texts |= {part.facts["argument"] for part in node.walk() if "argument" in part.facts}
     typedefs: dict[str, str] = {}
     members: Raw = {}
     pending = list(texts)
@@ -198,7 +198,7 @@ def _trimmed(unit: Unit) -> Unit:
             continue
         seen.add(text)
         words = _identifiers(text)
-        for name in {*words, *(f"enum {one}" for one in words)}:
+        for name in {*words, *(f"enum {word}" for word in words)}:
             if name in unit.typedefs:
                 typedefs[name] = unit.typedefs[name]
                 pending.append(unit.typedefs[name])
@@ -316,16 +316,18 @@ class _Reader:
         """Take note of an enumeration; returns the integer type that stands for it."""
         following = 0
         inner = node.get("inner", ())
-        constants = [one for one in inner if one.get("kind") == "EnumConstantDecl"]
+        constants = [child for child in inner if child.get("kind") == "EnumConstantDecl"]
         values = []
         for child in constants:
-            told = next((one for one in _every(child) if one.get("kind") == "ConstantExpr"), None)
+            told = next(
+                (part for part in _every(child) if part.get("kind") == "ConstantExpr"), None
+            )
             following = int(told["value"]) if told else following
             self.enumerators[child["name"]] = following
             values.append(following)
             following += 1
         small = "int" if min(values, default=0) < 0 else "unsigned int"
-        wide = next((_type(one) for one in constants if _type(one) != "int"), small)
+        wide = next((_type(constant) for constant in constants if _type(constant) != "int"), small)
         found = "" if _laid_out_otherwise(node) or "fixedUnderlyingType" in node else wide
         self._tags[node["id"]] = found
         if node.get("name") and constants:
@@ -336,8 +338,8 @@ class _Reader:
         """Return a function."""
         self._keys, self._next = {}, 0
         inner = raw.get("inner", ())
-        parameters = [self.node(one) for one in inner if one["kind"] == "ParmVarDecl"]
-        body = next((self.node(one) for one in inner if one["kind"] == "CompoundStmt"), None)
+        parameters = [self.node(child) for child in inner if child["kind"] == "ParmVarDecl"]
+        body = next((self.node(child) for child in inner if child["kind"] == "CompoundStmt"), None)
         static = raw.get("storageClass") == "static"
         return FunctionNode(
             raw["name"], raw["type"]["qualType"], parameters, body, static, _offset(raw)
@@ -346,11 +348,11 @@ class _Reader:
     def node(self, raw: Raw) -> Node:
         """Return a node and what is below it."""
         kind = raw["kind"]
-        inner = [one for one in raw.get("inner", ()) if one.get("kind") not in _LEFT_OUT]
+        inner = [child for child in raw.get("inner", ()) if child.get("kind") not in _LEFT_OUT]
         while kind in _PASSED and len(inner) == 1:
             raw = inner[0]
             kind = raw["kind"]
-            inner = [one for one in raw.get("inner", ()) if one.get("kind") not in _LEFT_OUT]
+            inner = [child for child in raw.get("inner", ()) if child.get("kind") not in _LEFT_OUT]
         if "array_filler" in raw:  # the value of the elements not named, then those named
             inner = raw["array_filler"][1:]
         facts = {name: raw[name] for name in _KEPT if name in raw}
@@ -377,7 +379,7 @@ class _Reader:
         facts.pop("name", None)
         if kind == "RecordDecl":
             self.record(raw)
-        found.inner = [self.node(one) if one.get("kind") else None for one in inner]
+        found.inner = [self.node(child) if child.get("kind") else None for child in inner]
         return found
 
     def _key(self, identity: str) -> str:
@@ -389,11 +391,11 @@ class _Reader:
 
 def _laid_out_otherwise(node: Raw) -> bool:
     """Return whether attributes change the size or the place of what is declared."""
-    return any(one.get("kind") in _PLACING for one in node.get("inner", ()))
+    return any(child.get("kind") in _PLACING for child in node.get("inner", ()))
 
 
 def _has_body(node: Raw) -> bool:
-    return any(one.get("kind") == "CompoundStmt" for one in node.get("inner", ()))
+    return any(child.get("kind") == "CompoundStmt" for child in node.get("inner", ()))
 
 
 def _every(node: Raw) -> Iterator[Raw]:

@@ -30,6 +30,11 @@ class Integer:
         return self.size
 
 
+BOOL = Integer(1, signed=False, boolean=True)
+INT = Integer(4, signed=True)
+U64 = Integer(8, signed=False)
+
+
 @dataclass(frozen=True)
 class Void:
     """No value."""
@@ -104,7 +109,7 @@ class Record:
 
     def field(self, name: str) -> Field:
         """Return a member. Raises Unsupported where there is none of the name."""
-        found = [one for one in self.fields if one.name == name]
+        found = [member for member in self.fields if member.name == name]
         if len(found) != 1:
             raise Unsupported(f"{self.name} has no member {name}, or several")
         return found[0]
@@ -222,7 +227,7 @@ class Types:
         if "void" in words:
             return Void()
         if "_Bool" in words:
-            return Integer(1, False, True)
+            return BOOL
         signed = "unsigned" not in words
         if "char" in words:
             return Integer(1, signed)

@@ -111,8 +111,8 @@ cannot know; code that can meet more than one kind asks, and refuses what it doe
 
 An Int, Ptr, Address, Callee, Opaque, Aggregate, Missing, or None for no value."""
 
-UNWRITTEN = Missing(False)
-LOST = Missing(True)
+UNWRITTEN = Missing(lost=False)
+LOST = Missing(lost=True)
 
 
 class Cell:
@@ -326,13 +326,13 @@ def sign_extended(term: Term, width: int) -> Term:
     return terms.concat(fill, term)
 
 
-def below(one: Term, other: Term, signed: bool) -> Truth:
+def below(left: Term, right: Term, signed: bool) -> Truth:
     """Return whether one number is below the other."""
     if not signed:
-        return less(one, other)
-    top = one.width - 1
-    a, b = (same(terms.extract(term, top, top), 1) for term in (one, other))
-    return either(both(a, negate(b)), both(terms.agree(a, b), less(one, other)))
+        return less(left, right)
+    top = left.width - 1
+    a, b = (same(terms.extract(term, top, top), 1) for term in (left, right))
+    return either(both(a, negate(b)), both(terms.agree(a, b), less(left, right)))
 
 
 def shifted(value: Int, amount: Term, op: str) -> Term:

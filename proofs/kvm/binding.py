@@ -63,15 +63,15 @@ class Bound:
 
     def table(self, op: RangeOp | None, table: str) -> str | None:
         """Return the C name of the function of a table, None where there is none."""
-        for one in self.tables:
-            if one.op is op and one.table == table:
-                return one.name
+        for function in self.tables:
+            if function.op is op and function.table == table:
+                return function.name
         return None
 
 
 def parameters(function: FunctionNode) -> tuple[str, ...]:
     """Return the types of a function's parameters."""
-    return tuple(one.type for one in function.parameters)
+    return tuple(parameter.type for parameter in function.parameters)
 
 
 def bind(unit: Unit, layout: Layout, renamed: Mapping[str, str], ours: Names) -> Bound:

@@ -9,7 +9,7 @@ from impl.multilevel.interface import Slot
 from proofs import terms
 from proofs.c import types
 from proofs.c.syntax import Unit
-from proofs.c.types import CType
+from proofs.c.types import INT, CType
 from proofs.c.values import Address, Block, Callee, Int, Ptr, Value, int_of, truth_int
 from proofs.heap import FREE, PAGE_BITS, SLOT_BITS, empty_marker
 from proofs.kvm.runtime import CRuntime
@@ -48,7 +48,7 @@ class Memory:
         self.layout = rt.layout
         self.entry = rt.shape.entry
         self.leaf = rt.shape.levels - 1
-        self.word = types.Integer(unit.pointer, False)
+        self.word = types.Integer(unit.pointer, signed=False)
         self.structures: dict[str, Structure] = {}
         self.operands: dict[str, Value] = {}
         self.gfp: list[tuple[Term, int]] = []
@@ -128,7 +128,7 @@ class Memory:
     def slots(self, base: Int, pages: Int) -> tuple[Ptr, Ptr]:
         """Return a memory slot before and after dirty logging was switched on for it."""
         kind = self.structure("kvm_memory_slot").kind
-        flags = types.Integer(4, False)
+        flags = types.Integer(4, signed=False)
         found = []
         for name, logging in (("old slot", 0), ("new slot", KVM_MEM_LOG_DIRTY_PAGES)):
             self.structures[name] = Structure(self, name, kind)
@@ -345,13 +345,13 @@ class Structure:
 
 def _member(record: types.Record, offset: int, kind: CType) -> tuple[list[str], int, CType]:
     """Return the names down to the member that has a byte, the byte within it, and its type."""
-    for one in record.fields:
-        if one.offset <= offset < one.offset + max(1, one.type.size):
-            inner = one.type
+    for field in record.fields:
+        if field.offset <= offset < field.offset + max(1, field.type.size):
+            inner = field.type
             if isinstance(inner, types.Record) and inner != kind and inner.fields:
-                names, inside, found = _member(inner, offset - one.offset, kind)
-                return [one.name, *names], inside, found
-            return [one.name], offset - one.offset, inner
+                names, inside, found = _member(inner, offset - field.offset, kind)
+                return [field.name, *names], inside, found
+            return [field.name], offset - field.offset, inner
     raise Unsupported(f"a member of {record.name} at byte {offset}")
 
 
@@ -379,12 +379,12 @@ def _in_progress(memory: Memory, kind: CType) -> Value:
     rt = memory.rt
     if not rt.around.locked:
         rt.mmu_invalidate_seq()
-    return truth_int(rt.around.under_way, types.Integer(memory.word.size, True))
+    return truth_int(rt.around.under_way, types.Integer(memory.word.size, signed=True))
 
 
 def cached(memory: Memory, kind: CType) -> Value:
     """Return how many pages the memory cache holds."""
-    return Int(terms.bits(memory.rt.heap.depth, 32), types.Integer(4, True))
+    return Int(terms.bits(memory.rt.heap.depth, 32), INT)
 
 
 Member = Callable[[Memory, CType], Value]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from proofs import terms
 from proofs.c import types
 from proofs.c.run import Run
+from proofs.c.types import BOOL, INT, U64
 from proofs.c.values import Address, Int, Ptr, Value, int_of, is_true
 from proofs.heap import PAGE_BITS
 from proofs.kvm.descriptors import HostPage, PhysicalAddress, descriptor_pointer
@@ -156,7 +157,7 @@ def _srcu_lock(memory: Memory, run: Run, args: list[Value]) -> Value:
     memory.rt.srcu_read_lock()
     index = memory.rt.path.fresh("srcu", 32)
     memory.srcu.append(index)
-    return Int(index, types.Integer(4, True))
+    return Int(index, INT)
 
 
 def _srcu_unlock(memory: Memory, run: Run, args: list[Value]) -> Value:
@@ -222,7 +223,7 @@ def _slot_of(memory: Memory, run: Run, args: list[Value]) -> Value:
     if _refuses(memory):
         return Ptr(None, terms.number(0, memory.word.width), 1, 0, types.Void())
     for name, size in (("base_gfn", 8), ("npages", 0), ("userspace_addr", 0)):
-        kind = types.Integer(size or memory.word.size, False)
+        kind = types.Integer(size or memory.word.size, signed=False)
         number = memory.rt.path.fresh(f"slot {name}", kind.width)
         memory.operands.setdefault(f"kvm_memory_slot.{name}", Int(number, kind))
     return memory.structure("kvm_memory_slot").pointer()
@@ -231,7 +232,7 @@ def _slot_of(memory: Memory, run: Run, args: list[Value]) -> Value:
 def _user_address(memory: Memory, run: Run, args: list[Value]) -> Value:
     """``gfn_to_hva_memslot_prot``: any address, or the one that is an error."""
     path, at = memory.rt.path, args[2]
-    boolean = types.Integer(1, False, True)
+    boolean = BOOL
     if isinstance(at, Ptr) and at.block is not None:
         # A write to a slot that is read-only is one of the errors.
         at.block.store(at, boolean, int_of(1, boolean))
@@ -258,7 +259,7 @@ def _find_vma(memory: Memory, run: Run, args: list[Value]) -> Value:
 
 
 def _lookup_page(memory: Memory, run: Run, args: list[Value]) -> Value:
-    rt, kind = memory.rt, types.Integer(8, False)
+    rt, kind = memory.rt, U64
     gfn = unsigned(args[1].term)
     page = rt.gfn_to_pfn_prot(gfn, lift_truth(is_true(args[2])))
     if page.error:
@@ -271,7 +272,7 @@ def _lookup_page(memory: Memory, run: Run, args: list[Value]) -> Value:
     writable = terms.truth(truth_of(page.writable))
     if isinstance(at, Ptr) and at.block is not None:
         one = terms.choose(writable, terms.number(1, 1), terms.number(0, 1))
-        boolean = types.Integer(1, False, True)
+        boolean = BOOL
         at.block.store(at, boolean, Int(one, boolean))
     return Int(terms.bits(as_bits(page.pfn, memory.entry.pfn_bits), 64), kind)
 
@@ -321,7 +322,7 @@ def _first_set(memory: Memory, run: Run, args: list[Value]) -> Value:
     found = lifted(memory.rt.ffs(unsigned(value)))
     number = terms.add(terms.bits(terms.low_bits(found.sized(32), 7), 32), terms.number(1, 32))
     none = terms.number(0, 32)
-    return Int(terms.choose(same(value, 0), none, number), types.Integer(4, True))
+    return Int(terms.choose(same(value, 0), none, number), INT)
 
 
 def _count_zeros(trailing: bool) -> Act:
@@ -338,7 +339,7 @@ def _count_zeros(trailing: bool) -> Act:
         number = terms.bits(terms.low_bits(found.sized(32), 7), 32)
         if not trailing:
             number = terms.subtract(terms.number(value.width - 1, 32), number)
-        return Int(number, types.Integer(4, True))
+        return Int(number, INT)
 
     return act
 
@@ -366,8 +367,8 @@ PRIMITIVES: dict[str, Primitive] = {
     "slat_page_state": Primitive(_nothing, "a statistic of the memory zone"),
     "clear_page": Primitive(_clear_page, _ASSEMBLY),
     "memset": Primitive(_memset, _ASSEMBLY),
-    "slat_lock": Primitive(_lock(True), _LOCK),
-    "slat_unlock": Primitive(_lock(False), _LOCK),
+    "slat_lock": Primitive(_lock(take=True), _LOCK),
+    "slat_unlock": Primitive(_lock(take=False), _LOCK),
     "srcu_read_lock": Primitive(_srcu_lock, "sleepable RCU: entered and left"),
     "srcu_read_unlock": Primitive(_srcu_unlock, "sleepable RCU: entered and left"),
     "slat_bug": Primitive(_bug, "BUG(): must never be reached"),
@@ -393,10 +394,10 @@ PRIMITIVES: dict[str, Primitive] = {
     "kvm_mmu_free_memory_cache": Primitive(_free_cache, _HOST + ": gives all pages back"),
     "mmu_memory_cache_alloc": Primitive(_cache_alloc, _OWN_CACHE + ": takes the last page"),
     "mmu_free_memory_cache": Primitive(_free_cache, _OWN_CACHE + ": gives all pages back"),
-    "__builtin_ctzl": Primitive(_count_zeros(True), "the compiler's"),
-    "__builtin_clzl": Primitive(_count_zeros(False), "the compiler's"),
-    "__builtin_ctzll": Primitive(_count_zeros(True), "the compiler's"),
-    "__builtin_clzll": Primitive(_count_zeros(False), "the compiler's"),
+    "__builtin_ctzl": Primitive(_count_zeros(trailing=True), "the compiler's"),
+    "__builtin_clzl": Primitive(_count_zeros(trailing=False), "the compiler's"),
+    "__builtin_ctzll": Primitive(_count_zeros(trailing=True), "the compiler's"),
+    "__builtin_clzll": Primitive(_count_zeros(trailing=False), "the compiler's"),
     "__builtin_ffs": Primitive(_first_set, "the compiler's"),
     "__builtin_ffsl": Primitive(_first_set, "the compiler's"),
     "__builtin_ffsll": Primitive(_first_set, "the compiler's"),

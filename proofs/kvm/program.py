@@ -14,6 +14,7 @@ from proofs.c.infer import Facts, Observer, facts_of, observe
 from proofs.c.interpreter import Interpreter
 from proofs.c.purity import Purity
 from proofs.c.syntax import Unit
+from proofs.c.types import BOOL, U64
 from proofs.c.values import Int, Ptr, Value, is_true, truth_int
 from proofs.heap import PAGE_BITS, SLOT_BITS, fresh_heap, shape_of
 from proofs.kvm.binding import Bound
@@ -43,10 +44,6 @@ from proofs.raw import RawFormat, format_of
 from proofs.specs import Flush, Specification
 from proofs.terms import same
 
-U64 = types.Integer(8, False)
-BOOL = types.Integer(1, False, True)
-INT = types.Integer(4, True)
-
 
 class CProgram:
     """The C of one tree in one layout; a port's program says which functions there are.
@@ -67,7 +64,7 @@ class CProgram:
         self.entry = format_of(layout)
         self.shape = shape_of(layout, self.entry)
         self.purity = Purity(unit)
-        self.word = types.Integer(unit.pointer, False)
+        self.word = types.Integer(unit.pointer, signed=False)
         self.entered: set[str] = set()
         self.used: set[str] = set()
         self._compound_entered: set[str] = set()
@@ -205,7 +202,7 @@ class CProgram:
                 return truth_of(truth)
 
             seen = observe(execute, Endless)
-            self._facts[key] = {where: facts_of(one) for where, one in seen.items()}
+            self._facts[key] = {where: facts_of(observed) for where, observed in seen.items()}
         return self._facts[key]
 
     # Life of the table

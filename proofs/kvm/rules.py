@@ -63,7 +63,7 @@ class _Head:
         self.step, self.direction = self._chosen()
         shape = subject.before.shape
         bounds = subject.call.first(shape), subject.call.last(shape)
-        self.first, self.last = (terms.bits(one, SLOT_BITS) for one in bounds)
+        self.first, self.last = (terms.bits(bound, SLOT_BITS) for bound in bounds)
 
     def _chosen(self) -> tuple[str, int]:
         shape, call = self.subject.before.shape, self.subject.call
@@ -72,7 +72,7 @@ class _Head:
             start = self.entry[name].term
             if _same_number(begin[direction], start):
                 return name, direction
-        wide = [one for one in self.facts.steps if self.entry[one[0]].term.width >= SLOT_BITS]
+        wide = [step for step in self.facts.steps if self.entry[step[0]].term.width >= SLOT_BITS]
         if not wide:
             raise mismatch(self.loop, "no variable goes from slot to slot")
         return wide[0]
@@ -135,10 +135,13 @@ class _Head:
     def facts_hold(self, now: Mapping[str, Number]) -> list[tuple[str, Truth]]:
         """Return the facts on what variables hold. Raises Mismatch where one holds no number."""
         known = set(now) & set(self.entry)
-        for one in self.facts.templates:
-            if not set(one.names) <= known:
-                raise mismatch(self.loop, f"nothing is known any more of {one}")
-        return [(f"{one} is kept", one.holds(now, self.entry)) for one in self.facts.templates]
+        for template in self.facts.templates:
+            if not set(template.names) <= known:
+                raise mismatch(self.loop, f"nothing is known any more of {template}")
+        return [
+            (f"{template} is kept", template.holds(now, self.entry))
+            for template in self.facts.templates
+        ]
 
     def result(self, now: Mapping[str, Number]) -> Truth:
         """Return what the function returns if the loop ends here."""

@@ -40,7 +40,9 @@ def scalars(kind: CType, offset: int = 0) -> list[tuple[int, types.Integer]]:
         case types.Integer():
             return [(offset, kind)]
         case types.Record() if not kind.union:
-            return [one for part in kind.fields for one in scalars(part.type, offset + part.offset)]
+            return [
+                place for part in kind.fields for place in scalars(part.type, offset + part.offset)
+            ]
     raise Unsupported("an entry is of another type than numbers")
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from proofs import terms
 from proofs.c import types
 from proofs.c.run import Run
+from proofs.c.types import INT
 from proofs.c.values import Int, Ptr, Value, int_of, truth_int
 from proofs.kvm.binding import Bound, TableFunction
 from proofs.kvm.machine import Contract, KvmMachine
@@ -19,7 +20,6 @@ from proofs.paths import Unsupported
 from proofs.program import Callables, Function
 from proofs.terms import same
 
-INT = types.Integer(4, True)
 TABLE_FIELDS = ("ents", "ptes", "kinds", "bases", "orders", "ats")
 """What a call may change of the heap while invariants are inferred."""
 
@@ -60,7 +60,9 @@ def _table_arguments(
         raise Unsupported("a function of one table is called for what is no table")
     page = pointer.block
     rt = machine.rt
-    rt.demand("memory", "a function is called for a table of its level", page.level == level, True)
+    rt.demand(
+        "memory", "a function is called for a table of its level", page.level == level, fatal=True
+    )
     begins = terms.both(same(pointer.index, 0), pointer.offset == 0)
     rt.demand("memory", "a function is called for the beginning of a table", begins)
     return Name(page.name), unsigned(start.term), unsigned(end.term)

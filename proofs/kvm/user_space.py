@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from proofs.c import types
+from proofs.c.types import INT
 from proofs.c.values import Int, Opaque, Value, int_of
 
-INT = types.Integer(4, True)
 _ORDERED = {"<": -1, "<=": 0, ">": 1, ">=": 0, "==": 0, "!=": 0}
 
 

@@ -26,14 +26,14 @@ def _any_entry(at: Setting, pfn_top: int) -> Entry:
     return Entry(as_plain(unsigned(pfn)), writable, young, dirty)
 
 
-def _equal(one: Number | Flag, other: Number | Flag) -> Truth:
-    return truth_of(lifted(one) == other)
+def _equal(left: Number | Flag, right: Number | Flag) -> Truth:
+    return truth_of(lifted(left) == right)
 
 
-def _same_entry(one: Entry | None, other: Entry) -> Truth:
-    if one is None:
+def _same_entry(left: Entry | None, right: Entry) -> Truth:
+    if left is None:
         return False
-    return both(*[_equal(a, b) for a, b in zip(one, other, strict=True)])
+    return both(*[_equal(a, b) for a, b in zip(left, right, strict=True)])
 
 
 def entries(at: Setting) -> None:

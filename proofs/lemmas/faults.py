@@ -49,7 +49,7 @@ def _reported(at: Setting, frame_number: Number, dirtied: Truth, since: int = 0)
     return both(agree(either(*[when for when, _ in new]), dirtied), *right)
 
 
-def _judged(at: Setting, address: Number, goal: Truth) -> Truth:
+def _where_promised(at: Setting, address: Number, goal: Truth) -> Truth:
     """Return what is demanded of a function where its address may lie beyond the reach."""
     return implies(at.reached(address), goal) if at.of_kernel else goal
 
@@ -66,14 +66,14 @@ def fault_fast(at: Setting) -> None:
     at.prove(
         "result",
         "the result is 0 just if the entry allows the access",
-        _judged(at, address, agree(truth_of(result == 0), both(acts, good))),
+        _where_promised(at, address, agree(truth_of(result == 0), both(acts, good))),
     )
     at.prove("result", "the result is 0 or -EFAULT", result in (0, -EFAULT))
     gfn = address // at.layout.leaf.span
     at.prove(
         "dirty",
         "the frame is reported just if it becomes dirty",
-        _judged(at, address, _reported(at, gfn, both(acts, dirtied))),
+        _where_promised(at, address, _reported(at, gfn, both(acts, dirtied))),
     )
     point = goal_points(path, at.heap)
     expected = choose(both(acts, same(point[1], frame)), left, entry_of(before, point[1]))
@@ -81,7 +81,7 @@ def fault_fast(at: Setting) -> None:
     at.prove(
         "exact",
         "only the entry of the frame changes, as it must",
-        _judged(at, address, changed),
+        _where_promised(at, address, changed),
     )
     prove_rest(path, before, at.heap, ("ptes",))
     prove_invariant(path, at.heap, point)
@@ -92,12 +92,12 @@ def fault_fast(at: Setting) -> None:
     )
     if at.of_kernel:
         kept = same(entry_of(at.heap, point[1]), entry_of(before, point[1]))
-        quiet = both(kept, _reported(at, gfn, False))
+        quiet = both(kept, _reported(at, gfn, dirtied=False))
         at.prove("reach", "beyond the reach nothing changes", either(at.reached(address), quiet))
     balanced(at, locked=False)
 
 
-def _told(at: Setting, address: Number) -> Truth:
+def _promises(at: Setting, address: Number) -> Truth:
     """Return where the contract says what the fast path does.
 
     Of a kernel beyond the reach it says nothing, except to the clause ``reach``.
@@ -118,12 +118,12 @@ def fast_contract(at: Setting) -> Callable[..., int]:
         before_rule(at)
         new = before.havoc("ptes")
         good, left, dirtied = abstraction.fast(entry_of(before, frame), write, at.entry)
-        told = _told(at, address)
+        promised = _promises(at, address)
         path.everywhere(
             "frame",
             lambda f: [
                 implies(
-                    told,
+                    promised,
                     same(
                         entry_of(new, f),
                         choose(both(acts, same(f, frame)), left, entry_of(before, f)),
@@ -134,12 +134,14 @@ def fast_contract(at: Setting) -> Callable[..., int]:
         assume_invariant(path, new)
         rt.heap = rt.state.kept = new
         done = path.choose(2) == 0
-        path.assume(implies(told, agree(done, both(acts, good))))
+        path.assume(implies(promised, agree(done, both(acts, good))))
         gfn = address // at.layout.leaf.span
-        rt.around.reported.append((both(told, acts, dirtied), gfn))
-        if told is not True:
+        rt.around.reported.append((both(promised, acts, dirtied), gfn))
+        if promised is not True:
             other = unsigned(path.fresh("gfn", at.layout.bits))
-            rt.around.reported.append((both(negate(told), path.fresh("report", terms.BOOL)), other))
+            rt.around.reported.append(
+                (both(negate(promised), path.fresh("report", terms.BOOL)), other)
+            )
         path.check("contract")
         return 0 if done else -EFAULT
 
@@ -244,7 +246,7 @@ def _slow_result(
     point = goal_points(at.path, at.heap)
     old, new = entry_of(before, point[1]), entry_of(at.heap, point[1])
     page = around.page
-    _asked_right(at, gfn, write)
+    _page_is_right(at, gfn, write)
     if result == 0:
         at.prove("result", "0 means that there is a page", page is not None)
         assert page is not None
@@ -267,16 +269,16 @@ def _slow_result(
     prove_invariant(at.path, at.heap, point)
 
 
-def _asked_right(at: Setting, gfn: Number, write: Flag) -> None:
+def _page_is_right(at: Setting, gfn: Number, write: Flag) -> None:
     """Demand that the page which was looked up, if one was, is the one of the fault."""
     if at.rt.around.asked is None:
         return
-    asked_gfn, asked_write = at.rt.around.asked
-    at.prove("exact", "the page is that of the frame", truth_of(lifted(asked_gfn) == gfn))
+    page_gfn, page_write = at.rt.around.asked
+    at.prove("exact", "the page is that of the frame", truth_of(lifted(page_gfn) == gfn))
     at.prove(
         "exact",
         "the page is asked for as the access is",
-        agree(truth_of(asked_write), truth_of(write)),
+        agree(truth_of(page_write), truth_of(write)),
     )
 
 
@@ -319,7 +321,7 @@ def slow_contract(at: Setting) -> Callable[..., int]:
 
 
 def _page(pfn: Term, writable: Term) -> Page:
-    return Page(as_plain(Name(pfn)), as_plain(SymBool(writable)), False)
+    return Page(as_plain(Name(pfn)), as_plain(SymBool(writable)), error=False)
 
 
 def fault(at: Setting) -> None:
@@ -367,13 +369,13 @@ def fault(at: Setting) -> None:
         implies(within, same(new, choose(same(point[1], frame), left, old))),
     )
     gfn = address // at.layout.leaf.span
-    _asked_right(at, gfn, write)
+    _page_is_right(at, gfn, write)
     at.prove(
         "dirty",
         "the frame is reported just if it becomes dirty",
         implies(within, _reported(at, gfn, dirtied)),
     )
-    refused = both(truth_of(result == -EFAULT), same(new, old), _reported(at, gfn, False))
+    refused = both(truth_of(result == -EFAULT), same(new, old), _reported(at, gfn, dirtied=False))
     at.prove(
         "reach",
         "beyond the reach the answer is -EFAULT and nothing changes",

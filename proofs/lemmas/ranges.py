@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from model.contracts import in_contract, slot_limits
-from model.operations import U64, Kind, Op
+from model.operations import ANSWERING, U64, Kind, Op
 from proofs import abstraction, terms
 from proofs.contracts import entry_of
 from proofs.heap import (
@@ -29,8 +29,6 @@ from proofs.terms import Term, Truth, both, choose, either, implies, negate, sam
 
 # Entry points over ranges
 
-_HAS_RESULT = frozenset({Kind.MKCLEAN, Kind.MKOLD, Kind.UNMAP, Kind.AGE, Kind.TEST_AGE})
-
 
 def role(kind: Kind) -> str:
     """Return the name by which scripts call the function of an operation."""
@@ -51,7 +49,7 @@ def entry_point(kind: Kind, locks: bool) -> Script:
         result = at.run(role(kind), *args, **level_contracts(at))
         point = goal_points(path, at.heap)
         _effect(at, op, before, point[1], within)
-        if kind in _HAS_RESULT:
+        if kind in ANSWERING - {Kind.FLUSH}:
             _answer(at, op, before, result, point[1], within)
         if kind is Kind.FLUSH:
             _safe(at, op, result, point[0])
@@ -117,9 +115,9 @@ def _answer(at: Setting, op: Op, before: Heap, result: Flag, frame: Term, within
     shift = at.layout.page_shift
     counted = op._replace(kind=Kind.AGE) if op.kind is Kind.TEST_AGE else op
 
-    def changed(one: Term) -> Truth:
-        raw = entry_of(before, one)
-        return negate(same(abstraction.after(counted, one, raw, shift, at.entry), raw))
+    def changed(term: Term) -> Truth:
+        raw = entry_of(before, term)
+        return negate(same(abstraction.after(counted, term, raw, shift, at.entry), raw))
 
     told = truth_of(result)
     sound = implies(changed(frame), told)

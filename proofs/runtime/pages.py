@@ -86,7 +86,9 @@ class Pages(Tables):
         self.demand("memory", "what is cached is a single page", same(heap.order(name), 0))
         self.demand("memory", "the memory cache has room", less(heap.depth, CACHE_SLOTS))
         self.demand("memory", "the memory cache has its array", self.around.array)
-        stack = tuple(choose(same(heap.depth, n), name, one) for n, one in enumerate(heap.stack))
+        stack = tuple(
+            choose(same(heap.depth, n), name, cached) for n, cached in enumerate(heap.stack)
+        )
         depth = terms.add(heap.depth, terms.number(1, 3))
         self.heap = replace(heap.with_kind(name, CACHED), stack=stack, depth=depth)
 

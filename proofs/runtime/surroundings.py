@@ -150,12 +150,12 @@ class Surrounded:
         around.asked = (gfn, write)
         if path.choose(2):
             around.refused = True
-            return Page(0, False, True)
+            return Page(0, writable=False, error=True)
         pfn = path.fresh("pfn", self.shape.entry.pfn_bits)
         path.show("pfn", pfn)
         around.references.append(pfn)
         writable = SymBool(path.fresh("writable", terms.BOOL))
-        around.page = Page(as_plain(Name(pfn)), as_plain(writable), False)
+        around.page = Page(as_plain(Name(pfn)), as_plain(writable), error=False)
         return around.page
 
     def release_pfn(self, pfn: Number | Handle) -> None:

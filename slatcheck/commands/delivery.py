@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from pathlib import Path
 import click
 
 from slatcheck import output
+from slatcheck.document.identity import slug
 from slatcheck.errors import InputError
 from support.lazy import lazily
 
@@ -78,9 +78,7 @@ def _to_stdout(text: str) -> None:
 
 def file_name(fingerprint: str) -> str:
     """Return the name of the replay file for a finding: its fingerprint with dots for slashes."""
-    parts = (re.sub(r"[^A-Za-z0-9_-]+", "_", part) for part in fingerprint.split("/"))
-    name = ".".join(parts)
-    return f"{name[:200]}.json"
+    return f"{slug(fingerprint)[:200]}.json"
 
 
 def replay_command(

@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from model.layout import Layout
-from model.operations import HALF_OPEN, Kind
+from model.operations import HALF_OPEN, REMOVING, Kind
 from model.ports import kind_of
-from model.rules import REMOVING, RULES
+from model.rules import RULES
 from slatcheck.document import titles
 from slatcheck.document.evidence import BELOW, BROKEN, LONGER, WRAPPED
 from slatcheck.document.finding import Cause, Finding
+from slatcheck.document.identity import slug
 
 REACH = "aliasing.unchecked-reach"
 """The cause of all that only comes from an address that nobody compared with the reach."""
@@ -48,7 +48,7 @@ def causes_of(findings: Sequence[Finding], layouts: Iterable[Layout]) -> tuple[C
 
 def cause_id(fingerprint: str) -> str:
     """Return the id of the cause that a finding leads: its fingerprint, fit for a shell."""
-    return ".".join(re.sub(r"[^A-Za-z0-9_-]+", "_", part) or "_" for part in fingerprint.split("/"))
+    return slug(fingerprint)
 
 
 class _Ties:

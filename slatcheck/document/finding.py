@@ -70,9 +70,3 @@ class Cause:
     layouts: tuple[str, ...]
     byte_orders: tuple[str, ...]
     findings: tuple[str, ...]
-
-
-def fingerprint(rule_name: str, entry: str, trigger: str, contract: bool = True) -> str:
-    """Return the stable name of a finding: rule, entry point and trigger."""
-    tail = "" if contract else "/out-of-contract"
-    return f"{rule_name}/{entry}/{trigger}{tail}"

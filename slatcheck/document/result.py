@@ -14,7 +14,6 @@ from slatcheck.document.causes import causes_of
 from slatcheck.document.finding import Cause as Cause
 from slatcheck.document.finding import Finding as Finding
 from slatcheck.document.finding import Location as Location
-from slatcheck.document.finding import fingerprint as fingerprint
 
 SCHEMA = "slatcheck/1"
 

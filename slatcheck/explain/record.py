@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from impl.interface import Capabilities, Outcome, Run
+from impl.interface import Capabilities, Run
 from impl.kernel.errors import ToolLimitError, UnsupportedError
 from impl.kernel.ports import open_for
 from impl.kernel.snapshot import KernelStepper
@@ -17,7 +17,7 @@ from model.abstract_map import NOTHING, AbstractMap, Expected
 from model.contracts import in_contract
 from model.entry import Entry
 from model.layout import Layout
-from model.operations import ENOMEM, Kind, Op
+from model.operations import Op
 from model.ports import entry_point
 from slatcheck.explain.sources import ROOT, Sources
 from slatcheck.judge.traces import Trace, tree_for, unit_of
@@ -127,7 +127,7 @@ def _foresee(
     expected, maps = [], []
     for op, step in zip(ops, steps, strict=False):
         if in_contract(layout, op):
-            expected.append(_expect(state, op, step.outcome))
+            expected.append(state.expected(op, step.outcome.result))
         else:
             # Nothing is promised of the map: go on with what is there.
             expected.append(NOTHING)
@@ -142,12 +142,6 @@ def _found(layout: Layout, step: Step, before: dict[int, Entry]) -> dict[int, En
         return before
     leaves = step.snapshot.leaves(layout).items()
     return {gfn: entry for gfn, raw in leaves if (entry := layout.entry.decode(raw))}
-
-
-def _expect(state: AbstractMap, op: Op, outcome: Outcome) -> Expected:
-    if op.kind is Kind.FAULT and op.oom and outcome.result == -ENOMEM:
-        return state.fault_without_memory(op)
-    return state.apply(op)
 
 
 def entry_of(recording: Recording, op: Op) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from impl.snapshot import Snapshot
 from model.contracts import in_contract
 from model.entry import Entry
 from model.layout import Layout
-from model.operations import ADDRESSED, EFAULT, ENOMEM, Kind, Op, operand_names
+from model.operations import ADDRESSED, ANSWERING, EFAULT, ENOMEM, Kind, Op, operand_names
 from model.rules import rule
 from model.triggers import TRIGGERS
 from slatcheck.display import describe
@@ -25,7 +25,6 @@ from slatcheck.explain.strip import Maps
 MAX_RANGES = 24
 """Lines of one list of ranges that are shown at most."""
 _ERRNO = {-EFAULT: "-EFAULT", -ENOMEM: "-ENOMEM"}
-_BOOLEAN = frozenset({Kind.FLUSH, Kind.MKCLEAN, Kind.MKOLD, Kind.UNMAP, Kind.AGE, Kind.TEST_AGE})
 
 
 def tell(recording: Recording, replay: str) -> Story:
@@ -207,7 +206,7 @@ def _raw(layout: Layout, changes: Mapping[int, Entry | None]) -> dict[int, int]:
 def _result(layout: Layout, op: Op, value: int) -> str:
     if op.kind is Kind.LOOKUP:
         return layout.entry.describe(value)
-    if op.kind in _BOOLEAN:
+    if op.kind in ANSWERING:
         meaning = "safe to remove" if op.kind is Kind.FLUSH else "yes"
         return f"{value} ({meaning if value else 'no' if meaning == 'yes' else 'not safe'})"
     if op.kind in ADDRESSED or op.kind is Kind.CREATE:

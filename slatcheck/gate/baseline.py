@@ -14,6 +14,7 @@ from typing import Any
 import tomlkit
 import tomlkit.exceptions
 
+from slatcheck.document.identity import Fingerprint
 from slatcheck.document.result import Check, Document
 from slatcheck.document.schema import schema
 from slatcheck.errors import InputError
@@ -42,7 +43,7 @@ class Entry:
     @property
     def rule(self) -> str:
         """The rule that the finding breaks."""
-        return self.fingerprint.partition("/")[0]
+        return Fingerprint.parse(self.fingerprint).rule
 
 
 @dataclass
@@ -238,7 +239,7 @@ def _baseline(path: Path, data: dict[str, Any]) -> Baseline:
         mark = one["fingerprint"]
         if mark in found.known:
             raise InputError(f"{path} is damaged: {mark} is there twice")
-        if one["rule"] != mark.partition("/")[0]:
+        if one["rule"] != Fingerprint.parse(mark).rule:
             raise InputError(f"{path} is damaged: {mark} is no finding of the rule {one['rule']}")
         names = layouts if one["layouts"] == ALL else _matched(one["layouts"], layouts)
         found.known[mark] = Entry(mark, names, one["reason"], one.get("expires"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from slatcheck.document.identity import CheckId, Fingerprint
 from slatcheck.document.result import Check, Document, Verdict
 
 GOOD = 0
@@ -73,9 +74,9 @@ def _why(checks: Iterable[Check]) -> str:
 
 def _asks(check: Check, wanted: str) -> bool:
     """Return whether a check would show the finding that is looked for, or why it cannot."""
-    rule, entry, *_ = wanted.split("/")
-    mine = check.function == entry and check.id.endswith(f"/{rule}")
-    return check.kind == "differential" and (mine or "/build/" in check.id)
+    asked, its = Fingerprint.parse(wanted), CheckId.parse(check.id)
+    mine = check.function == asked.entry and its.promise == asked.rule
+    return check.kind == "differential" and (mine or its.function == "build")
 
 
 def status(usual: int) -> int:

@@ -12,6 +12,7 @@ from model.machines import BIG, ORDERS
 from model.operations import Kind, Op, from_json
 from model.ports import layout as layout_named
 from model.rules import rule
+from slatcheck.document.identity import Fingerprint
 from slatcheck.document.reading import read_json
 from slatcheck.document.result import SCHEMA
 from slatcheck.errors import InputError
@@ -43,17 +44,17 @@ class Trace:
     @property
     def rule(self) -> str:
         """The name of the rule that is broken."""
-        return self.fingerprint.partition("/")[0]
+        return Fingerprint.parse(self.fingerprint).rule
 
     @property
     def entry(self) -> str:
         """The kernel function that breaks it; '' where the fingerprint names none."""
-        return "".join(self.fingerprint.split("/")[1:2])
+        return Fingerprint.parse(self.fingerprint).entry
 
     @property
     def trigger(self) -> str:
         """The class of operands that bring it about; '' where the fingerprint names none."""
-        return "".join(self.fingerprint.split("/")[2:3])
+        return Fingerprint.parse(self.fingerprint).trigger
 
 
 def load(path: Path, fingerprint: str | None = None, cause: str | None = None) -> Trace:
@@ -145,7 +146,7 @@ def _trace(path: Path, data: dict[str, Any]) -> Trace:
     ops = _operations(path, data["trace"])
     try:
         layout = layout_named(str(data["layout"]))
-        rule(str(data["fingerprint"]).partition("/")[0])
+        rule(Fingerprint.parse(str(data["fingerprint"])).rule)
     except KeyError as unknown:
         raise InputError(f"{path} names {unknown}, which is not known here") from None
     subject = str(data["implementation"])

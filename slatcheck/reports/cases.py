@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from model.machines import LITTLE
 from slatcheck.display.words import clean
+from slatcheck.document.identity import CheckId
 from slatcheck.document.result import Check, Document, Finding, Verdict, worst
 
 NOTHING = "nothing was checked"
@@ -101,7 +102,7 @@ def explains(finding: Finding, check: Check) -> bool:
         return False
     if not finding.contract or check.byte_order not in ("", *finding.byte_orders):
         return False
-    rule = check.id.rpartition("/")[2]
+    rule = CheckId.parse(check.id).promise
     return check.finding == finding.fingerprint or (
         check.function == finding.entry and rule == finding.rule
     )

@@ -10,6 +10,7 @@ from functools import cache
 
 from model.rules import RULES
 from proofs.theorems import CLAUSES
+from slatcheck.document.identity import CheckId, Fingerprint
 from slatcheck.document.result import Check, Document, Verdict, worst
 
 OTHER = "other"
@@ -50,7 +51,7 @@ class Group:
         for one in self.checks:
             name = one.function or one.id
             if self.kind != "differential":
-                name += "/" + one.id.rpartition("/")[2]
+                name += "/" + CheckId.parse(one.id).promise
             found[name] = found.get(name, 0) + one.cases
         return found
 
@@ -90,11 +91,11 @@ def rules_of(check: Check) -> tuple[str, ...]:
     A refutation counts for the rule that its run broke; a proof of a clause for every rule that
     the clause excludes.
     """
-    last = check.id.rpartition("/")[2]
+    last = CheckId.parse(check.id).promise
     if last in _NAMES:
         return (last,)
     if check.verdict is Verdict.VIOLATED:
-        broken = (check.finding or check.reason).partition("/")[0]
+        broken = Fingerprint.parse(check.finding or check.reason).rule
         if broken in _NAMES:
             return (broken,)
     if check.id.startswith(("map/", "pure/")):

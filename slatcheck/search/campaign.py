@@ -15,7 +15,7 @@ from model.layout import Layout
 from model.operations import Kind, Op
 from model.rules import rule
 from slatcheck.document.evidence import NOTHING, Evidence
-from slatcheck.document.result import fingerprint
+from slatcheck.document.identity import Fingerprint
 from slatcheck.search.differential import Judge, Symptom, plan
 from slatcheck.search.drawing import LENGTH, draw
 from slatcheck.search.probes import Prober
@@ -164,7 +164,7 @@ class Search:
 
     def _is_special_case(self, symptom: Symptom) -> bool:
         """Return whether the same memory-safety rule breaks at this entry for any operands."""
-        general = fingerprint(symptom.rule, symptom.entry, "any", symptom.contract)
+        general = str(Fingerprint(symptom.rule, symptom.entry, "any", symptom.contract))
         safety = rule(symptom.rule).memory_safety
         return safety and symptom.trigger != "any" and general in self._first
 

@@ -12,13 +12,12 @@ from model.abstract_map import NOTHING, AbstractMap, Expected
 from model.contracts import in_contract
 from model.entry import Entry
 from model.layout import Layout
-from model.operations import ADDRESSED, ENOMEM, Answer, Kind, Op
+from model.operations import ADDRESSED, ENOMEM, FAULTS, Answer, Kind, Op
 from model.ports import entry_point, port_of
 from model.rules import rule
 from model.triggers import beyond, trigger
-from slatcheck.document.finding import fingerprint
+from slatcheck.document.identity import Fingerprint
 
-_FAULTS = frozenset({Kind.FAULT, Kind.FAULT_FAST})
 _SPURIOUS = frozenset({Kind.MKCLEAN, Kind.MKOLD, Kind.AGE})
 
 
@@ -47,7 +46,7 @@ class Symptom:
     @property
     def fingerprint(self) -> str:
         """The stable name of the finding that the symptom belongs to."""
-        return fingerprint(self.rule, self.entry, self.trigger, self.contract)
+        return str(Fingerprint(self.rule, self.entry, self.trigger, self.contract))
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ class Judge:
         follow = contract and not last
         frame = op.first >> self.layout.page_shift
         past = state.entries.get(frame)
-        expected = self._expect(state, op, outcome) if follow else NOTHING
+        expected = state.expected(op, outcome.result) if follow else NOTHING
         agrees = not follow or self._agrees(op, expected, outcome, before)
         if agrees and not outcome.events:
             return []
@@ -136,11 +135,6 @@ class Judge:
         if not agrees:
             symptoms += self._differences(state, op, outcome, before, expected, step, kind_of)
         return symptoms
-
-    def _expect(self, state: AbstractMap, op: Op, outcome: Outcome) -> Expected:
-        if op.kind is Kind.FAULT and op.oom and outcome.result == -ENOMEM:
-            return state.fault_without_memory(op)
-        return state.apply(op)
 
     def _raw(self, expected: Expected) -> dict[int, int]:
         encode = self.layout.entry.encode
@@ -157,7 +151,7 @@ class Judge:
             return False
         if (changes or expected.changes) and not self._same_entries(kind, expected, changes):
             return False
-        if kind in _FAULTS:
+        if kind in FAULTS:
             if (dirty or expected.dirty) and frozenset(dirty) != expected.dirty:
                 return False
             if result < 0 and self.pages and tables != before.tables:
@@ -256,7 +250,7 @@ class _Case:
         return "wrong-result", f"returned {self.outcome.result}, not {allowed}", spurious
 
     def _atomicity(self) -> tuple[str, str, bool] | None:
-        if self.op.kind not in _FAULTS or self.outcome.result >= 0:
+        if self.op.kind not in FAULTS or self.outcome.result >= 0:
             return None
         if self.outcome.tables != self.before.tables:
             return "oom-not-atomic", "the operation failed and yet linked a table", False
@@ -268,7 +262,7 @@ class _Case:
         changes, op = self.outcome.changes, self.op
         if not self.different:
             return None
-        if op.kind in _FAULTS:
+        if op.kind in FAULTS:
             return self._fault_entries()
         missed = [f for f in self.different if f in self.wanted and f not in changes]
         if missed:
@@ -289,7 +283,7 @@ class _Case:
         return "wrong-entry", "the entry is not what was put in", False
 
     def _dirty(self) -> tuple[str, str, bool] | None:
-        if self.op.kind not in _FAULTS:
+        if self.op.kind not in FAULTS:
             return None
         reported = frozenset(self.outcome.dirty)
         if self.expected.dirty - reported:

@@ -11,8 +11,14 @@ from hypothesis import strategies as st
 
 from model.operations import (
     ADDRESSED,
+    AGEING,
+    ANSWERING,
+    CLEANING,
+    FAULTS,
     HALF_OPEN,
     INCLUSIVE,
+    KINDS,
+    REMOVING,
     SLOT,
     U64,
     Answer,
@@ -142,3 +148,11 @@ def test_all_forms_of_one_range_name_the_same_frames(a: int, b: int, shift: int)
 def test_every_kind_has_a_function_of_its_own() -> None:
     assert set(FUNCTIONS) == set(Kind)
     assert len(set(FUNCTIONS.values())) == len(Kind)
+
+
+def test_the_table_of_kinds_covers_every_kind_once() -> None:
+    assert set(KINDS) == set(Kind)
+    forms = (ADDRESSED, INCLUSIVE, HALF_OPEN, SLOT)
+    assert sum(map(len, forms)) == len(frozenset().union(*forms))
+    assert not REMOVING & (CLEANING | AGEING | FAULTS)
+    assert INCLUSIVE | HALF_OPEN == ANSWERING

@@ -10,13 +10,14 @@ from impl.multilevel.interface import Slot
 from proofs import terms
 from proofs.c import types
 from proofs.c.run import Run
+from proofs.c.types import INT
 from proofs.c.values import Ptr, Value, int_of, is_true
 from proofs.heap import PAGE_BITS
 from proofs.kvm import user_space
 from proofs.kvm.binding import WORD
 from proofs.kvm.machine import Contract, KvmMachine
 from proofs.kvm.memory import TablePage
-from proofs.kvm.program import INT, CProgram
+from proofs.kvm.program import CProgram
 from proofs.kvm.rules import attempts_rule, bits_rule
 from proofs.kvm.runtime import CRuntime
 from proofs.kvm.stand_ins import counted, initialised, topped_up

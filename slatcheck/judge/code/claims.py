@@ -10,6 +10,7 @@ from proofs.kvm.primitives import BY_CONTRACT, PRIMITIVES
 from proofs.ports import CODES
 from proofs.reliance import EXTRA
 from proofs.theorems import CLAUSES
+from slatcheck.document.identity import CheckId
 from slatcheck.document.result import Check, Finding, Verdict
 
 
@@ -37,7 +38,7 @@ def disagreements(checks: Iterable[Check], findings: Iterable[Finding]) -> list[
 
 def rules_of(check: Check) -> frozenset[str]:
     """Return the rules that are broken where a check of a promise fails."""
-    clause = check.id.rpartition("/")[2]
+    clause = CheckId.parse(check.id).promise
     told = CLAUSES[clause][1] if clause in CLAUSES else ()
     return frozenset(told) | set(EXTRA.get(clause, ()))
 

@@ -15,6 +15,7 @@ from proofs.engine import Clause
 from proofs.kernel_runner import Proved
 from proofs.reliance import EXTRA, FAMILY, STRICT
 from proofs.theorems import CLAUSES
+from slatcheck.document.identity import Fingerprint
 from slatcheck.document.result import Finding
 from slatcheck.judge.candidates import FALLBACK, confirm
 from slatcheck.judge.code.task import Task
@@ -131,5 +132,5 @@ def _told_by(layout: Layout, one: Proved, clause: Clause) -> list[Telling]:
 
 def _names(mark: str, rules: frozenset[str], entry: str) -> bool:
     """Return whether a fingerprint is of one of the rules, at an entry point."""
-    rule, at, *_ = mark.split("/")
-    return rule in rules and entry in ("", at)
+    shown = Fingerprint.parse(mark)
+    return shown.rule in rules and entry in ("", shown.entry)

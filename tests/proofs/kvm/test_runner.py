@@ -186,7 +186,7 @@ def test_a_folder_that_cannot_be_written_does_no_harm() -> None:
 @pytest.mark.parametrize("verdict", [REFUTED, OPEN])
 def test_where_an_invariant_fails_nothing_is_known(name: str, verdict: str) -> None:
     proof = proof_with(exact=HOLDS, memory=HOLDS, **{name: verdict})
-    told = runner._told(proof)
+    told = runner._without_internal(proof)
     assert set(told.clauses) == {"exact", "memory"}
     for clause in told.clauses.values():
         assert clause.verdict == OPEN
@@ -195,18 +195,21 @@ def test_where_an_invariant_fails_nothing_is_known(name: str, verdict: str) -> N
 
 
 def test_what_is_refuted_stays_refuted_where_an_invariant_fails() -> None:
-    told = runner._told(proof_with(exact=REFUTED, memory=HOLDS, loop=REFUTED))
+    told = runner._without_internal(proof_with(exact=REFUTED, memory=HOLDS, loop=REFUTED))
     assert told.clauses["exact"].verdict == REFUTED
     assert not told.clauses["exact"].mismatch
     assert told.clauses["memory"].verdict == OPEN
 
 
 def test_invariants_that_hold_are_not_told() -> None:
-    told = runner._told(proof_with(exact=HOLDS, loop=HOLDS, entry=HOLDS))
+    told = runner._without_internal(proof_with(exact=HOLDS, loop=HOLDS, entry=HOLDS))
     assert {name: one.verdict for name, one in told.clauses.items()} == {"exact": HOLDS}
 
 
 def test_what_is_not_reached_is_open_where_a_promise_fails() -> None:
-    told = runner._told(proof_with(exact=REFUTED, init=VACUOUS))
+    told = runner._without_internal(proof_with(exact=REFUTED, init=VACUOUS))
     assert told.clauses["init"].verdict == OPEN
-    assert runner._told(proof_with(exact=HOLDS, init=VACUOUS)).clauses["init"].verdict == VACUOUS
+    assert (
+        runner._without_internal(proof_with(exact=HOLDS, init=VACUOUS)).clauses["init"].verdict
+        == VACUOUS
+    )

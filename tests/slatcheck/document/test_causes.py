@@ -22,8 +22,9 @@ from slatcheck import cli
 from slatcheck.document import causes
 from slatcheck.document.causes import cause_id, causes_of
 from slatcheck.document.evidence import BROKEN, LONGER, WRAPPED
+from slatcheck.document.identity import Fingerprint
 from slatcheck.document.reading import read
-from slatcheck.document.result import Cause, Document, Finding, Location, fingerprint
+from slatcheck.document.result import Cause, Document, Finding, Location
 from slatcheck.errors import InputError
 from slatcheck.judge import traces
 from slatcheck.reports import forms
@@ -41,7 +42,7 @@ WALK = "kvm_mips_walk_pgd"
 
 def shown(rule: str, entry: str, trigger: str = "any", **changes: Any) -> Finding:
     base = finding(
-        fingerprint=fingerprint(rule, entry, trigger), rule=rule, entry=entry, trigger=trigger,
+        fingerprint=str(Fingerprint(rule, entry, trigger)), rule=rule, entry=entry, trigger=trigger,
         location=Location(entry, "arch/mips/kvm/mmu.c", 100), summary=f"{entry}: it is wrong",
         layouts=list(NAMES), related=[],
     )  # fmt: skip

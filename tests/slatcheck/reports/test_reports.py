@@ -15,7 +15,8 @@ from model.ports import layout, permitted_layouts
 from model.rules import RULES, Severity
 from slatcheck.display import words
 from slatcheck.document import schema as schemas
-from slatcheck.document.result import Check, Document, Finding, Location, Verdict, fingerprint
+from slatcheck.document.identity import Fingerprint
+from slatcheck.document.result import Check, Document, Finding, Location, Verdict
 from slatcheck.reports import comparison
 from slatcheck.reports import json as json_report
 from slatcheck.reports import layouts as layouts_report
@@ -32,7 +33,7 @@ TRACE = [
 
 def finding(**changes: Any) -> Finding:
     base = Finding(
-        fingerprint=fingerprint("stale-mapping", "kvm_unmap_gfn_range", "ends-at-top"),
+        fingerprint=str(Fingerprint("stale-mapping", "kvm_unmap_gfn_range", "ends-at-top")),
         rule="stale-mapping",
         severity="unsafe",
         layouts=["mips32-4k", "mips32-16k"],
