@@ -25,10 +25,10 @@ from tests.test_rooms import ROOMS, ROOT
 #: One of each kind of file that is read at run time and is not Python.
 DATA = (
     "impl/**/shim/**/*.h",
-    "impl/**/runner/*.c",
+    "impl/**/*.c",
     "impl/**/runner/*.h",
-    "impl/**/runner/*.S",
-    "impl/**/runner/*.ld",
+    "impl/**/*.S",
+    "impl/**/*.ld",
     "slatcheck/**/schema*.json",
     "slatcheck/**/*.j2",
     "slatcheck/**/*.js",
