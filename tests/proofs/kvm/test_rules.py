@@ -291,8 +291,8 @@ def test_a_function_of_another_signature_is_not_bound(bench: Bench) -> None:
         Edit("", PTE, "unsigned long start_gpa,", "unsigned long start_gpa, int more,"),
         Edit("", PMD, "(pte, start_gpa, end)", "(pte, start_gpa, 0, end)"),
     ))  # fmt: skip
-    assert list(found.bound.missing) == ["kvm_mips_flush_pte"]
-    assert found.bound.missing["kvm_mips_flush_pte"].startswith("not bound: ")
+    assert list(found.bound.missing) == ["kvm_mips_flush_gpa_pte"]
+    assert found.bound.missing["kvm_mips_flush_gpa_pte"].startswith("not bound: ")
     proof = found.run([PTE])
     assert proof.missing == found.bound.missing
     for one in proof.proved:
