@@ -23,6 +23,7 @@ from proofs.engine import Options
 from slatcheck.judge.code.task import Outcome
 from slatcheck.judge.code.trees import prove_tree
 from slatcheck.progress import Progress
+from support.cache import Mode
 
 FOLDERS = ("arch/mips", "include", "virt/kvm")
 """What of a tree is copied."""
@@ -81,7 +82,7 @@ def timed(what: str, tree: Path, layouts: Sequence[Layout]) -> tuple[Run, list[O
     begun = time.perf_counter()
     by_layout: dict[str, Outcome] = {}
     orders = dict.fromkeys(layouts, (BIG,))
-    prove_tree(tree, orders, None, Options(), 0, True, _silent, by_layout)
+    prove_tree(tree, orders, None, Options(), 0, Mode.USE, _silent, by_layout)
     found = [by_layout[layout.name] for layout in layouts]
     anew = sum(len(one.reproved) for one in found)
     return Run(what, time.perf_counter() - begun, anew), found

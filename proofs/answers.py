@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from proofs.solvers import SAT, UNSAT
+from support.cache import different
 
 SLOW = 0.02
 """Seconds from which on an answer is worth keeping; nothing else depends on the clock."""
@@ -20,9 +21,13 @@ _WAIT = 10.0
 
 
 class Answers:
-    """Answers on disk, shared by all processes; where that fails, every query is asked."""
+    """Answers on disk, shared by all processes; where that fails, every query is asked.
 
-    def __init__(self, folder: Path, solvers: str) -> None:
+    With ``audit`` every query is asked, and another answer than was kept is a CacheError.
+    """
+
+    def __init__(self, folder: Path, solvers: str, audit: bool = False) -> None:
+        self._audit = audit
         self._solvers = solvers
         self._file = folder / "answers.sqlite"
         self._open: sqlite3.Connection | None = None
@@ -33,10 +38,12 @@ class Answers:
         Only 'sat' and 'unsat' are kept: what was too hard once is asked again.
         """
         found = self._load(key)
-        if found is not None:
+        if found is not None and not self._audit:
             return found
         begun = time.monotonic()
         answer = solve()
+        if found is not None and answer in (SAT, UNSAT) and answer != found:
+            raise different(f"the answer to query {key[:16]}")
         if answer in (SAT, UNSAT) and time.monotonic() - begun >= SLOW:
             self._save(key, answer)
         return answer

@@ -34,8 +34,8 @@ from proofs.lemmas.base import setting
 from proofs.paths import MISMATCH, Path
 from proofs.ports import code_of
 from proofs.raw import RawFormat, format_of, opaque_format
-from proofs.runner import identity, proof_of, sources
-from support.cache import write
+from proofs.runner import identity, proof_of, sources, verdicts
+from support.cache import Mode, different, write
 
 INTERNAL = (FITS, "entry")
 """Clauses of what the proof's own invariants need; they are no promises of the kernel."""
@@ -106,7 +106,7 @@ class Session:
         self.program = self.port.program(unit, layout, self.bound)
         known = None
         if store.folder is not None and not options.emit:
-            known = Answers(store.folder, identity(options.solvers))
+            known = Answers(store.folder, identity(options.solvers), store.mode is Mode.AUDIT)
         self.desk = Desk(options, known)
         self.options = options
         self.store = store
@@ -123,12 +123,14 @@ class Session:
     def _lemma(self, task: Task) -> Proved:
         key = self._key(task)
         kept = None if self.options.emit else self.store.load(key, self._digest)
-        if kept is not None:
+        if kept is not None and self.store.mode is not Mode.AUDIT:
             return Proved(task.title, task.lemma.kind, *kept, fresh=False)
         proof = None if task.entries else self._proved(task, opaque_format(self.layout))
         if proof is None:
             proof = self._proved(task, format_of(self.layout))
             assert proof is not None
+        if kept is not None and verdicts([kept[0]]) != verdicts([proof]):
+            raise different(f"the proof of {task.title} in {self.layout.name}")
         entered = {name: self._digest(name) for name in sorted(self.program.entered)}
         uses = tuple(sorted(self.program.used))
         self.store.save(key, proof, uses, entered)
@@ -210,8 +212,9 @@ def _without_internal(proof: Proof) -> Proof:
 class Store:
     """Proofs on disk; for each lemma the latest few, by the text of what they entered."""
 
-    def __init__(self, folder: File | None) -> None:
+    def __init__(self, folder: File | None, mode: Mode = Mode.USE) -> None:
         self.folder = folder
+        self.mode = mode
 
     def _records(self, key: str) -> list[dict[str, Any]]:  # JSON, believed once it is read
         if self.folder is None:

@@ -28,7 +28,7 @@ from proofs.lemmas.base import Lemma, Setting, setting
 from proofs.lemmas.specification import POINTWISE, specification, width_pairs, widths
 from proofs.paths import Path
 from proofs.ports import table_of
-from support.cache import digest_of, write
+from support.cache import Mode, different, digest_of, missing, write
 from support.pool import spread
 
 MAP = "map"
@@ -137,8 +137,9 @@ def key_of(task: Task, options: Options) -> str:
 class Store:
     """Finished proofs on disk; a file that cannot be read or written is as good as none."""
 
-    def __init__(self, folder: File | None) -> None:
+    def __init__(self, folder: File | None, mode: Mode = Mode.USE) -> None:
         self.folder = folder
+        self.mode = mode
 
     def load(self, key: str) -> list[Proof] | None:
         """Return the proofs kept under ``key``, None where there are none."""
@@ -177,18 +178,36 @@ def run(
     found: dict[Task, list[Proof]] = {}
     # Texts can only be written where the work is done.
     kept = Store(None) if options.emit else store
+    before: dict[Task, list[Proof]] = {}
     for task in wanted:
         old = kept.load(key_of(task, options))
-        if old is not None:
-            found[task] = old
-            done(task, len(found), len(wanted))
-    missing = sorted((task for task in wanted if task not in found), key=_cost, reverse=True)
-    for number, proofs_ in spread(partial(carry_out, options=options), missing, jobs):
-        task = missing[number]
+        if old is None and kept.folder is not None and kept.mode is Mode.ENFORCE:
+            raise missing(f"the proof of {task.layout or 'the map'}")
+        if old is None:
+            continue
+        if kept.mode is Mode.AUDIT:
+            before[task] = old
+            continue
+        found[task] = old
+        done(task, len(found), len(wanted))
+    open_ = sorted((task for task in wanted if task not in found), key=_cost, reverse=True)
+    for number, proofs_ in spread(partial(carry_out, options=options), open_, jobs):
+        task = open_[number]
+        if task in before and verdicts(before[task]) != verdicts(proofs_):
+            raise different(f"the proof of {task.layout or 'the map'}")
         found[task] = proofs_
         kept.save(key_of(task, options), proofs_)
         done(task, len(found), len(wanted))
     return found
+
+
+def verdicts(proofs_: Iterable[Proof]) -> list[tuple[str, str, str]]:
+    """Return the verdict on each clause of some proofs."""
+    return [
+        (proof.name, name, clause.verdict)
+        for proof in proofs_
+        for name, clause in proof.clauses.items()
+    ]
 
 
 def _cost(task: Task) -> int:

@@ -19,6 +19,7 @@ from slatcheck.commands import completion
 from slatcheck.commands.delivery import INTERRUPTED, say
 from slatcheck.errors import InputError
 from slatcheck.gate import bisect
+from support.cache import CacheError
 
 # Whatever takes long to import is imported by the command that needs it: --help has to be quick.
 
@@ -93,6 +94,9 @@ def _failure(problem: Exception, settings: Settings) -> int:
             "install slatcheck again with its dependencies (make setup does)"
         )
         return USAGE
+    if isinstance(problem, CacheError):
+        say(f"error: {problem}")
+        return INTERNAL
     if settings.traceback:
         traceback.print_exception(problem)
     what = f"{type(problem).__name__}: {problem}" if str(problem) else type(problem).__name__

@@ -1,14 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is kept on disk between runs: where it lies, and what tells that it is still valid."""
+"""What is kept on disk between runs: where it lies, what tells that it is valid, and its use."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+
+class Mode(Enum):
+    """What is done with what is kept.
+
+    ``USE``: it is taken. ``OFF``: nothing is taken and nothing kept. ``AUDIT``: all is done again,
+    and a difference is an error. ``ENFORCE``: what is not kept is an error.
+    """
+
+    USE = "use"
+    OFF = "off"
+    AUDIT = "audit"
+    ENFORCE = "enforce"
+
+
+class CacheError(Exception):
+    """What is kept differs from what is made anew, or is missing where it must be there."""
 
 
 def folder() -> Path:
@@ -18,6 +39,40 @@ def folder() -> Path:
         return Path(named) / "proofs"
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "slatcheck" / "proofs"
+
+
+def settle(
+    mode: Mode,
+    what: str,
+    kept: Value | None,
+    make: Callable[[], Value],
+    same: Callable[[Value, Value], bool],
+) -> tuple[Value, bool]:
+    """Return a result and whether it was made now: ``kept``, or else what ``make`` makes.
+
+    Under audit it is made in any case; CacheError says where the two are not the ``same``. Under
+    enforce CacheError says that there is nothing kept. ``what`` names the result in messages.
+    """
+    if kept is not None and mode is not Mode.AUDIT:
+        return kept, False
+    if kept is None and mode is Mode.ENFORCE:
+        raise missing(what)
+    made = make()
+    if kept is not None and not same(kept, made):
+        raise different(what)
+    return made, kept is None
+
+
+def missing(what: str) -> CacheError:
+    """Return the error for what is not kept where it must be."""
+    return CacheError(f"{what} is not kept, and '--cache enforce' does no work anew")
+
+
+def different(what: str) -> CacheError:
+    """Return the error for what is kept and comes out otherwise when it is made anew."""
+    return CacheError(
+        f"what is kept of {what} is not what is made of it now: clear {folder()} and run again"
+    )
 
 
 def write(file: Path, text: str) -> None:

@@ -204,10 +204,8 @@ def _decided(proof: Proof) -> list[str]:
     lines = []
     for clause in proof.clauses.values():
         line = f"{clause.name}: {clause.verdict}"
-        if clause.values:
-            line += (
-                f", {', '.join(f'{name} = {value:#x}' for name, value in clause.values.items())}"
-            )
+        if clause.values:  # which ones a solver picks is its own affair
+            line += f", with a value of {', '.join(clause.values)} that shows it"
         lines.append(line)
     return lines
 

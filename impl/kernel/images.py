@@ -16,10 +16,12 @@ import model
 from impl.kernel import reading
 from impl.kernel.binding import Binding
 from impl.kernel.build import Image, Job, build, compiled
+from impl.kernel.symbols import symbols_of
 from impl.kernel.toolchain import Toolchain
 from impl.kernel.tree import Tree
 from model.layout import Layout
 from support import cache as keeping
+from support.cache import Mode, settle
 
 
 def image(
@@ -29,21 +31,31 @@ def image(
     big_endian: bool,
     toolchain: Toolchain,
     folder: Path | None,
+    mode: Mode = Mode.USE,
 ) -> Image:
     """Return the image of a layout, from ``folder`` where nothing has changed since.
 
-    Where ``folder`` is None nothing is kept. Raises UnsupportedError as ``build`` does.
+    Where ``folder`` is None nothing is kept. Raises UnsupportedError as ``build`` does, and
+    CacheError as ``mode`` asks for.
     """
     make = partial(build, tree, binding, layout, big_endian, toolchain)
     if folder is None:
         return make()
     file = folder / f"image-{_key(tree, layout, big_endian, toolchain)}.json"
     found = _load(file, tree)
-    if found is not None:
-        return Image(found[0], layout, big_endian, toolchain.instrumented)
-    made = make(beside=partial(_object, folder))
-    _save(file, tree, made.elf, [*made.files, *reading.judged(tree.root, tree.files)])
+    kept = Image(found[0], layout, big_endian, toolchain.instrumented) if found else None
+    # What is done again under audit is all of it, objects included.
+    anew = make if mode is Mode.AUDIT else partial(make, beside=partial(_object, folder))
+    made, fresh = settle(mode, f"the image of {layout.name}", kept, anew, _alike)
+    if fresh:
+        _save(file, tree, made.elf, [*made.files, *reading.judged(tree.root, tree.files)])
     return made
+
+
+def _alike(kept: Image, made: Image) -> bool:
+    """Return whether two images are loaded as the same; notes of places on disk may differ."""
+    one, other = (list(symbols_of(image.elf).segments()) for image in (kept, made))
+    return one == other
 
 
 def _key(tree: Tree, layout: Layout, big_endian: bool, toolchain: Toolchain) -> str:

@@ -13,16 +13,17 @@ from impl.kernel.errors import TreeError, UnsupportedError
 from slatcheck import names, progress
 from slatcheck.commands.delivery import INTERRUPTED, Delivery
 from slatcheck.commands.options import (
+    cache_option,
     cc_option,
     evidence_option,
     jobs_option,
     kernel_option,
     layout_option,
     max_ops_option,
-    no_cache_option,
     seed_option,
 )
 from slatcheck.errors import InputError
+from support.cache import Mode
 from support.lazy import lazily
 
 with lazily():
@@ -43,7 +44,7 @@ with lazily():
 @max_ops_option
 @jobs_option
 @evidence_option
-@no_cache_option
+@cache_option
 @cc_option
 @click.option(
     "--format",
@@ -59,7 +60,7 @@ def command(
     max_ops: int | None,
     jobs: int,
     evidence: tuple[str, ...],
-    no_cache: bool,
+    cache: Mode,
     cc: str | None,
     format_: str,
 ) -> int:
@@ -95,7 +96,7 @@ def command(
         jobs,
         cc,
         frozenset(evidence),
-        cache=not no_cache,
+        cache=cache,
         byte_orders=chosen.byte_orders,
     )
     try:

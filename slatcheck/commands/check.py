@@ -11,6 +11,7 @@ from slatcheck import names, progress
 from slatcheck.commands import gating
 from slatcheck.commands.delivery import Delivery, finish
 from slatcheck.commands.options import (
+    cache_option,
     cc_option,
     evidence_option,
     gate_options,
@@ -18,7 +19,6 @@ from slatcheck.commands.options import (
     kernel_option,
     layout_option,
     max_ops_option,
-    no_cache_option,
     output_option,
     quirk_option,
     replay_dir_option,
@@ -29,6 +29,7 @@ from slatcheck.commands.options import (
     verbose_option,
 )
 from slatcheck.errors import InputError
+from support.cache import Mode
 from support.lazy import lazily
 
 with lazily():
@@ -44,7 +45,7 @@ with lazily():
 @evidence_option
 @gate_options
 @quirk_option
-@no_cache_option
+@cache_option
 @cc_option
 @report_option
 @verbose_option
@@ -63,7 +64,7 @@ def command(
     fail_on: str | None,
     bisect: str | None,
     quirks: tuple[str, ...],
-    no_cache: bool,
+    cache: Mode,
     cc: str | None,
     format_: str,
     verbose: bool,
@@ -96,7 +97,7 @@ def command(
         cc=cc,
         evidence=frozenset(evidence),
         quirks=tuple(dict.fromkeys(quirks)),
-        cache=not no_cache,
+        cache=cache,
     )
     with progress.shown() as report:
         document = terms.judge(request, report)

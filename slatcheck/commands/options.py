@@ -12,6 +12,7 @@ import click
 from slatcheck.commands import completion
 from slatcheck.errors import InputError
 from slatcheck.reports import forms
+from support.cache import Mode
 
 EVIDENCE = ("proof", "contract", "differential")
 """The kinds of evidence that a check may rest on."""
@@ -180,12 +181,17 @@ def replay_dir_option(function: F) -> F:
     )(function)
 
 
-def no_cache_option(function: F) -> F:
+def cache_option(function: F) -> F:
     """Add the option of this name."""
     return click.option(
-        "--no-cache",
-        is_flag=True,
-        help="Do all work anew.",
+        "--cache",
+        type=click.Choice([mode.value for mode in Mode]),
+        default=Mode.USE.value,
+        show_default=True,
+        callback=lambda context, parameter, value: Mode(value),
+        help="What to do with results that are kept: use them; off: do all work anew and keep "
+        "nothing; audit: do it anew all the same, a difference is an error; enforce: a result "
+        "that is not kept is an error.",
     )(function)
 
 

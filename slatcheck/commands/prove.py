@@ -11,11 +11,11 @@ from slatcheck import names, progress
 from slatcheck.commands import completion
 from slatcheck.commands.delivery import Delivery, finish
 from slatcheck.commands.options import (
+    cache_option,
     cc_option,
     jobs_option,
     kernel_option,
     layout_option,
-    no_cache_option,
     output_option,
     quirk_option,
     replay_dir_option,
@@ -25,6 +25,7 @@ from slatcheck.commands.options import (
     verbose_option,
 )
 from slatcheck.errors import InputError
+from support.cache import Mode
 from support.lazy import lazily
 
 with lazily():
@@ -59,7 +60,7 @@ with lazily():
     shell_complete=completion.folders,
     help="Write every obligation into DIR as SMT-LIB 2; each must be unsatisfiable.",
 )
-@no_cache_option
+@cache_option
 @jobs_option
 @quirk_option
 @cc_option
@@ -74,7 +75,7 @@ def command(
     everything: bool,
     solver: str,
     emit_smt2: Path | None,
-    no_cache: bool,
+    cache: Mode,
     jobs: int,
     quirks: tuple[str, ...],
     cc: str | None,
@@ -109,7 +110,7 @@ def command(
         each_quirk=everything and not quirks,
         jobs=jobs,
         options=engine.Options(solvers, str(emit_smt2 or "")),
-        cache=not no_cache,
+        cache=cache,
     )
     with progress.shown() as report:
         document = prove.prove(request, report)

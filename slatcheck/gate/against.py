@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from slatcheck.judge import judging, side_by_side, subject
 from slatcheck.judge.code.kept import everything
 from slatcheck.progress import Progress
 from support import cache as keeping
+from support.cache import Mode, settle
 from support.pool import spread
 
 DIFF_OPS = 6_000
@@ -108,15 +110,36 @@ def _judged_before(
     )
     name = hashlib.sha256(repr(parts).encode()).hexdigest()
     file = keeping.folder() / f"revision-{name}.json"
-    if request.cache and file.is_file():
-        try:
-            return reading.read(file)
-        except InputError:
-            pass
-    found = judging.check(request, lambda one: report(one.of(f"before, {revision.name}")))
-    if request.cache and not found.tool.get("interrupted"):
+    if request.cache is Mode.OFF:
+        return _judged_now(request, revision, report)
+    make = partial(_judged_now, request, revision, report)
+    found, fresh = settle(request.cache, f"revision {revision.name}", _kept(file), make, _alike)
+    if fresh and not found.tool.get("interrupted"):
         keeping.write(file, json.dumps(found.to_json()))
     return found
+
+
+def _judged_now(
+    request: judging.Request, revision: Revision, report: Callable[[Progress], None]
+) -> Document:
+    return judging.check(request, lambda step: report(step.of(f"before, {revision.name}")))
+
+
+def _kept(file: Path) -> Document | None:
+    try:
+        return reading.read(file) if file.is_file() else None
+    except InputError:
+        return None
+
+
+def _alike(kept: Document, made: Document) -> bool:
+    one, other = (
+        {(check.id, check.layout, check.byte_order, check.verdict) for check in side.checks}
+        for side in (kept, made)
+    )
+    return one == other and {f.fingerprint for f in kept.findings} == {
+        f.fingerprint for f in made.findings
+    }
 
 
 # Where the two kernels differ

@@ -12,11 +12,12 @@ from proofs import crosshair
 from proofs.crosshair import Checked
 from slatcheck.document.result import Check, Verdict
 from support import cache as keeping
+from support.cache import Mode, settle
 
 _VERDICTS = {"confirmed": Verdict.HOLDS, "refuted": Verdict.VIOLATED}
 
 
-def contract_checks(cache: bool = True) -> list[Check]:
+def contract_checks(cache: Mode = Mode.USE) -> list[Check]:
     """Return one check for each contract; what CrossHair does not confirm is unknown."""
     solver = f"crosshair {version('crosshair-tool')}"
     return [
@@ -34,17 +35,20 @@ def contract_checks(cache: bool = True) -> list[Check]:
     ]
 
 
-def _checked(cache: bool) -> list[Checked]:
+def _checked(cache: Mode) -> list[Checked]:
     """Return what CrossHair says, from the cache where nothing changed."""
+    if cache is Mode.OFF:
+        return crosshair.check()
     file = keeping.folder() / f"contracts-{crosshair.content_key()}.json"
-    if cache:
-        old = _load(file)
-        if old:
-            return old
-    found = crosshair.check()
-    if cache and all(one.verdict == "confirmed" for one in found):
+    found, fresh = settle(cache, "the contracts", _load(file) or None, crosshair.check, _alike)
+    if fresh and all(one.verdict == "confirmed" for one in found):
         keeping.write(file, json.dumps([asdict(one) for one in found]))
     return found
+
+
+def _alike(kept: list[Checked], made: list[Checked]) -> bool:
+    one, other = ([(each.name, each.verdict) for each in side] for side in (kept, made))
+    return one == other
 
 
 def _load(file: Path) -> list[Checked]:

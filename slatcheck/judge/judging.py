@@ -26,6 +26,7 @@ from slatcheck.judge.subject import kernel_facts
 from slatcheck.judge.tie import ties
 from slatcheck.progress import Progress
 from slatcheck.search.unit import Report, Unit, search
+from support.cache import Mode
 from support.pool import spread
 
 
@@ -48,7 +49,7 @@ class Request:
     cc: str | None = None
     evidence: frozenset[str] = frozenset({"differential"})
     quirks: tuple[str, ...] = ()
-    cache: bool = True
+    cache: Mode = Mode.USE
     is_known: Callable[[str, str], bool] | None = None
     byte_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

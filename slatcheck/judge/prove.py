@@ -32,6 +32,7 @@ from slatcheck.progress import Progress
 from slatcheck.search.campaign import Campaign
 from slatcheck.search.unit import Report, Unit
 from support import cache as keeping
+from support.cache import Mode
 
 KIND = "proof-model"
 
@@ -51,7 +52,7 @@ class Request:
     each_quirk: bool = False
     jobs: int = 0
     options: Options = field(default_factory=Options)
-    cache: bool = True
+    cache: Mode = Mode.USE
     kernel: Path | None = None
     cc: str | None = None
     byte_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -141,7 +142,7 @@ def _of_layouts(by_layout: Mapping[str, TreeOutcome], layouts: Iterable[Layout])
 
 def carry_out(request: Request, report: Callable[[Progress], None]) -> Outcome:
     """Carry out all proofs of a request."""
-    store = Store(keeping.folder() if request.cache else None)
+    store = Store(keeping.folder() if request.cache is not Mode.OFF else None, request.cache)
     # A port may be judged without a reference table: then there is no theorem of one.
     proved = [layout for layout in request.layouts if layout.port in TABLES]
     plain = {layout.name: _tasks(layout, request.quirks) for layout in proved}

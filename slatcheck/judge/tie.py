@@ -29,6 +29,7 @@ from slatcheck.display.words import count, operation
 from slatcheck.search.drawing import draw
 from slatcheck.search.sequences import Decoder
 from slatcheck.search.unit import Report, Unit, kernel_implementation
+from support.cache import Mode
 from support.pool import spread
 
 BUDGET = 2_500
@@ -95,7 +96,7 @@ def ties(
     seed: int = 0,
     cc: str | None = None,
     jobs: int = 1,
-    cache: bool = True,
+    cache: Mode = Mode.USE,
 ) -> list[Tie]:
     """Tie a tree to the proved table on one layout of each number of levels.
 

@@ -25,6 +25,7 @@ from slatcheck.search.campaign import DEFAULT_OPS, Campaign, Hit, Search
 from slatcheck.search.differential import Judge, Symptom
 from slatcheck.search.kept_traces import Traces
 from support import cache as keeping
+from support.cache import Mode
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,12 @@ class Unit:
     quirks: tuple[str, ...]
     seed: int
     max_ops: int | None
-    cache: bool = True
+    cache: Mode = Mode.USE
 
     @property
     def folder(self) -> Path | None:
         """Where images and traces are kept, None where they are not to be."""
-        return keeping.folder() if self.cache else None
+        return keeping.folder() if self.cache is not Mode.OFF else None
 
     @property
     def byte_order(self) -> str:
@@ -115,7 +116,7 @@ def kernel_implementation(unit: Unit, report: Report) -> EmulatedKernel:
     report.beyond, report.names = binding.beyond, binding.entries
     layout = layout_in(tree, layout_named(unit.layout))
     report.layout = layout
-    made = image(tree, binding, layout, unit.big_endian, find(unit.cc), unit.folder)
+    made = image(tree, binding, layout, unit.big_endian, find(unit.cc), unit.folder, unit.cache)
     if not made.instrumented:
         report.unchecked = dict.fromkeys(
             ("uninitialised", "unlocked-access"),
@@ -142,7 +143,8 @@ def _campaign(unit: Unit, report: Report, make: Maker) -> None:
     name = f"{report.implementation}/{unit.title}"
     try:
         # The built-in table always shows the same traces, whatever was run before.
-        kept = Traces(unit.folder if unit.kernel is not None else None, f"search {name}")
+        used = unit.kernel is not None and unit.cache is not Mode.AUDIT
+        kept = Traces(unit.folder if used else None, f"search {name}")
         search = Search(make(), unit.seed, name)
         report.campaign = search.run(unit.max_ops or DEFAULT_OPS, kept.load())
         kept.save({mark: hit.ops for mark, hit in report.campaign.hits.items()})

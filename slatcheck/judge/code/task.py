@@ -10,6 +10,7 @@ from pathlib import Path
 from model.machines import BIG
 from proofs.engine import Options
 from slatcheck.document.result import Check, Finding
+from support.cache import Mode
 
 KIND = "proof-c"
 
@@ -31,6 +32,7 @@ class Task:
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset()
     orders: tuple[str, ...] = (BIG,)
+    cache: Mode = Mode.USE
 
 
 @dataclass

@@ -23,6 +23,7 @@ from slatcheck.judge.code.task import KIND, Known, Outcome, Task
 from slatcheck.judge.code.verdicts import Judged
 from slatcheck.progress import Progress
 from support import cache as keeping
+from support.cache import Mode, settle
 from support.pool import spread
 
 
@@ -32,7 +33,7 @@ def prove_tree(
     cc: str | None,
     options: Options,
     jobs: int,
-    cached: bool,
+    cache: Mode,
     report: Callable[[Progress], None],
     found: dict[str, Outcome],
     known: Known | None = None,
@@ -42,7 +43,7 @@ def prove_tree(
     ``layouts`` gives the byte orders of each. Outcomes go to ``found`` by layout as they come.
     ``known`` are the fingerprints that were shown already.
     """
-    folder = keeping.folder() if cached else None
+    folder = keeping.folder() if cache is not Mode.OFF else None
     tasks = [
         Task(
             root.resolve(),
@@ -52,6 +53,7 @@ def prove_tree(
             folder,
             {order: (known or {}).get((layout.name, order), ()) for order in orders},
             orders=orders,
+            cache=cache,
         )
         for layout, orders in layouts.items()
     ]
@@ -76,15 +78,31 @@ def prove_layout(task: Task) -> Outcome:
     """Prove one layout; what was proved of the same files is not proved again."""
     try:
         kept = Kept(task)
-        old = kept.load()
-        if old is not None:
-            return old
-        outcome, files = _prove(task)
+        if kept.file is None:
+            return _prove(task)[0]
+        files: list[Path] = []
+
+        def make() -> Outcome:
+            outcome, read = _prove(task)
+            files.extend(read)
+            return outcome
+
+        what = f"the proof of {task.layout}"
+        outcome, fresh = settle(task.cache, what, kept.load(), make, _alike)
     except (TreeError, UnsupportedError) as problem:
         base = Check("c/build/geometry", KIND, task.layout, "", Verdict.UNSUPPORTED)
         return Outcome(task.layout, [replace(base, reason=str(problem))])
-    kept.save(outcome, files)
+    if fresh:
+        kept.save(outcome, files)
     return outcome
+
+
+def _alike(kept: Outcome, made: Outcome) -> bool:
+    one, other = (
+        {(check.id, check.byte_order, check.verdict, check.finding) for check in side.checks}
+        for side in (kept, made)
+    )
+    return one == other
 
 
 def _prove(task: Task) -> tuple[Outcome, list[Path]]:
@@ -100,7 +118,7 @@ def _prove(task: Task) -> tuple[Outcome, list[Path]]:
         text = preprocessed(tree, binding, layout, find(task.cc), order == BIG)
         if text not in proved:
             unit, read = read_unit(tree, binding, layout, find(task.cc), order == BIG)
-            store = Store(task.folder)
+            store = Store(task.folder, task.cache)
             proved[text] = Session(unit, layout, binding.entries, task.options, store).run()
             files += read
         judged = Judged(task, layout, proved[text], order)
