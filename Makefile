@@ -15,7 +15,7 @@ UV                ?= uv
 SLATCHECK_KERNELS ?= .cache/kernels
 # Further arguments: of slatcheck for 'check', of the benchmark for 'bench'.
 ARGS              ?=
-PYTEST_ARGS       ?= -n auto
+PYTEST_ARGS       ?= -n auto --dist worksteal
 # 'make lock UPGRADE=--upgrade' moves to the newest releases; otherwise pins stay where they can.
 UPGRADE           ?=
 

@@ -6,7 +6,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+
+from impl.kernel.build import build
+from impl.kernel.ports import bind, open_tree
+from impl.kernel.toolchain import find
+from model.ports import layout
 
 FOLDERS = ("arch/mips/include", "arch/mips/kvm", "arch/mips/mm", "include", "virt/kvm")
 
@@ -24,6 +30,25 @@ def share(tree: Path, folder: Path) -> None:
     for name in FOLDERS:
         shutil.copytree(tree / name, folder / name, symlinks=True, copy_function=_share)
     _share(str(tree / "Makefile"), str(folder / "Makefile"))
+
+
+@cache
+def read(tree: Path) -> frozenset[str]:
+    """Return the files of a tree that are read when it is compiled or judged."""
+    opened = open_tree(tree)
+    sources = {name for name in opened.files.sources if (tree / name).is_file()}
+    binding = bind(opened)
+    for name in ("mips32-4k", "mips32-16k-xpa", "mips64-4k", "mips64-4k-va48"):
+        image = build(opened, binding, layout(name), True, find())
+        sources |= {str(file.relative_to(opened.root)) for file in image.files}
+    return frozenset(sources | {"Makefile"})
+
+
+def share_what_is_read(tree: Path, folder: Path) -> None:
+    """Share the files that are read, and no others: git has less to do with them."""
+    for name in read(tree):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        _share(str(tree / name), str(folder / name))
 
 
 def edit(folder: Path, name: str, change: Callable[[str], str]) -> None:

@@ -7,7 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.kernels.copies import edit, share
+from tests.kernels.copies import edit, share_what_is_read
 
 MMU = "arch/mips/kvm/mmu.c"
 NOBODY = {
@@ -28,7 +28,7 @@ class Repository:
         self.top = top
         self.tree = top / within
         self.tree.mkdir(parents=True, exist_ok=True)
-        share(tree, self.tree)
+        share_what_is_read(tree, self.tree)
         self.git("init", "--quiet", "--initial-branch=main")
         self.commit("as it was")
 
