@@ -159,8 +159,9 @@ class Changed(PythonProgram):
         if self._called is not None:
             _tell(module, self._called)
         functions = {name: one for name, one in vars(module).items() if callable(one)}
-        vars(module).update({"_turn": turn}, **contracts)
-        return functions
+        replaced = {self.roles.get(name, name): contract for name, contract in contracts.items()}
+        vars(module).update({"_turn": turn}, **replaced)
+        return functions | {role: functions[name] for role, name in self.roles.items()}
 
 
 def _tell(module: ModuleType, called: set[str]) -> None:

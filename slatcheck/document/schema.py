@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from model.ports import layouts
 from support.lazy import lazily
 
 with lazily():
@@ -33,13 +34,21 @@ def schema(name: str) -> dict[str, Any]:
     return found
 
 
+def _with_known_layouts(found: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema that takes the names of layouts that there are, and no others."""
+    named = found.get("$defs", {}).get("layout_name")
+    if named is not None:
+        named["enum"] = [layout.name for layout in layouts()]
+    return found
+
+
 def validated(data: Any, schema_name: str) -> str:
     """Return ``data`` as JSON text. Raises InvalidReportError where it does not fit the schema."""
     # jsonschema: the reference implementation of JSON Schema in Python.
 
     text = json.dumps(data, indent=1, default=str) + "\n"
     # What is validated is what a reader gets, not Python's tuples.
-    validator = jsonschema.Draft202012Validator(schema(schema_name))
+    validator = jsonschema.Draft202012Validator(_with_known_layouts(schema(schema_name)))
     error = jsonschema.exceptions.best_match(validator.iter_errors(json.loads(text)))
     if error is not None:
         place = "/".join(map(str, error.absolute_path)) or "the whole"

@@ -111,7 +111,7 @@ def test_the_tie_ends_where_the_c_does_something_else(
     assert "tie" not in (check(request, lambda _: None).kernel or {})
     both = Request(request.layouts, tree, max_ops=200, jobs=1, evidence=BOTH)
     document = check(both, lambda _: None)
-    schema = json.loads((Path(slatcheck.__file__).parent / "schema.json").read_text())
+    schema = json.loads((Path(slatcheck.__file__).parent / "document/schema.json").read_text())
     jsonschema.validate(json.loads(json.dumps(document.to_json())), schema)
     assert document.kernel is not None
     (one,) = document.kernel["tie"]

@@ -13,7 +13,6 @@ import jsonschema
 import pytest
 
 import slatcheck
-from impl.kernel import toolchain
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.ports import open_tree
 from impl.kernel.ports.mips.files import MMU
@@ -27,7 +26,7 @@ from proofs.kernel_runner import LayoutProof, Proved
 from proofs.paths import MISMATCH
 from slatcheck import cli
 from slatcheck.document.result import Check, Finding, Location, Verdict
-from slatcheck.judge.code import trees
+from slatcheck.judge.code import kept, trees
 from slatcheck.judge.code.claims import disagreements, rules_of
 from slatcheck.judge.code.kept import Kept
 from slatcheck.judge.code.replays import Replays
@@ -322,7 +321,7 @@ def test_the_same_files_have_the_same_outcome(
     tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        toolchain, "find", lambda cc: Toolchain(("clang",), ("ld.lld",), f"clang {cc}", True)
+        kept, "find", lambda cc: Toolchain(("clang",), ("ld.lld",), f"clang {cc}", True)
     )
     mine = task(tmp_path / "kept", files[0].parent)
     found = an_outcome(Verdict.HOLDS, Verdict.VIOLATED, Verdict.UNKNOWN)
@@ -433,7 +432,7 @@ def test_the_command_proves_a_real_tree(
     status, out, _ = run(capsys, *wanted)
     data = json.loads(out)
     assert (status, data["verdict"]) == (1, "violated")
-    schema = json.loads((Path(slatcheck.__file__).parent / "schema.json").read_text())
+    schema = json.loads((Path(slatcheck.__file__).parent / "document/schema.json").read_text())
     jsonschema.validate(data, schema)
     marks = {one["fingerprint"] for one in data["findings"]}
     assert marks

@@ -173,7 +173,7 @@ def test_the_short_report_says_in_what_the_tree_differs() -> None:
 
 
 def test_the_schema_knows_ties_and_nothing_more() -> None:
-    schema = json.loads((Path(slatcheck.__file__).parent / "schema.json").read_text())
+    schema = json.loads((Path(slatcheck.__file__).parent / "document/schema.json").read_text())
     data = document(*TIES).to_json()
     jsonschema.validate(data, schema)
     data["kernel"]["tie"][0]["coverage"]["kvm_age_gfn"] = [1]
