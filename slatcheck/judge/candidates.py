@@ -38,7 +38,9 @@ def confirm(
     """
     layout = implementation.layout
     search = Search(implementation, 0, layout.name, shrinking)
-    found = search.run_these(_sequences(layout, kind, values), wanted or anything)
+    kinds = implementation.capabilities.kinds
+    drawn = ([op for op in ops if op.kind in kinds] for ops in _sequences(layout, kind, values))
+    found = search.run_these(drawn, wanted or anything)
     if found.hits and (wanted is None or _any(wanted, found)):
         return found
     again = Search(implementation, 0, layout.name, shrinking)

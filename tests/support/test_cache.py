@@ -18,6 +18,7 @@ from slatcheck import cli
 from support import cache
 from support.cache import CacheError, Mode, settle
 from tests.ports.small import port
+from tests.ports.test_small import break_it
 
 
 def made(value: int, calls: list[int]) -> Callable[[], int]:
@@ -144,6 +145,18 @@ def test_what_was_forged_is_seen_under_audit(
     told = one_line(capsys)
     assert told.startswith("slatcheck: error: what is kept of ")
     assert named in told
+
+
+def test_an_image_that_was_forged_is_seen_where_refutations_are_replayed(
+    kept: Kept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    break_it(kept.tree)
+    assert kept.run("prove", Mode.USE) == 1
+    (image,) = kept.files("image-*.json")
+    image.write_text(forged_image(image.read_text()))
+    capsys.readouterr()
+    assert kept.run("prove", Mode.AUDIT) == 4
+    assert "the image of small-4k" in one_line(capsys)
 
 
 @pytest.mark.parametrize("command", ["prove", "check"])

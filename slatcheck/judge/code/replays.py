@@ -24,12 +24,6 @@ from slatcheck.search.campaign import Campaign, Search, Wanted
 from slatcheck.search.differential import Symptom
 from slatcheck.search.kept_traces import Traces
 from slatcheck.search.unit import Report, Unit, kernel_implementation
-from support.cache import Mode
-
-
-def _images(task: Task) -> Mode:
-    """Return how the image is made: an outcome that is kept speaks for its replays."""
-    return Mode.OFF if task.folder is None else Mode.USE
 
 
 class Replays:
@@ -39,7 +33,7 @@ class Replays:
         self.task = task
         self.layout = layout
         self.known = task.known.get(order, ())
-        self.unit = Unit(layout.name, order == BIG, task.root, task.cc, (), 0, None, _images(task))
+        self.unit = Unit(layout.name, order == BIG, task.root, task.cc, (), 0, None, task.cache)
         self.report = Report(self.unit, "kernel")
         self.findings: dict[str, Finding] = {}
         self._kernel: Any = None

@@ -17,7 +17,7 @@ from model.machines import BIG
 from model.ports import layout as layout_named
 from proofs.engine import Options
 from proofs.kernel_runner import LayoutProof, Session, Store, read_unit
-from slatcheck.document.result import Check, Verdict
+from slatcheck.document.result import Check, Verdict, answers
 from slatcheck.judge.code.kept import Kept
 from slatcheck.judge.code.task import KIND, Known, Outcome, Task
 from slatcheck.judge.code.verdicts import Judged
@@ -43,7 +43,7 @@ def prove_tree(
     ``layouts`` gives the byte orders of each. Outcomes go to ``found`` by layout as they come.
     ``known`` are the fingerprints that were shown already.
     """
-    folder = keeping.folder() if cache is not Mode.OFF else None
+    folder = keeping.place(cache)
     tasks = [
         Task(
             root.resolve(),
@@ -98,11 +98,7 @@ def prove_layout(task: Task) -> Outcome:
 
 
 def _alike(kept: Outcome, made: Outcome) -> bool:
-    one, other = (
-        {(check.id, check.byte_order, check.verdict, check.finding) for check in side.checks}
-        for side in (kept, made)
-    )
-    return one == other
+    return answers(kept.checks) == answers(made.checks)
 
 
 def _prove(task: Task) -> tuple[Outcome, list[Path]]:
