@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from support.lazy import lazily
 
 with lazily():
     from impl import ports as references
-    from impl.kernel import kconfig
+    from impl.kernel import kconfig, tree
     from impl.kernel import ports as trees
 
 
@@ -101,28 +101,32 @@ def selected(
     """
     parts = [split(pattern) for pattern in patterns]
     names = [name for name, _ in parts]
-    layouts = _had(layouts_to_prove(names, refused_too), kernel, names)
+    known = _trees(kernel)
+    layouts = _had(layouts_to_prove(names, refused_too), known, names)
     wanted: dict[str, set[str]] = {}
     for name, order in parts:
         for layout in ports.matching(name):
             wanted.setdefault(layout.name, set()).update([order] if order else ORDERS)
     chosen = {}
     for layout in layouts:
-        had = _orders(layout, kernel)
+        had = _orders(layout, known)
         chosen[layout.name] = tuple(one for one in had if one in wanted.get(layout.name, ORDERS))
         if not chosen[layout.name]:
             raise InputError(f"{layout.name} exists {had[0]}-endian only")
     return Selection(layouts, chosen)
 
 
-def _orders(layout: Layout, kernel: Path | None) -> tuple[str, ...]:
-    if kernel is None:
-        return byte_orders(layout)
-
+def _trees(kernel: Path | None) -> Mapping[str, tree.Tree]:
+    """Return a tree as each of its ports reads it; none where whoever reads it next refuses it."""
     try:
-        return kconfig.orders(trees.open_for(kernel, layout), layout)
+        return trees.trees_in(kernel) if kernel is not None else {}
     except TreeError:
-        return byte_orders(layout)
+        return {}
+
+
+def _orders(layout: Layout, known: Mapping[str, tree.Tree]) -> tuple[str, ...]:
+    its = known.get(layout.port)
+    return byte_orders(layout) if its is None else kconfig.orders(its, layout)
 
 
 def split(pattern: str) -> tuple[str, str]:
@@ -138,15 +142,13 @@ def split(pattern: str) -> tuple[str, str]:
     return name, _ORDERS[order]
 
 
-def _had(layouts: tuple[Layout, ...], kernel: Path | None, names: list[str]) -> tuple[Layout, ...]:
+def _had(
+    layouts: tuple[Layout, ...], known: Mapping[str, tree.Tree], names: list[str]
+) -> tuple[Layout, ...]:
     """Return the layouts that a tree has, and those that are named in full."""
-    if kernel is None:
+    if not known:
         return layouts
-
-    try:
-        why = {layout.name: kconfig.absence(kernel, layout) for layout in layouts}
-    except TreeError:
-        return layouts  # whoever reads the tree says so
+    why = {layout.name: kconfig.absence(known, layout) for layout in layouts}
     had = tuple(one for one in layouts if one.name in names or not why[one.name])
     if not had:
         raise InputError(f"the tree has no such layout: {why[layouts[0].name]}")

@@ -41,6 +41,11 @@ def folder() -> Path:
     return Path(base) / "slatcheck" / "proofs"
 
 
+def place(mode: Mode) -> Path | None:
+    """Return where results are kept, None where none are."""
+    return None if mode is Mode.OFF else folder()
+
+
 def settle(
     mode: Mode,
     what: str,

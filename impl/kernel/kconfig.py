@@ -6,10 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from impl.kernel.features import text_of
-from impl.kernel.ports import features, kernel_port, open_for, port_of, ports_in
+from impl.kernel.ports import features, kernel_port, port_of
 from impl.kernel.tree import Tree
 from model.layout import Layout
 from model.ports import byte_orders
@@ -57,15 +56,14 @@ def refusal(tree: Tree, layout: Layout) -> str:
     return ""
 
 
-def absence(path: Path, layout: Layout) -> str:
-    """Return why the tree at ``path`` has no such layout, '' where it has.
+def absence(trees: Mapping[str, Tree], layout: Layout) -> str:
+    """Return why a tree, given as each of its ports reads it, has no such layout; '' where it has.
 
-    It has none of an architecture whose KVM it does not carry. Raises TreeError where it is no
-    tree.
+    It has none of an architecture whose KVM it does not carry.
     """
-    if layout.port not in ports_in(path):
+    if layout.port not in trees:
         return f"the tree does not carry {kernel_port(layout.port).files.title}"
-    return refusal(open_for(path, layout), layout)
+    return refusal(trees[layout.port], layout)
 
 
 def orders(tree: Tree, layout: Layout) -> tuple[str, ...]:

@@ -324,7 +324,9 @@ def width_pairs() -> list[tuple[Layout, Layout]]:
         (one, other)
         for one in found
         for other in found
-        if one.bits == 32 and other.bits == 64 and one.page_shift == other.page_shift
+        if one.port == other.port
+        and (one.bits, other.bits) == (32, 64)
+        and one.page_shift == other.page_shift
     ]
 
 

@@ -82,6 +82,13 @@ class Check:
     byte_order: str = ""
 
 
+def answers(checks: Iterable[Check]) -> frozenset[tuple[str, str, str, Verdict, str]]:
+    """Return what some checks say, without what may differ from run to run."""
+    return frozenset(
+        (check.id, check.layout, check.byte_order, check.verdict, check.finding) for check in checks
+    )
+
+
 @dataclass
 class Gate:
     """What counts of a run where something is known already, or only the worst is to fail it.

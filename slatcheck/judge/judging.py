@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from impl.kernel.kconfig import absence
-from impl.kernel.ports import ports_in
+from impl.kernel.ports import trees_in
 from model.layout import Layout
 from model.machines import BIG, ORDERS
 from model.operations import Kind
-from model.ports import byte_orders, entry_point, permitted_layouts, port_of
+from model.ports import byte_orders, permitted_layouts, port_of
 from model.ports import layout as layout_named
 from model.rules import rules_of
 from slatcheck import __version__
@@ -110,9 +110,9 @@ def _left_out(kernel: Path | None) -> list[str]:
     """Return which permitted layouts of its architectures the tree has not, and why."""
     if kernel is None:
         return []
-    known = ports_in(kernel)
+    known = trees_in(kernel)
     its = [layout for layout in permitted_layouts() if layout.port in known]
-    reasons = {layout.name: absence(kernel, layout) for layout in its}
+    reasons = {layout.name: absence(known, layout) for layout in its}
     return [f"not judged, {name}: {why}" for name, why in reasons.items() if why]
 
 
@@ -283,7 +283,7 @@ def checks_of(report: Report) -> list[Check]:
             if rule.name == "geometry" and subject != "kernel":
                 # The built-in table is made from the model's geometry: there is nothing to compare.
                 continue
-            verdict, reason = _verdict(report, kind, rule.name, cases)
+            verdict, reason = _verdict(report, kind, function, rule.name, cases)
             shown = reason if verdict is Verdict.VIOLATED else ""
             out.append(
                 replace(
@@ -310,9 +310,10 @@ def _ends_everything(report: Report) -> str:
     return ""
 
 
-def _verdict(report: Report, kind: Kind, rule: str, cases: int) -> tuple[Verdict, str]:
+def _verdict(
+    report: Report, kind: Kind, function: str, rule: str, cases: int
+) -> tuple[Verdict, str]:
     hits = report.campaign.hits.values()
-    function = entry_point(layout_named(report.unit.layout), kind)
     for hit in hits:
         if hit.symptom.rule == rule and hit.symptom.entry == function and hit.symptom.contract:
             return Verdict.VIOLATED, hit.symptom.fingerprint

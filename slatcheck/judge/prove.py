@@ -142,7 +142,7 @@ def _of_layouts(by_layout: Mapping[str, TreeOutcome], layouts: Iterable[Layout])
 
 def carry_out(request: Request, report: Callable[[Progress], None]) -> Outcome:
     """Carry out all proofs of a request."""
-    store = Store(keeping.folder() if request.cache is not Mode.OFF else None, request.cache)
+    store = Store(keeping.place(request.cache), request.cache)
     # A port may be judged without a reference table: then there is no theorem of one.
     proved = [layout for layout in request.layouts if layout.port in TABLES]
     plain = {layout.name: _tasks(layout, request.quirks) for layout in proved}

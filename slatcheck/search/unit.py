@@ -44,7 +44,7 @@ class Unit:
     @property
     def folder(self) -> Path | None:
         """Where images and traces are kept, None where they are not to be."""
-        return keeping.folder() if self.cache is not Mode.OFF else None
+        return keeping.place(self.cache)
 
     @property
     def byte_order(self) -> str:

@@ -13,7 +13,7 @@ import pytest
 from impl.kernel.binding import Binding
 from impl.kernel.build import build
 from impl.kernel.emulated import EmulatedKernel
-from impl.kernel.ports import bind, open_tree, ports_in
+from impl.kernel.ports import bind, open_tree, trees_in
 from impl.kernel.toolchain import find
 from impl.kernel.tree import Tree
 from model.layout import Layout
@@ -70,7 +70,7 @@ def proved(path: Path, layout: Layout, *only: str) -> LayoutProof:
 
 
 def test_a_tree_is_known_by_its_main_file(tree: Path) -> None:
-    assert ports_in(tree) == (port.NAME,)
+    assert tuple(trees_in(tree)) == (port.NAME,)
 
 
 def test_its_layout_is_told(small: Layout, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,11 +28,16 @@ def port_of(tree: Tree) -> KernelPort:
     return KERNEL_PORTS[tree.files.port]
 
 
-def ports_in(path: Path) -> tuple[str, ...]:
-    """Return the names of the ports whose code a tree has. Raises TreeError where it is none."""
+def trees_in(path: Path) -> dict[str, Tree]:
+    """Return the tree at ``path`` as each port reads it whose code it has, by the port's name.
+
+    Raises TreeError, with what to do, where it is no tree or has none.
+    """
     root, version = recognised(path)
     known = [port.files for port in KERNEL_PORTS.values()]
-    present = tuple(files.port for files in known if (root / files.main).is_file())
+    present = {
+        files.port: Tree(root, version, files) for files in known if (root / files.main).is_file()
+    }
     if present:
         return present
     titles = " or ".join(f"{files.title} ({files.main})" for files in known)
@@ -47,13 +52,13 @@ def open_tree(path: Path, port: str = "") -> Tree:
 
     Raises TreeError, with what to do, where it is no tree or lacks the port's files.
     """
-    names = ports_in(path)
-    name = port or names[0]
-    files = kernel_port(name).files
-    if name not in names:
+    present = trees_in(path)
+    name = port or next(iter(present))
+    if name not in present:
+        files = kernel_port(name).files
         raise TreeError(f"{path} has no {files.main}: it does not carry {files.title}")
-    tree = Tree(*recognised(path), files)
-    for needed in files.needed:
+    tree = present[name]
+    for needed in tree.files.needed:
         tree.read(needed)
     return tree
 

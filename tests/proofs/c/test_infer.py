@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NoReturn
 
 import pytest
 
@@ -15,12 +14,13 @@ from proofs.c.infer import Facts, Numbers, Observer, facts_of, numbers, observe
 from proofs.c.interpreter import Interpreter
 from proofs.c.run import BREAK, Loop, Run, Signal
 from proofs.c.syntax import Unit, reduced
-from proofs.c.types import CType, Integer
-from proofs.c.values import Int, Ptr, Value, int_of, is_true
+from proofs.c.types import Integer
+from proofs.c.values import Int, Value, int_of, is_true
 from proofs.evaluation import evaluate
-from proofs.paths import PathEnd, Unsupported, explore
+from proofs.paths import Unsupported, explore
 from proofs.terms import Term, Truth, truth
 from tests.proofs.c.compiled import MIPS32, tree
+from tests.proofs.c.test_interpreter import Bare
 
 NAME = "f"
 INT = Integer(4, True)
@@ -39,21 +39,13 @@ class Endless(Unsupported):
 Rule = Callable[[Run, Loop], Signal | None]
 
 
-@dataclass
-class Machine:
-    """Nothing but a rule for the loops that need one; None takes those as they are."""
+class Machine(Bare):
+    """With a rule for the loops that need one; None takes those as they are."""
 
-    rule: Rule
-    symbolic: frozenset[tuple[str, ...]] | None
-
-    def call(self, run: Run, name: str, args: list[Value]) -> NoReturn:
-        raise Unsupported(f"{name} has no body")
-
-    def takes(self, run: Run, name: str, args: list[Value]) -> bool:
-        return False
-
-    def variable(self, run: Run, name: str, kind: CType) -> Ptr:
-        raise Unsupported(f"the global variable {name}")
+    def __init__(self, rule: Rule, symbolic: frozenset[tuple[str, ...]] | None) -> None:
+        super().__init__()
+        self.rule = rule
+        self.symbolic = symbolic
 
     def loop(self, run: Run, loop: Loop) -> Callable[[], Signal | None] | None:
         if self.symbolic is not None and loop.key not in self.symbolic and not loop.label:
@@ -62,10 +54,6 @@ class Machine:
 
     def endless(self, run: Run, loop: Loop) -> None:
         raise Endless(loop.key)
-
-    def demand(self, statement: str, goal: Truth) -> None:
-        if truth(goal) is terms.FALSE:
-            raise PathEnd
 
 
 def unit(text: str) -> Unit:
