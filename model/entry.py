@@ -11,13 +11,23 @@ SURPLUS_SHIFT = 64
 """Where a raw entry keeps the PFN bits for which the format has no place."""
 
 
+_SURPLUS = (1 << 64) - 1
+ORDER_SHIFT = 128
+"""Where a raw entry keeps the order of a leaf that is larger than a base page."""
+
+
 class Entry(NamedTuple):
-    """What the abstract map knows of one mapped guest frame."""
+    """What the abstract map knows of one leaf: a guest frame, or 2^``order`` that begin there.
+
+    ``device`` says that the leaf maps a device and not memory.
+    """
 
     pfn: int
     writable: bool
     young: bool
     dirty: bool
+    order: int = 0
+    device: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,9 @@ class EntryFormat:
     ``pte_low | pte_high << 32``, as ``pte_val()`` forms it. Each flag is a mask because some
     formats keep a hardware bit in both words. ``cache`` is the attribute that
     ``_page_cachable_default`` puts into every entry. ``named`` gives every bit with a name, for
-    reports.
+    reports. ``execute`` is set in leaves of memory and not in those of devices. Where a table is
+    ``clean_by_permission``, a page is made clean by taking its write permission, and the dirty bit
+    is always set.
     """
 
     size: int
@@ -50,6 +62,8 @@ class EntryFormat:
     cache: int
     pfn: tuple[PfnField, ...]
     named: tuple[tuple[str, int], ...]
+    execute: int = 0
+    clean_by_permission: bool = False
 
     @cached_property
     def pfn_mask(self) -> int:
@@ -68,6 +82,10 @@ class EntryFormat:
         where no real entry has any: a table keeps them in a word of its own or is found out.
         """
         raw = self.present | self.cache | self.encode_pfn(entry.pfn) | self.surplus(entry.pfn)
+        if entry.order:
+            raw |= entry.order << ORDER_SHIFT
+        if not entry.device:
+            raw |= self.execute
         if entry.writable:
             raw |= self.write
         if entry.young:
@@ -91,7 +109,7 @@ class EntryFormat:
 
     def decode_pfn(self, raw: int) -> int:
         """Return the page frame number that ``raw`` holds."""
-        pfn = raw >> SURPLUS_SHIFT
+        pfn = raw >> SURPLUS_SHIFT & _SURPLUS
         for f in self.pfn:
             pfn |= ((raw >> f.target) & ((1 << f.width) - 1)) << f.source
         return pfn
@@ -105,6 +123,8 @@ class EntryFormat:
             bool(raw & self.write),
             bool(raw & self.accessed),
             bool(raw & self.modified),
+            raw >> ORDER_SHIFT,
+            bool(self.execute) and not raw & self.execute,
         )
 
     def describe(self, raw: int) -> str:

@@ -29,6 +29,11 @@ class Kind(IntEnum):
     FLUSH_ALL = 12
     COMMIT_REGION = 13
     DESTROY = 14
+    MAP = 15
+    IOREMAP = 16
+    IOUNMAP = 17
+    PREPARE_REGION = 18
+    SPLIT = 19
 
 
 class Answer(IntEnum):
@@ -47,11 +52,17 @@ class Op(NamedTuple):
     - FLUSH, MKCLEAN, MKOLD: guest frames ``first..last`` inclusive (``gfn_t``, 64 bits).
     - UNMAP, AGE, TEST_AGE: guest frames [``first``, ``last``), half-open.
     - LOG_DIRTY_MASKED: slot base ``first``, offset in the slot ``last``, ``mask`` of pages.
-    - FLUSH_SLOT, COMMIT_REGION: slot base ``first`` and ``last`` pages.
+    - FLUSH_SLOT, COMMIT_REGION, PREPARE_REGION: slot base ``first`` and ``last`` pages.
+    - MAP, SPLIT: ``first`` is the address, ``order`` says how large the leaf is to be.
+    - IOREMAP, IOUNMAP: address ``first`` and ``last`` bytes.
+    - CREATE: the guest frames ``first`` <= ``last`` at which one memslot ends and the next begins;
+      0 where there is no such border.
 
     ``pfn``, ``writable``, ``answer`` are what a fault's environment answers, ``retries`` how
-    often an invalidation comes between that answer and the lock. ``oom`` = n > 0 lets the n-th
-    page allocation within the operation fail.
+    often an invalidation comes between that answer and the lock. ``order`` is the base-2
+    logarithm of the base pages that the host maps there at once, ``skew`` by how many pages the
+    host's address of a frame is out of step with the frame. ``oom`` = n > 0 lets the n-th page
+    allocation within the operation fail.
     """
 
     kind: Kind
@@ -64,6 +75,8 @@ class Op(NamedTuple):
     answer: Answer = Answer.PAGE
     retries: int = 0
     oom: int = 0
+    order: int = 0
+    skew: int = 0
 
 
 class Form(IntEnum):
@@ -75,6 +88,8 @@ class Form(IntEnum):
     HALF_OPEN = 3
     SLOT = 4
     MASK = 5
+    BYTES = 6
+    BORDERS = 7
 
 
 _OPERANDS = {
@@ -84,6 +99,8 @@ _OPERANDS = {
     Form.HALF_OPEN: ("start", "end"),
     Form.SLOT: ("base", "npages"),
     Form.MASK: ("base", "offset"),
+    Form.BYTES: ("gpa", "size"),
+    Form.BORDERS: ("border", "border2"),
 }
 
 
@@ -91,7 +108,7 @@ class Facts(NamedTuple):
     """What is to be known of a kind of operation.
 
     It ``removes`` entries and no other does, it ``cleans`` them or makes them old (``ages``);
-    it ``answers`` yes or no; it is a ``fault``, which may install an entry.
+    it ``answers`` yes or no; it is a ``fault`` of the guest. It ``installs`` entries.
     """
 
     form: Form
@@ -100,11 +117,12 @@ class Facts(NamedTuple):
     ages: bool = False
     answers: bool = False
     fault: bool = False
+    installs: bool = False
 
 
 KINDS: dict[Kind, Facts] = {
-    Kind.CREATE: Facts(Form.NOTHING),
-    Kind.FAULT: Facts(Form.ADDRESS, fault=True),
+    Kind.CREATE: Facts(Form.BORDERS),
+    Kind.FAULT: Facts(Form.ADDRESS, fault=True, installs=True),
     Kind.FAULT_FAST: Facts(Form.ADDRESS, fault=True),
     Kind.LOOKUP: Facts(Form.ADDRESS),
     Kind.FLUSH: Facts(Form.INCLUSIVE, removes=True, answers=True),
@@ -118,6 +136,11 @@ KINDS: dict[Kind, Facts] = {
     Kind.FLUSH_ALL: Facts(Form.NOTHING, removes=True),
     Kind.COMMIT_REGION: Facts(Form.SLOT, cleans=True),
     Kind.DESTROY: Facts(Form.NOTHING),
+    Kind.MAP: Facts(Form.ADDRESS, installs=True),
+    Kind.IOREMAP: Facts(Form.BYTES, installs=True),
+    Kind.IOUNMAP: Facts(Form.BYTES, removes=True),
+    Kind.PREPARE_REGION: Facts(Form.SLOT, installs=True),
+    Kind.SPLIT: Facts(Form.ADDRESS),
 }
 """Each kind of operation; what a port calls it is the port's to say."""
 
@@ -130,11 +153,13 @@ ADDRESSED = _of(Form.ADDRESS)
 INCLUSIVE = _of(Form.INCLUSIVE)
 HALF_OPEN = _of(Form.HALF_OPEN)
 SLOT = _of(Form.SLOT)
+BYTES = _of(Form.BYTES)
 FAULTS = frozenset(kind for kind, facts in KINDS.items() if facts.fault)
 REMOVING = frozenset(kind for kind, facts in KINDS.items() if facts.removes)
 CLEANING = frozenset(kind for kind, facts in KINDS.items() if facts.cleans)
 AGEING = frozenset(kind for kind, facts in KINDS.items() if facts.ages)
 ANSWERING = frozenset(kind for kind, facts in KINDS.items() if facts.answers)
+INSTALLING = frozenset(kind for kind, facts in KINDS.items() if facts.installs)
 U64 = (1 << 64) - 1
 
 
@@ -156,6 +181,8 @@ def frame_range(op: Op, page_shift: int) -> tuple[int, int] | None:
         found = op.first, op.last - 1
     elif op.kind in SLOT:
         found = op.first, op.first + op.last - 1
+    elif op.kind in BYTES:
+        found = op.first >> page_shift, (op.first + op.last - 1) >> page_shift
     elif op.kind is Kind.LOG_DIRTY_MASKED:
         if not op.mask:
             return None
@@ -173,25 +200,27 @@ def to_json(op: Op) -> dict[str, Any]:
     """Return the operation as a JSON object: lower-case name, operands in hex."""
     out: dict[str, Any] = {"op": op.kind.name.lower()}
     for name, value in zip(operand_names(op.kind), (op.first, op.last), strict=True):
-        if name:
+        if name and (value or op.kind is not Kind.CREATE):
             out[name] = hex(value)
     if op.kind is Kind.LOG_DIRTY_MASKED:
         out["mask"] = hex(op.mask)
-    if op.kind in (Kind.FAULT, Kind.FAULT_FAST):
+    if op.kind in FAULTS:
         out["write"] = op.write
     if op.kind is Kind.FAULT:
         out["answer"] = op.answer.name.lower()
-        if op.answer is Answer.PAGE or op.retries:
-            out |= {"pfn": hex(op.pfn), "writable": op.writable}
-        if op.retries:
-            out["retries"] = op.retries
-    if op.oom:
-        out["oom"] = op.oom
+    if op.kind in INSTALLING and (op.answer is Answer.PAGE or op.retries):
+        out |= {"pfn": hex(op.pfn), "writable": op.writable}
+    for name in ("retries", "oom", "order", "skew"):
+        if getattr(op, name):
+            out[name] = getattr(op, name)
     return out
 
 
 MAX_RETRIES = 255
 """More invalidations during one fault than anyone has to try."""
+
+_SMALL = {"retries": MAX_RETRIES, "order": 64, "skew": U64}
+_FLAGS = ("write", "writable")
 
 
 def _number(data: Mapping[str, Any], name: str, limit: int = U64) -> int:
@@ -213,14 +242,21 @@ def _flag(data: Mapping[str, Any], name: str) -> bool:
 
 def _operands(kind: Kind) -> tuple[set[str], set[str]]:
     """Return the operands that ``kind`` must have and those that it may have."""
-    must = {name for name in operand_names(kind) if name}
-    may = {"oom"}
+    names = {name for name in operand_names(kind) if name}
+    must, may = (set(), names) if kind is Kind.CREATE else (names, set())
+    may.add("oom")
     if kind is Kind.LOG_DIRTY_MASKED:
         must.add("mask")
-    if kind in (Kind.FAULT, Kind.FAULT_FAST):
+    if kind in FAULTS:
         may.add("write")
+    if kind in INSTALLING:
+        may |= {"pfn", "writable"}
     if kind is Kind.FAULT:
-        may |= {"answer", "pfn", "writable", "retries"}
+        may |= {"answer", "retries", "order", "skew"}
+    if kind in (Kind.MAP, Kind.SPLIT):
+        may.add("order")
+    if kind is Kind.PREPARE_REGION:
+        may.add("answer")
     return must, may
 
 
@@ -236,16 +272,11 @@ def from_json(data: Mapping[str, Any]) -> Op:
         raise ValueError(f"operand '{name}' of {data['op']} is missing")
     for name in sorted(set(data) - must - may - {"op"}):
         raise ValueError(f"unknown operand '{name}' of {data['op']}")
-    first, last = operand_names(kind)
-    return Op(
-        kind,
-        _number(data, first) if first else 0,
-        _number(data, last) if last else 0,
-        mask=_number(data, "mask") if "mask" in data else 0,
-        pfn=_number(data, "pfn") if "pfn" in data else 0,
-        write=_flag(data, "write"),
-        writable=_flag(data, "writable"),
-        answer=answer,
-        retries=_number(data, "retries", MAX_RETRIES) if "retries" in data else 0,
-        oom=_number(data, "oom") if "oom" in data else 0,
-    )
+    fields = dict(zip(operand_names(kind), ("first", "last"), strict=True))
+    values: dict[str, Any] = {"kind": kind, "answer": answer}
+    for name in data.keys() - {"op", "answer"}:
+        if name in _FLAGS:
+            values[name] = _flag(data, name)
+        else:
+            values[fields.get(name, name)] = _number(data, name, _SMALL.get(name, U64))
+    return Op(**values)

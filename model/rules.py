@@ -6,7 +6,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from model.operations import ADDRESSED, FAULTS, HALF_OPEN, INCLUSIVE, REMOVING, SLOT, Kind
+from model.operations import (
+    ADDRESSED,
+    BYTES,
+    FAULTS,
+    HALF_OPEN,
+    INCLUSIVE,
+    INSTALLING,
+    REMOVING,
+    SLOT,
+    Kind,
+)
 
 
 class Severity(Enum):
@@ -17,9 +27,9 @@ class Severity(Enum):
 
 
 EVERY = frozenset(Kind)
-RANGES = INCLUSIVE | HALF_OPEN | SLOT | {Kind.LOG_DIRTY_MASKED, Kind.FLUSH_ALL}
+RANGES = INCLUSIVE | HALF_OPEN | SLOT | BYTES | {Kind.LOG_DIRTY_MASKED, Kind.FLUSH_ALL}
 WRITING = RANGES | FAULTS
-ALLOCATING = frozenset({Kind.CREATE, Kind.FAULT})
+ALLOCATING = frozenset({Kind.CREATE, Kind.SPLIT}) | (INSTALLING - {Kind.FAULT_FAST})
 
 
 @dataclass(frozen=True)
@@ -149,6 +159,15 @@ RULES: tuple[Rule, ...] = (
         "Entries outside the range were dropped, aged or cleaned. The guest faults again; it "
         "never sees a wrong page.",
         RANGES,
+    ),
+    Rule(
+        "unflushed",
+        _U,
+        "What the guest may have cached of an entry that was taken away is flushed in time.",
+        "A leaf was removed, replaced or lost a permission, or a table was given back, and no TLB "
+        "flush of the right VM, address and size covers it, nor does the answer ask for one. A "
+        "flush of a truncated address does not count.",
+        EVERY - {Kind.CREATE, Kind.LOOKUP, Kind.TEST_AGE, Kind.DESTROY},
     ),
     Rule(
         "wrong-result",
