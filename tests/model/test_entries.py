@@ -132,7 +132,7 @@ def test_description_names_the_frame_and_the_flags() -> None:
 BITS = [SoftwareBits(special, protnone) for special in (True, False) for protnone in (True, False)]
 
 
-@EVERY
+@MIPS
 def test_the_bits_of_the_newest_trees_are_those_of_the_layout(one: Layout) -> None:
     assert with_bits(one, SoftwareBits()) == one
 

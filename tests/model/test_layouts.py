@@ -124,8 +124,9 @@ def test_tables_fill_the_reach_without_gap_or_overlap(one: Layout) -> None:
 def test_the_cache_minimum_falls_short_only_with_four_levels(one: Layout) -> None:
     assert one.cache_needed == one.levels - 1
     short = one.geometry.cache_min < one.cache_needed
-    assert short == (one.levels == 4)
-    if one.levels == 4:
+    four = one.port == "mips" and one.levels == 4
+    assert short == four
+    if four:
         assert (one.geometry.cache_min, one.cache_needed) == (2, 3)
 
 
@@ -159,6 +160,7 @@ def test_beyond_the_reach_an_index_repeats(one: Layout, data: st.DataObject) -> 
 
 @EVERY
 def test_an_unsigned_long_is_as_wide_as_the_kernel(one: Layout) -> None:
-    assert one.truncate(1 << one.bits) == 0
+    width = one.address_bits or one.bits
+    assert one.truncate(1 << width) == 0
     assert one.truncate(one.word_mask) == one.word_mask == (1 << one.bits) - 1
     assert one.pfn_top == (1 << (one.phys_bits - one.page_shift)) - 1
