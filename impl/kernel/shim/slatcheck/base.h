@@ -127,6 +127,10 @@ void slat_lock(spinlock_t *lock);
 void slat_unlock(spinlock_t *lock);
 #define spin_lock(lock) slat_lock(lock)
 #define spin_unlock(lock) slat_unlock(lock)
+int slat_trylock(spinlock_t *lock);
+int slat_resched_lock(spinlock_t *lock);
+#define spin_trylock(lock) slat_trylock(lock)
+#define cond_resched_lock(lock) slat_resched_lock(lock)
 #define rcu_read_lock() ((void)0)
 #define rcu_read_unlock() ((void)0)
 #define local_irq_save(flags) ((void)((flags) = 0))
