@@ -67,6 +67,7 @@ class Job:
             "KBUILD_MODNAME": '"kvm"',
             "SLAT_ARENA": f"{ARENA[bits]:#x}UL",
             "SLAT_SHADOW": f"{SHADOW[bits]:#x}UL",
+            "SLAT_LEVELS": str(self.layout.levels),
             "SLAT_ARENA_PAGES": str(ARENA_PAGES),
             "SLAT_STACK": f"{STACK:#x}UL",
             "SLAT_STACK_BYTES": f"{STACK_BYTES:#x}UL",

@@ -112,15 +112,17 @@ class Machine:
             (ARENA[bits], arena),
             (SHADOW[bits], arena),
         ):
-            self._machine.mem_map(low, size, data)
+            if size:
+                self._machine.mem_map(low, size, data)
         for low, content in self.symbols.segments():
             self._machine.mem_write(low, content)
 
     def protect_tables(self) -> None:
-        """Make the empty tables read-only, as nothing may ever store into them."""
+        """Make the empty tables, if there are any, read-only: nothing may ever store into them."""
         start = self.symbols.address("__tables_start")
         size = self.symbols.address("__tables_end") - start
-        self._machine.mem_protect(start, size, _UC.UC_PROT_READ)
+        if size:
+            self._machine.mem_protect(start, size, _UC.UC_PROT_READ)
 
     def write(self, address: int, data: bytes) -> None:
         """Write bytes into the machine's memory."""

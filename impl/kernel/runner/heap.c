@@ -123,7 +123,7 @@ static int table_subject(const struct page *page)
 {
 	static const u8 subjects[] = { SU_LOOSE, SU_PTE, SU_PMD, SU_PUD, SU_P4D, SU_PGD };
 
-	return page->kind == PAGE_OBJECTS ? SU_OBJECTS : subjects[page->level];
+	return page->kind == KIND_OBJECTS ? SU_OBJECTS : subjects[page->level];
 }
 
 /* --- allocation --- */
@@ -156,7 +156,7 @@ static unsigned long take(unsigned int order, int zero, int compound, int kind)
 	slat.used = first + size + 1;
 	fill(address, PAGE_SIZE << order, zero ? 0 : POISON_FRESH);
 	set_written(address - SLAT_ARENA, PAGE_SIZE << order, zero);
-	if (kind == PAGE_TABLE) {
+	if (kind == KIND_TABLE) {
 		slat.taken += size;
 		slat.held += size;
 	}
@@ -165,7 +165,7 @@ static unsigned long take(unsigned int order, int zero, int compound, int kind)
 
 unsigned long slat_get_pages(gfp_t gfp, unsigned int order)
 {
-	return take(order, !!(gfp & __GFP_ZERO), !!(gfp & __GFP_COMP), PAGE_TABLE);
+	return take(order, !!(gfp & __GFP_ZERO), !!(gfp & __GFP_COMP), KIND_TABLE);
 }
 
 unsigned int slat_compound_order(struct page *page)
@@ -260,7 +260,7 @@ void *kvmalloc_array(size_t n, size_t size, gfp_t gfp)
 {
 	if (n * size > PAGE_SIZE)
 		slat_fatal(EV_TOOL_LIMIT, SU_OBJECTS, 0, caller(__builtin_return_address(0)), n * size);
-	return (void *)take(0, !!(gfp & __GFP_ZERO), 0, PAGE_OBJECTS);
+	return (void *)take(0, !!(gfp & __GFP_ZERO), 0, KIND_OBJECTS);
 }
 
 void kvfree(const void *address)
@@ -270,7 +270,7 @@ void kvfree(const void *address)
 
 	if (!address)
 		return;
-	if (!page || page->kind != PAGE_OBJECTS || page->state == PAGE_UNUSED ||
+	if (!page || page->kind != KIND_OBJECTS || page->state == PAGE_UNUSED ||
 	    page->state == PAGE_GUARD)
 		slat_fatal(EV_WILD_FREE, SU_NONE, (unsigned long)address, pc, 0);
 	if (page->state == PAGE_FREED)
@@ -399,7 +399,7 @@ static void unlocked(const struct page *page, unsigned long address, u64 pc)
 
 static noinline void unwritten(const struct page *page, unsigned long address, u64 pc)
 {
-	slat_fatal(EV_UNINITIALISED, page->kind == PAGE_OBJECTS ? SU_OBJECTS : SU_ENTRY, address, pc,
+	slat_fatal(EV_UNINITIALISED, page->kind == KIND_OBJECTS ? SU_OBJECTS : SU_ENTRY, address, pc,
 		   page->level);
 }
 
@@ -569,14 +569,14 @@ void memset64(u64 *to, u64 value, size_t words)
 	fill((unsigned long)to, words * 8, value);
 }
 
-/* Assembly in the kernel: writes one page of zeros. */
-void clear_page(void *page)
+/* Assembly in the kernel, or a macro: writes one page of zeros. */
+void (clear_page)(void *page)
 {
 	note_range((unsigned long)page, PAGE_SIZE, 1, caller(__builtin_return_address(0)));
 	fill((unsigned long)page & PAGE_MASK, PAGE_SIZE, 0);
 }
 
-void copy_page(void *to, void *from)
+void (copy_page)(void *to, void *from)
 {
 	memcpy(to, from, PAGE_SIZE);
 }

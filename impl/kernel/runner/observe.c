@@ -174,7 +174,7 @@ static int follow(unsigned long value, u32 level, u64 base, unsigned long slot)
 	struct page *page = slat_page_of(value);
 
 	if (!level || !page || (value & (PAGE_SIZE - 1)) || page->state != PAGE_LIVE ||
-	    page->kind != PAGE_TABLE) {
+	    page->kind != KIND_TABLE) {
 		slat_report(page && page->state == PAGE_FREED ? EV_USE_AFTER_FREE : EV_UNINITIALISED,
 			    page && page->state == PAGE_FREED ? SU_LINKED : SU_SLOTS, slot, 0, level);
 		return 0;

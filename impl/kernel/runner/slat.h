@@ -61,7 +61,7 @@ enum slat_subject {
 
 /* --- the machine --- */
 enum slat_page_state { PAGE_UNUSED, PAGE_GUARD, PAGE_LIVE, PAGE_FREED };
-enum slat_page_kind { PAGE_TABLE, PAGE_OBJECTS };
+enum slat_page_kind { KIND_TABLE, KIND_OBJECTS };
 /* Of a linked table; the root is the last, however many are between. */
 enum slat_level { LEVEL_NONE, LEVEL_PTE, LEVEL_PMD, LEVEL_PUD, LEVEL_P4D, LEVEL_ROOT };
 

@@ -16,6 +16,7 @@
 #define KVM_PFN_ERR_FAULT (KVM_PFN_ERR_MASK)
 #define KVM_PFN_ERR_HWPOISON (KVM_PFN_ERR_MASK + 1)
 #define KVM_PFN_ERR_RO_FAULT (KVM_PFN_ERR_MASK + 2)
+#define KVM_PFN_ERR_SIGPENDING (KVM_PFN_ERR_MASK + 3)
 
 enum kvm_mr_change { KVM_MR_CREATE, KVM_MR_DELETE, KVM_MR_MOVE, KVM_MR_FLAGS_ONLY };
 
@@ -46,6 +47,7 @@ struct kvm {
 	gfn_t mmu_invalidate_range_start, mmu_invalidate_range_end;
 	struct kvm_memslots memslots;
 	struct kvm_arch arch;
+	struct mm_struct *mm;
 };
 struct kvm_vcpu {
 	struct kvm *kvm;
@@ -81,8 +83,13 @@ void srcu_read_unlock(struct srcu_struct *srcu, int index);
 void kvm_flush_remote_tlbs(struct kvm *kvm);
 void kvm_flush_remote_tlbs_range(struct kvm *kvm, gfn_t gfn, u64 pages);
 void kvm_flush_remote_tlbs_memslot(struct kvm *kvm, const struct kvm_memory_slot *slot);
+#ifdef SLAT_OWN_FLUSH_MEMSLOT
+void kvm_arch_flush_remote_tlbs_memslot(struct kvm *kvm, const struct kvm_memory_slot *slot);
+#else
 #define kvm_arch_flush_remote_tlbs_memslot kvm_flush_remote_tlbs_memslot
+#endif
 /* The host's mappings as faults that look at them see them: base pages, no holes. */
+struct kvm_memory_slot *id_to_memslot(struct kvm_memslots *slots, int id);
 struct kvm_memory_slot *gfn_to_memslot(struct kvm *kvm, gfn_t gfn);
 int kvm_is_visible_gfn(struct kvm *kvm, gfn_t gfn);
 unsigned long gfn_to_hva_memslot_prot(struct kvm_memory_slot *slot, gfn_t gfn, bool *writable);
@@ -96,6 +103,8 @@ struct vm_area_struct *find_vma_intersection(struct mm_struct *mm, unsigned long
 #define KVM_HVA_ERR_BAD (~0UL)
 #define kvm_is_error_hva(hva) ((hva) == KVM_HVA_ERR_BAD)
 void kvm_get_pfn(kvm_pfn_t pfn);
+/* User space asks for the log once all is write-protected, and not for what was never written. */
+#define kvm_dirty_log_manual_protect_and_init_set(kvm) false
 #define kvm_debug(...) do { } while (0)
 #define kvm_err(...) do { } while (0)
 

@@ -41,6 +41,7 @@ struct mm_struct {
 	pgd_t *pgd;
 	spinlock_t page_table_lock;
 	struct rw_semaphore mmap_sem;
+	atomic_t tlb_flush_pending;
 };
 extern struct mm_struct init_mm;
 #define mm_tlb_flush_pending(mm) 0
@@ -53,6 +54,8 @@ struct vm_area_struct {
 	unsigned long vm_pgoff;
 };
 #define VM_WRITE 0x2UL
+struct vm_area_struct *find_vma(struct mm_struct *mm, unsigned long address);
+struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long address);
 #define VM_IO 0x4000UL
 #define VM_PFNMAP 0x400UL
 typedef struct { unsigned long val; } swp_entry_t;

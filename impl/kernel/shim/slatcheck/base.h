@@ -42,6 +42,9 @@ typedef u32 phys_addr_t;
 
 #define __init
 #define __exit
+#define __initdata
+#define __meminitdata
+#define __ro_after_init
 #define __user
 #define __iomem
 #define __force
@@ -94,6 +97,8 @@ typedef u32 phys_addr_t;
 #define BUILD_BUG_ON_ZERO(c) ((int)sizeof(struct { int : -!!(c); }))
 #define BUILD_BUG_ON(c) _Static_assert(!(c), #c)
 
+#define EPERM 1
+#define EINTR 4
 #define EIO 5
 #define ENOMEM 12
 #define EFAULT 14
@@ -123,6 +128,7 @@ __noreturn void slat_bug(void);
 /* Locks: one CPU, so a lock that is held when it is taken would never be given. */
 typedef struct { int held; } spinlock_t;
 typedef spinlock_t rwlock_t;
+typedef spinlock_t raw_spinlock_t;
 void slat_lock(spinlock_t *lock);
 void slat_unlock(spinlock_t *lock);
 #define spin_lock(lock) slat_lock(lock)
