@@ -9,6 +9,7 @@ from model.machines import LITTLE
 
 HOST = "include/linux/kvm_host.h"
 ARCH = "arch/riscv/include/asm/kvm_host.h"
+KCONFIG = "arch/riscv/Kconfig"
 STAGE = "arch/riscv/include/asm/kvm_gstage.h"
 TLB = "arch/riscv/include/asm/kvm_tlb.h"
 
@@ -144,6 +145,24 @@ FEATURES = (
         "a leaf of a device is that of the kernel's own mappings",
         "the format is compared as the tree's own helpers make it",
         (("SLAT_DEVICE", "PAGE_KERNEL_IO"),),
+    ),
+    Feature(
+        "entries for mapped devices",
+        "6.5 to 6.16",
+        KCONFIG,
+        r"\bselect ARCH_HAS_PTE_DEVMAP\b",
+        "selected for 64 bits: asm/pgtable.h defines what linux/pgtable.h would",
+        "arch/riscv/Kconfig",
+        (("SLAT_PTE_DEVMAP", "1"),),
+    ),
+    Feature(
+        "huge pages in a PUD",
+        "since 6.17",
+        KCONFIG,
+        r"\bselect HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD\b",
+        "selected for 64 bits: asm/pgtable.h defines what linux/pgtable.h would",
+        "arch/riscv/Kconfig",
+        (("SLAT_HUGE_PUD", "1"),),
     ),
     Feature(
         "mmu_notifier_seq",

@@ -4,6 +4,8 @@
 /* Memory begins where the arena does and is mapped where it is: an address is its own physical one. */
 struct kernel_mapping kernel_map;
 phys_addr_t phys_ram_base = SLAT_ARENA;
+/* the same where asm/page.h counts in frames, until 6.3 */
+unsigned long riscv_pfn_base = SLAT_ARENA >> PAGE_SHIFT;
 #if BITS_PER_LONG == 64
 /* A hart has as many levels for the host's own tables. */
 bool pgtable_l4_enabled = SLAT_LEVELS > 3, pgtable_l5_enabled = SLAT_LEVELS > 4;

@@ -5,4 +5,6 @@
 #include <slatcheck/base.h>
 #include <asm/bitops.h>
 #define RISCV_ISA_EXT_MAX 128
+/* What is found out of the hart at boot, and asked by code beside the table. */
+#define DECLARE_STATIC_KEY_FALSE(name) extern int name
 #endif
