@@ -77,6 +77,7 @@ class KernelPort:
     further sources of the tree that are linked, ``slices`` files of the binding that the proof
     reads, both in order. ``orders`` are the Kconfig symbols of big and little-endian. Where
     ``levels_found``, how many levels a table has is found at boot and not Kconfig's to say.
+    ``arena_pages`` are what a sequence can be handed out: a page is never handed out twice.
     """
 
     files: Files
@@ -90,3 +91,4 @@ class KernelPort:
     slices: tuple[str, ...]
     orders: tuple[str, str] = ("CPU_BIG_ENDIAN", "CPU_LITTLE_ENDIAN")
     levels_found: bool = False
+    arena_pages: int = 1024

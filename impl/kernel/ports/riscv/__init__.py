@@ -35,4 +35,6 @@ RISCV = KernelPort(
     beside=_beside,
     slices=("kvm_main_slice.h",),
     levels_found=True,
+    # A cache is topped up to 32 pages, and a mapping of devices has one of its own.
+    arena_pages=4096,
 )

@@ -75,9 +75,7 @@ def _bound(tree: Tree, _digest: str) -> Binding:
     )
 
 
-def _missing(
-    entries: dict[str, str], files: dict[str, dict[str, Definition]]
-) -> dict[Kind, str]:
+def _missing(entries: dict[str, str], files: dict[str, dict[str, Definition]]) -> dict[Kind, str]:
     """Return why the tree lacks an operation. Raises UnsupportedError where it must have it."""
     missing = {}
     for kind, name in FUNCTIONS.items():
