@@ -9,7 +9,8 @@ from model.machines import LITTLE
 
 HOST = "include/linux/kvm_host.h"
 ARCH = "arch/riscv/include/asm/kvm_host.h"
-KCONFIG = "arch/riscv/Kconfig"
+TABLES = "arch/riscv/include/asm/pgtable.h"
+TABLES_64 = "arch/riscv/include/asm/pgtable-64.h"
 STAGE = "arch/riscv/include/asm/kvm_gstage.h"
 TLB = "arch/riscv/include/asm/kvm_tlb.h"
 
@@ -149,19 +150,20 @@ FEATURES = (
     Feature(
         "entries for mapped devices",
         "6.5 to 6.16",
-        KCONFIG,
-        r"\bselect ARCH_HAS_PTE_DEVMAP\b",
-        "selected for 64 bits: asm/pgtable.h defines what linux/pgtable.h would",
-        "arch/riscv/Kconfig",
+        TABLES_64,
+        r"\bpmd_devmap\(",
+        "ARCH_HAS_PTE_DEVMAP for 64 bits: linux/pgtable.h leaves these functions to the tree",
+        "arch/riscv/Kconfig selects the symbol so",
         (("SLAT_PTE_DEVMAP", "1"),),
     ),
     Feature(
         "huge pages in a PUD",
         "since 6.17",
-        KCONFIG,
-        r"\bselect HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD\b",
-        "selected for 64 bits: asm/pgtable.h defines what linux/pgtable.h would",
-        "arch/riscv/Kconfig",
+        TABLES,
+        r"\bpud_trans_huge\(",
+        "HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD for 64 bits: linux/pgtable.h leaves these functions to "
+        "asm/pgtable.h",
+        "arch/riscv/Kconfig selects the symbol so",
         (("SLAT_HUGE_PUD", "1"),),
     ),
     Feature(
