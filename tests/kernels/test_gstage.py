@@ -43,7 +43,6 @@ def planted(
     root: Path, folder: Path, change: Callable[[str], str], name: str = "riscv64-sv39x4"
 ) -> EmulatedKernel:
     """Return a tree whose mmu.c is changed, in one layout."""
-    present = tuple(one for one in (*FOLDERS, "arch/riscv/Kconfig") if (root / one).is_dir())
     share(root, folder, FOLDERS)
     edit(folder, MMU, change)
     return loaded(folder, layout(name))
