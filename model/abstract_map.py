@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from model.contracts import in_contract
 from model.entry import Entry
 from model.layout import Layout
 from model.operations import EFAULT, ENOMEM, Kind, Op, frame_range
@@ -43,6 +44,10 @@ class AbstractMap:
     def apply(self, op: Op) -> Expected:
         """Carry out ``op`` and return what an implementation must show for it."""
         return _HANDLERS[op.kind](self, op)
+
+    def in_contract(self, op: Op) -> bool:
+        """Return whether the kernel's own callers can pass these operands now."""
+        return in_contract(self.layout, op)
 
     def settle(self, changes: dict[int, Entry | None]) -> None:
         """Write ``changes`` into the map, as an observer found them."""

@@ -40,7 +40,7 @@ def in_contract(layout: Layout, op: Op) -> bool:
     """Return whether ``op``'s operands are such as the kernel's own callers can pass."""
     kind = op.kind
     if kind in ADDRESSED:
-        if op.first > layout.word_mask or op.pfn > layout.pfn_top:
+        if op.first > layout.address_mask or op.pfn > layout.pfn_top:
             return False
         if kind is Kind.FAULT and op.answer is Answer.PAGE:
             return op.writable or not op.write

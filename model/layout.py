@@ -62,7 +62,9 @@ class Layout:
 
     ``port`` names the architecture's port. ``permitted`` says whether Kconfig allows the
     configuration together with KVM; ``refusal`` says why not (empty when permitted). ``kconfig``
-    holds the choices that select it.
+    holds the choices that select it. ``address_bits`` is the width of the type that holds a
+    guest-physical address, where it is not ``unsigned long``; ``leaf_orders`` the sizes of leaves
+    that the host asks for, as base-2 logarithms of base pages, smallest first.
     """
 
     port: str
@@ -74,6 +76,8 @@ class Layout:
     permitted: bool
     refusal: str
     kconfig: dict[str, str] = field(hash=False, compare=False)
+    address_bits: int = 0
+    leaf_orders: tuple[int, ...] = (0,)
 
     @cached_property
     def bits(self) -> int:
@@ -120,9 +124,24 @@ class Layout:
         """The level whose slots are PTEs."""
         return self.tables[-1]
 
+    @cached_property
+    def large(self) -> bool:
+        """Whether a leaf can hold more than one guest frame."""
+        return len(self.leaf_orders) > 1
+
+    @cached_property
+    def level_orders(self) -> tuple[int, ...]:
+        """What one slot of each level spans, as base-2 logarithms of pages, smallest first."""
+        return tuple(level.shift - self.page_shift for level in reversed(self.tables))
+
+    @cached_property
+    def address_mask(self) -> int:
+        """The largest number that the type of a guest-physical address holds."""
+        return (1 << (self.address_bits or self.bits)) - 1
+
     def truncate(self, address: int) -> int:
-        """Return ``address`` as an ``unsigned long`` holds it."""
-        return address & self.word_mask
+        """Return ``address`` as the type of a guest-physical address holds it."""
+        return address & self.address_mask
 
     def table_bytes(self, level: Level) -> int:
         """Bytes of the block that holds one table of ``level``."""

@@ -204,7 +204,7 @@ def to_json(op: Op) -> dict[str, Any]:
             out[name] = hex(value)
     if op.kind is Kind.LOG_DIRTY_MASKED:
         out["mask"] = hex(op.mask)
-    if op.kind in FAULTS:
+    if op.kind in FAULTS or op.kind is Kind.PREPARE_REGION:
         out["write"] = op.write
     if op.kind is Kind.FAULT:
         out["answer"] = op.answer.name.lower()
@@ -247,7 +247,7 @@ def _operands(kind: Kind) -> tuple[set[str], set[str]]:
     may.add("oom")
     if kind is Kind.LOG_DIRTY_MASKED:
         must.add("mask")
-    if kind in FAULTS:
+    if kind in FAULTS or kind is Kind.PREPARE_REGION:
         may.add("write")
     if kind in INSTALLING:
         may |= {"pfn", "writable"}
@@ -255,8 +255,6 @@ def _operands(kind: Kind) -> tuple[set[str], set[str]]:
         may |= {"answer", "retries", "order", "skew"}
     if kind in (Kind.MAP, Kind.SPLIT):
         may.add("order")
-    if kind is Kind.PREPARE_REGION:
-        may.add("answer")
     return must, may
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from model.abstract_map import AbstractMap
 from model.layout import Layout
+from model.leaf_map import LeafMap
+from model.leaves import end_of
 from model.operations import ADDRESSED, HALF_OPEN, SLOT, U64, Answer, Kind, Op, frame_range
 
 TRIGGERS: dict[str, str] = {
@@ -15,6 +17,15 @@ TRIGGERS: dict[str, str] = {
     "refused": "the environment refuses: no slot, a read-only slot, an error",
     "no-memory": "a page allocation within the operation fails",
     "invalidated": "an invalidation comes between the look-up of the frame and the lock",
+    "host-out-of-step": "a large page of the host that does not begin where a large leaf can",
+    "above-unsigned-long": "an address within reach that an unsigned long cannot hold",
+    "smaller-than-leaf": "a page is mapped where a larger leaf is",
+    "larger-than-leaves": "a large leaf is mapped where smaller ones are",
+    "large-page": "the host has a large page there",
+    "logged": "a memslot that logs dirty pages",
+    "part-of-leaf": "a range that begins or ends within a large leaf",
+    "after-a-hole": "a range whose first frame is not mapped, with mapped frames behind it",
+    "several-leaves": "a range with more than one leaf in it",
     "ends-at-top": "a half-open range or slot whose end is exactly the first frame beyond reach",
     "next-page-mapped": "a half-open range or slot right before a frame that is mapped",
     "mask-with-holes": "a dirty mask with clear bits between its lowest and its highest set bit",
@@ -36,7 +47,7 @@ def beyond(layout: Layout, op: Op) -> str | None:
     if found is None or found == (0, U64) or op.kind in (Kind.CREATE, Kind.DESTROY):
         return None
     first, last = found
-    if max(first, last) << layout.page_shift > layout.word_mask:
+    if last > layout.top and max(first, last) << layout.page_shift > layout.address_mask:
         return "truncated"
     return "beyond-reach" if last > layout.top else None
 
@@ -75,7 +86,55 @@ def _fault_trigger(state: AbstractMap, op: Op) -> str | None:
     return "invalidated" if op.retries else None
 
 
+def _large_fault(state: LeafMap, op: Op) -> str | None:
+    frame = op.first >> state.layout.page_shift
+    if op.kind is Kind.FAULT and op.order and op.skew & ((1 << op.order) - 1):
+        return "host-out-of-step"
+    if op.first > state.layout.word_mask:
+        return "above-unsigned-long"
+    order = state.largest(op) if op.kind is Kind.FAULT else op.order
+    around = state.holder(frame)
+    if around is not None and state.entries[around].order > order:
+        return "smaller-than-leaf"
+    if order and any(state.smaller(frame >> order << order, order)):
+        return "larger-than-leaves"
+    if op.order and op.kind is Kind.FAULT:
+        return "large-page"
+    return "logged" if state.slots.logs(frame) else None
+
+
+def _large_range(state: LeafMap, op: Op) -> str | None:
+    found = frame_range(op, state.layout.page_shift)
+    if found is None or op.kind is Kind.FLUSH_ALL:
+        return None
+    first, last = found
+    if last << state.layout.page_shift > state.layout.word_mask:
+        return "above-unsigned-long"
+    for frame in (first, last):
+        around = state.holder(frame)
+        if around is not None and not _holds(state, around, first, last):
+            return "part-of-leaf"
+    inside = state.mapped(op)
+    if inside and state.holder(first) is None:
+        return "after-a-hole"
+    return "several-leaves" if len(inside) > 1 and op.kind in _AGES else None
+
+
+_AGES = frozenset({Kind.AGE, Kind.TEST_AGE})
+
+
+def _holds(state: LeafMap, base: int, first: int, last: int) -> bool:
+    return first <= base and end_of(base, state.entries[base]) <= last
+
+
+def _large(state: AbstractMap, op: Op) -> str | None:
+    """Return the class of operands that only tables with large leaves know."""
+    if not isinstance(state, LeafMap) or op.kind in (Kind.CREATE, Kind.DESTROY):
+        return None
+    return _large_fault(state, op) if op.kind in ADDRESSED else _large_range(state, op)
+
+
 def trigger(state: AbstractMap, op: Op) -> str:
     """Return the class of ``op``'s operands, given the map before it."""
     special = _fault_trigger if op.kind in ADDRESSED or op.oom else _range_trigger
-    return beyond(state.layout, op) or special(state, op) or "any"
+    return beyond(state.layout, op) or special(state, op) or _large(state, op) or "any"

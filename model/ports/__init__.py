@@ -10,8 +10,9 @@ from model.machines import Machine
 from model.operations import Kind
 from model.ports.mips import MIPS
 from model.ports.port import Port
+from model.ports.riscv import RISCV
 
-PORTS: dict[str, Port] = {port.name: port for port in (MIPS,)}
+PORTS: dict[str, Port] = {port.name: port for port in (MIPS, RISCV)}
 """Every port by its name, in the order in which they are reported; a new one is added here."""
 
 

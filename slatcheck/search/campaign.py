@@ -18,8 +18,8 @@ from slatcheck.document.evidence import NOTHING, Evidence
 from slatcheck.document.identity import Fingerprint
 from slatcheck.search.differential import Judge, Symptom, plan
 from slatcheck.search.drawing import LENGTH, draw
+from slatcheck.search.leaf_sequences import decoder_of
 from slatcheck.search.probes import Prober
-from slatcheck.search.sequences import Decoder
 from slatcheck.search.shrink import LIMIT, shrink
 
 DEFAULT_OPS = 30_000
@@ -97,7 +97,7 @@ class Search:
         self._layout: Layout = implementation.layout
         capabilities = implementation.capabilities
         self._judge = Judge(self._layout, capabilities.pages)
-        self._decoder = Decoder(self._layout, capabilities.kinds)
+        self._decoder = decoder_of(self._layout, capabilities.kinds)
         # zlib.crc32, not hash(): the same in every process.
         self._seed = seed ^ zlib.crc32(name.encode())
         self._excluded: set[tuple[str, str]] = set()

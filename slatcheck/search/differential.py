@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 from impl.interface import Event, Implementation, Outcome, Run
 from model.abstract_map import NOTHING, AbstractMap, Expected
-from model.contracts import in_contract
 from model.entry import Entry
 from model.layout import Layout
+from model.leaf_map import LeafMap, map_of
 from model.operations import ADDRESSED, ENOMEM, FAULTS, Answer, Kind, Op
 from model.ports import entry_point, port_of
 from model.rules import rule
 from model.triggers import beyond, trigger
 from slatcheck.document.identity import Fingerprint
+from slatcheck.search.leaves import LeafCase
 
 _SPURIOUS = frozenset({Kind.MKCLEAN, Kind.MKOLD, Kind.AGE})
 
@@ -80,7 +81,7 @@ class Judge:
         start = 0
         if expected is not None:
             start = self._foreseen(ops, expected, run, symptoms)
-        state = AbstractMap(self.layout)
+        state = map_of(self.layout)
         for op in ops[:start] if start < len(ops) else ():
             state.apply(op)
         compared = Counter(op.kind for op in ops[:start])
@@ -88,11 +89,12 @@ class Judge:
         for step in range(start, min(len(ops), len(run.outcomes))):
             op, outcome = ops[step], run.outcomes[step]
             compared[op.kind] += 1
-            found = self._step(state, op, outcome, before, step, run.stop == step)
+            allowed = state.in_contract(op)
+            found = self._step(state, op, outcome, before, step, allowed, run.stop == step)
             symptoms += found
             if any(one.stops for one in found) or run.stop == step:
                 break
-            if not in_contract(self.layout, op):
+            if not allowed:
                 # Only memory safety is judged, and the map no longer says what is there.
                 break
             before = outcome
@@ -119,10 +121,18 @@ class Judge:
         return min(len(ops), len(run.outcomes))
 
     def _step(
-        self, state: AbstractMap, op: Op, outcome: Outcome, before: Outcome, step: int, last: bool
+        self,
+        state: AbstractMap,
+        op: Op,
+        outcome: Outcome,
+        before: Outcome,
+        step: int,
+        contract: bool,
+        last: bool,
     ) -> list[Symptom]:
         """Judge one operation; the trigger is computed only where something is wrong."""
-        contract = in_contract(self.layout, op)
+        if isinstance(state, LeafMap):
+            return self._step_of_leaves(state, op, outcome, before, step, contract, last)
         follow = contract and not last
         frame = op.first >> self.layout.page_shift
         past = state.entries.get(frame)
@@ -135,6 +145,53 @@ class Judge:
         if not agrees:
             symptoms += self._differences(state, op, outcome, before, expected, step, kind_of)
         return symptoms
+
+    def _step_of_leaves(
+        self,
+        state: LeafMap,
+        op: Op,
+        outcome: Outcome,
+        before: Outcome,
+        step: int,
+        contract: bool,
+        last: bool,
+    ) -> list[Symptom]:
+        """Judge one operation of a table that may cover the frames by leaves in several ways."""
+        kind_of = trigger(state, op)
+        symptoms = [self._from_event(op, e, step, kind_of, contract) for e in outcome.events]
+        if not contract or last:
+            return symptoms
+        past = dict(state.entries)
+        expected = state.expected(op, outcome.result)
+        if self._agrees(op, expected, outcome, before):
+            return symptoms
+        canonical = dict(state.entries)
+        state.entries = dict(past)
+        decode = self.layout.entry.decode
+        state.settle({frame: decode(raw) for frame, raw in outcome.changes.items()})
+        case = LeafCase(self.layout, state, past, canonical, op, outcome, before, expected)
+        named = case.name()
+        if named is None:
+            return symptoms
+        rule_name, said, imprecise = named
+        if beyond(self.layout, op):
+            rule_name, imprecise = "aliasing", False
+        stops = bool(case.different) or op.kind is Kind.CREATE
+        shown = [f for d in case.different for f in {d.first, d.last}]
+        return [
+            *symptoms,
+            Symptom(
+                rule=rule_name,
+                entry=entry_point(self.layout, op.kind),
+                trigger=kind_of,
+                step=step,
+                stops=stops,
+                imprecise=imprecise,
+                said=said,
+                expected=tuple((f, case.map_holds(f)) for f in sorted(shown)),
+                actual=tuple((f, case.table_holds(f)) for f in sorted(shown)),
+            ),
+        ]
 
     def _raw(self, expected: Expected) -> dict[int, int]:
         encode = self.layout.entry.encode
@@ -152,13 +209,17 @@ class Judge:
         if (changes or expected.changes) and not self._same_entries(kind, expected, changes):
             return False
         if kind in FAULTS:
-            if (dirty or expected.dirty) and frozenset(dirty) != expected.dirty:
+            if (dirty or expected.dirty) and not self._reported(dirty, expected.dirty):
                 return False
             if result < 0 and self.pages and tables != before.tables:
                 return False
         elif tables and self.pages and (kind is Kind.CREATE or (kind is Kind.FLUSH and result)):
             return False
         return taken - freed == held or not self.pages
+
+    def _reported(self, dirty: tuple[int, ...], wanted: frozenset[int]) -> bool:
+        """Return whether what was marked dirty is right; without a log marking does nothing."""
+        return wanted <= set(dirty) if self.layout.large else wanted == frozenset(dirty)
 
     def _same_entries(self, kind: Kind, expected: Expected, changes: dict[int, int]) -> bool:
         if kind is Kind.DESTROY:
@@ -354,14 +415,17 @@ def plan(
 ) -> tuple[list[Op], list[Expected]]:
     """Return ``ops`` less those whose (entry point, trigger) is excluded, and what they must show.
 
-    An operation's trigger is looked at in the map that the kept ones before it leave.
+    An operation's trigger is looked at in the map that the kept ones before it leave; so is
+    whether it is within the contract, where that depends on what went before.
     """
-    state = AbstractMap(layout)
+    state = map_of(layout)
     entries = {entry for entry, _ in excluded}
     kept, expected = [], []
     functions = port_of(layout).functions
     watched = {k for k, f in functions.items() if f in entries} - {Kind.CREATE, Kind.DESTROY}
     for op in ops:
+        if layout.large and not state.in_contract(op):
+            continue
         if op.kind in watched and _shape(state, op) in excluded:
             continue
         kept.append(op)

@@ -29,8 +29,16 @@ _WEIGHTS: tuple[tuple[Kind, int], ...] = (
     (Kind.FLUSH_ALL, 3),
     (Kind.COMMIT_REGION, 12),
 )
-_KINDS: tuple[Kind, ...] = tuple(kind for kind, weight in _WEIGHTS for _ in range(weight))
-assert len(_KINDS) == 255
+
+
+def by_weight(weights: tuple[tuple[Kind, int], ...]) -> tuple[Kind, ...]:
+    """Return the kind of operation for each byte but 0. Raises ValueError if they are not 255."""
+    kinds = tuple(kind for kind, weight in weights for _ in range(weight))
+    if len(kinds) != 255:
+        raise ValueError("the weights of operations add up to 255")
+    return kinds
+
+
 _DELTAS = (0, 0, 0, 1, -1, 2, -2, 3)
 
 
@@ -51,6 +59,9 @@ class Addresses:
             near += [span * level.entries]
         near += [layout.frames - span for span in spans] + [layout.top, layout.frames // 2]
         near += [spans[-1] * 2 + spans[0] * 3, spans[-1] + 1]
+        if layout.address_bits:
+            # Where an address no longer fits the types that it may pass through.
+            near += [1 << (bits - shift) for bits in (31, 32)]
         self.near = [frame for frame in dict.fromkeys(near) if frame < layout.frames]
         word = 1 << max(layout.bits - shift, 0)
         gfns = 1 << (64 - shift)
@@ -86,6 +97,8 @@ class Decoder:
     so that operations meet; ``kinds`` are those the implementations have.
     """
 
+    by_byte = by_weight(_WEIGHTS)
+
     def __init__(self, layout: Layout, kinds: frozenset[Kind], reach_only: bool = False) -> None:
         self.layout = layout
         self.kinds = kinds
@@ -113,17 +126,23 @@ class Decoder:
         near = self._table.near
         focus = [near[byte % len(near)] for byte in data[:4]]
         oom = 1 if data[4] > 250 else 0
-        ops = [Op(Kind.CREATE, oom=oom)]
+        ops = [self._create(data[5], focus)._replace(oom=oom)]
         for at in range(HEADER, len(data) - BLOCK + 1, BLOCK):
             block = data[at : at + BLOCK]
             if not block[0]:
                 continue
-            kind = _KINDS[block[0] - 1]
+            kind = self._kind(block)
             if kind in self.kinds:
                 ops.append(self._makers[kind](block, focus))
         if Kind.DESTROY in self.kinds:
             ops.append(Op(Kind.DESTROY))
         return ops
+
+    def _create(self, byte: int, focus: list[int]) -> Op:
+        return Op(Kind.CREATE)
+
+    def _kind(self, block: bytes) -> Kind:
+        return self.by_byte[block[0] - 1]
 
     def _frame(self, a: int, b: int, focus: list[int]) -> int:
         table = self._table
@@ -167,7 +186,7 @@ class Decoder:
         return table.pfns[byte % len(table.pfns)]
 
     def _addressed(self, block: bytes, focus: list[int]) -> Op:
-        kind = _KINDS[block[0] - 1]
+        kind = self._kind(block)
         write = kind is Kind.FAULT_FAST and bool(block[3] & 1)
         return Op(kind, self._gpa(block, focus), write=write)
 
@@ -197,11 +216,11 @@ class Decoder:
         first, last = self._bounds(block, focus)
         if (first, last) != (0, U64):
             first, last = min(first, self._limit - 1), min(last, self._limit - 1)
-        return Op(_KINDS[block[0] - 1], first, last)
+        return Op(self._kind(block), first, last)
 
     def _half_open(self, block: bytes, focus: list[int]) -> Op:
         first, last = self._clip_slot(*self._bounds(block, focus))
-        return Op(_KINDS[block[0] - 1], first, last + 1)
+        return Op(self._kind(block), first, last + 1)
 
     def _clip_slot(self, first: int, last: int) -> tuple[int, int]:
         """Return the inclusive range cut to what a memslot can be; the end is what stays."""
@@ -215,7 +234,7 @@ class Decoder:
 
     def _slot(self, block: bytes, focus: list[int]) -> Op:
         first, last = self._clip_slot(*self._bounds(block, focus))
-        return Op(_KINDS[block[0] - 1], first, last - first + 1)
+        return Op(self._kind(block), first, last - first + 1)
 
     def _masked(self, block: bytes, focus: list[int]) -> Op:
         shape, width = block[3], self.layout.bits
@@ -231,4 +250,4 @@ class Decoder:
         return Op(Kind.LOG_DIRTY_MASKED, min(first, limit) - offset, offset, mask=mask)
 
     def _bare(self, block: bytes, focus: list[int]) -> Op:
-        return Op(_KINDS[block[0] - 1])
+        return Op(self._kind(block))

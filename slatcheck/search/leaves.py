@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Naming what is wrong where an operation left leaves that it may not leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from impl.interface import Outcome
+from model.abstract_map import Expected
+from model.entry import Entry
+from model.layout import Layout
+from model.leaf_map import LeafMap
+from model.leaves import Difference, Flaw, Leaves
+from model.operations import CLEANING, ENOMEM, FAULTS, INSTALLING, Answer, Kind, Op
+
+Named = tuple[str, str, bool]
+_PARTLY = frozenset({Kind.IOREMAP, Kind.PREPARE_REGION})
+"""Operations on many pages, whose callers take back what was done before a failure."""
+_SPURIOUS = frozenset({Kind.AGE})
+
+
+@dataclass(frozen=True)
+class LeafCase:
+    """One outcome that is not what was foreseen, and may be right all the same.
+
+    ``state`` is the map as the implementation left it, ``past`` its leaves before the operation,
+    ``canonical`` those that were foreseen.
+    """
+
+    layout: Layout
+    state: LeafMap
+    past: dict[int, Entry]
+    canonical: Leaves
+    op: Op
+    outcome: Outcome
+    before: Outcome
+    expected: Expected
+
+    @cached_property
+    def different(self) -> list[Difference]:
+        """Where the leaves are not such as the operation may leave."""
+        if self.op.kind in (Kind.CREATE, Kind.DESTROY):
+            return []
+        fmt = self.layout.entry
+        odd = [
+            Difference(base, base, Flaw.WRONG)
+            for base, raw in sorted(self.outcome.changes.items())
+            if raw and ((entry := fmt.decode(raw)) is None or fmt.encode(entry) != raw)
+        ]
+        changed = set(self.outcome.changes)
+        return odd or self.state.flaws(self.op, self.past, self.outcome.result, changed)
+
+    def name(self) -> Named | None:
+        """Return (rule, words, imprecise) of the first promise that is broken, None if none is."""
+        for namer in (self._atomicity, self._leaves, self._dirty, self._result, self._pages):
+            found = namer()
+            if found is not None:
+                return found
+        return None
+
+    def map_holds(self, frame: int) -> int:
+        """Return the raw leaf that was foreseen at ``frame``, 0 where none begins there."""
+        entry = self.canonical.get(frame)
+        return self.layout.entry.encode(entry) if entry else 0
+
+    def table_holds(self, frame: int) -> int:
+        """Return the raw leaf that the implementation has at ``frame``."""
+        if frame in self.outcome.changes:
+            return self.outcome.changes[frame]
+        entry = self.past.get(frame)
+        return self.layout.entry.encode(entry) if entry else 0
+
+    def _atomicity(self) -> Named | None:
+        if self.outcome.result >= 0 or self.op.kind in _PARTLY:
+            return None
+        if self.op.kind in INSTALLING and self.outcome.tables != self.before.tables:
+            return "oom-not-atomic", "the operation failed and yet linked a table", False
+        if self.different and self.outcome.result == -ENOMEM:
+            return "oom-not-atomic", "the operation failed and yet changed entries", False
+        return None
+
+    def _leaves(self) -> Named | None:
+        if not self.different:
+            return None
+        flaws = {found.flaw for found in self.different}
+        frames = sum(found.last - found.first + 1 for found in self.different)
+        many = "1 frame" if frames == 1 else f"{frames} frames"
+        if self._from_before_the_invalidation():
+            return "lost-invalidation", "the frame from before the invalidation stays", False
+        if self.op.kind in FAULTS or Flaw.WRONG in flaws:
+            missed = self.op.kind in FAULTS and not self.outcome.changes
+            said = "the entry was not installed" if missed else "not what had to be left"
+            return "wrong-entry", f"{said} at {many}", False
+        if Flaw.STALE in flaws:
+            return "stale-mapping", f"{many} of the range as before", False
+        return "collateral-change", f"{many} outside the range changed", self._only_weaker()
+
+    def _from_before_the_invalidation(self) -> bool:
+        op = self.op
+        if op.kind is not Kind.FAULT or not op.retries or op.answer is not Answer.PAGE:
+            return False
+        decoded = map(self.layout.entry.decode, self.outcome.changes.values())
+        frame = op.first >> self.layout.page_shift
+        wrong = op.pfn ^ 1
+        return any(
+            entry is not None and entry.pfn | frame & ((1 << entry.order) - 1) == wrong
+            for entry in decoded
+        )
+
+    def _only_weaker(self) -> bool:
+        """Return whether frames outside of the range were only dropped, cleaned or aged."""
+        if self.op.kind in INSTALLING:
+            return False
+        for found in self.different:
+            base = self.state.holder(found.first)
+            if base is None or self.op.kind in CLEANING:
+                continue
+            past = self.past.get(base)
+            if past is None or self.state.entries[base].young > past.young:
+                return False
+        return True
+
+    def _dirty(self) -> Named | None:
+        if self.op.kind not in FAULTS or self.outcome.result < 0:
+            return None
+        frame = self.op.first >> self.layout.page_shift
+        base = self.state.holder(frame)
+        changed = base is not None and base in self.outcome.changes
+        writable = base is not None and self.state.entries[base].writable
+        logged = changed and writable and self.state.slots.logs(frame)
+        if logged and frame not in self.outcome.dirty:
+            return "dirty-unreported", "mark_page_dirty was not told of the frame", False
+        return None
+
+    def _result(self) -> Named | None:
+        results, given = self.expected.results, self.outcome.result
+        if results is None or given in results:
+            return None
+        allowed = " or ".join(map(str, results))
+        spurious = self.op.kind in _SPURIOUS and given == 1
+        return "wrong-result", f"returned {given}, not {allowed}", spurious
+
+    def _pages(self) -> Named | None:
+        if self.outcome.taken - self.outcome.freed != self.outcome.held:
+            return "accounting", "pages taken less pages freed are not the pages held", True
+        return None
