@@ -48,9 +48,12 @@ def planted(
     return loaded(folder, layout(name))
 
 
-def fault(gfn: int, pfn: int, order: int = 0, **more: int) -> Op:
+def fault(gfn: int, pfn: int, order: int = 0, retries: int = 0, oom: int = 0) -> Op:
     """Return a write fault that the host answers with a writable page of this order."""
-    return Op(Kind.FAULT, gfn << 12, pfn=pfn, write=True, writable=True, order=order, **more)
+    return Op(
+        Kind.FAULT, gfn << 12, pfn=pfn, write=True, writable=True,
+        retries=retries, oom=oom, order=order,
+    )  # fmt: skip
 
 
 def leaf(pfn: int, order: int = 0, bits: int = WHOLE) -> int:

@@ -16,7 +16,7 @@ from impl.kernel.layouts import layout_in
 from impl.kernel.ports import open_tree
 from impl.kernel.ports.mips.files import FILES
 from impl.kernel.tree import Tree
-from model.ports import layout
+from model.ports import layout, layouts
 from tests.kernels.copies import share
 
 LAYOUTS = [one for one in layouts() if one.port == FILES.port]
