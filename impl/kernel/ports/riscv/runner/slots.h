@@ -119,9 +119,12 @@ struct kvm_memory_slot *id_to_memslot(struct kvm_memslots *slots, int id)
 /* A fault may ask for the first frame of what the host maps at once. */
 static int slat_may_ask(gfn_t gfn) { (void)gfn; return 1; }
 
+/* Nothing is there for it in another slot, nor below the host's first frame. */
 static int slat_elsewhere(gfn_t gfn)
 {
-	return slot_base(gfn) != slot_base(slat.op->first >> PAGE_SHIFT);
+	u64 faulted = slat.op->first >> PAGE_SHIFT;
+
+	return slot_base(gfn) != slot_base(faulted) || (gfn < faulted && faulted - gfn > slat.op->pfn);
 }
 
 /* The host's frames go up with the guest's, as far as the slot goes. */
