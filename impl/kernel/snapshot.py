@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 
 from impl.interface import Capabilities
-from impl.kernel.build import ARENA, ARENA_PAGES
+from impl.kernel.build import ARENA
 from impl.kernel.emulated import EmulatedKernel, Emulator
 from impl.kernel.ports import kernel_port
 from impl.snapshot import UNSET, State, Step, take
@@ -38,7 +38,8 @@ class KernelMemory:
         word = "Q" if self.layout.bits == 64 else "I"
         slat = at("slat")
         self._root = self._unpack(word, self._machine.read(slat + root, self.layout.bits // 8))[0]
-        self._used = min(self._unpack("I", self._machine.read(slat + used, 4))[0], ARENA_PAGES)
+        pages = kernel_port(self.layout.port).arena_pages
+        self._used = min(self._unpack("I", self._machine.read(slat + used, 4))[0], pages)
         self._pages = self._machine.read(at("mem_map"), self._size * self._used)
         # The marker of a directory is the shared empty table of the level below.
         self._markers = [at(f"invalid_{level.name}_table") for level in self.layout.tables[1:]]

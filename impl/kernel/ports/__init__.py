@@ -11,10 +11,11 @@ from impl.kernel.features import Feature
 from impl.kernel.features import features as features_of
 from impl.kernel.port import KernelPort
 from impl.kernel.ports.mips import MIPS
+from impl.kernel.ports.riscv import RISCV
 from impl.kernel.tree import Tree, recognised
 from model.layout import Layout
 
-KERNEL_PORTS: dict[str, KernelPort] = {port.files.port: port for port in (MIPS,)}
+KERNEL_PORTS: dict[str, KernelPort] = {port.files.port: port for port in (MIPS, RISCV)}
 """Every port by its name; a new one is added here."""
 
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The machine under the tree's code, as one unit: it costs one run of the compiler. */
 #include "heap.c"
+#include "flush.c"
 #include "environment.c"
 #include "observe.c"
 #include "runner.c"
