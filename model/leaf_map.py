@@ -404,11 +404,11 @@ class LeafMap(AbstractMap):
         return self.slots.is_slot(op.first, op.last)
 
     def _prepare_contract(self, op: Op) -> bool:
-        """A memslot of this machine, or one beyond the reach, which is to be refused."""
+        """A memslot that is new, so nothing is mapped there; one beyond the reach is refused."""
         limit, most = slot_limits(self.layout)
         end = op.first + op.last
         beyond = self.layout.frames < end <= limit and 0 < op.last <= most
-        return beyond or self._exact_slot(op)
+        return (beyond or self._exact_slot(op)) and not self.mapped(op)
 
     def _map_contract(self, op: Op) -> bool:
         frame = op.first >> self.layout.page_shift

@@ -21,6 +21,7 @@ TRIGGERS: dict[str, str] = {
     "above-unsigned-long": "an address within reach that an unsigned long cannot hold",
     "smaller-than-leaf": "a page is mapped where a larger leaf is",
     "larger-than-leaves": "a large leaf is mapped where smaller ones are",
+    "leaf-beyond-slot": "a large page of the host that reaches beyond the memslot",
     "large-page": "the host has a large page there",
     "logged": "a memslot that logs dirty pages",
     "part-of-leaf": "a range that begins or ends within a large leaf",
@@ -88,19 +89,22 @@ def _fault_trigger(state: AbstractMap, op: Op) -> str | None:
 
 def _large_fault(state: LeafMap, op: Op) -> str | None:
     frame = op.first >> state.layout.page_shift
-    if op.kind is Kind.FAULT and op.order and op.skew & ((1 << op.order) - 1):
-        return "host-out-of-step"
     if op.first > state.layout.word_mask:
         return "above-unsigned-long"
+    if op.kind is Kind.FAULT and op.order and not state.slots.logs(frame):
+        if op.skew & ((1 << op.order) - 1):
+            return "host-out-of-step"
+        if state.largest(op) != op.order:
+            return "leaf-beyond-slot"
     order = state.largest(op) if op.kind is Kind.FAULT else op.order
     around = state.holder(frame)
     if around is not None and state.entries[around].order > order:
         return "smaller-than-leaf"
     if order and any(state.smaller(frame >> order << order, order)):
         return "larger-than-leaves"
-    if op.order and op.kind is Kind.FAULT:
-        return "large-page"
-    return "logged" if state.slots.logs(frame) else None
+    if state.slots.logs(frame):
+        return "logged"
+    return "large-page" if op.order and op.kind is Kind.FAULT else None
 
 
 def _large_range(state: LeafMap, op: Op) -> str | None:
@@ -137,4 +141,6 @@ def _large(state: AbstractMap, op: Op) -> str | None:
 def trigger(state: AbstractMap, op: Op) -> str:
     """Return the class of ``op``'s operands, given the map before it."""
     special = _fault_trigger if op.kind in ADDRESSED or op.oom else _range_trigger
+    if state.layout.large and op.kind is not Kind.LOG_DIRTY_MASKED and op.answer is Answer.PAGE:
+        return beyond(state.layout, op) or _large(state, op) or special(state, op) or "any"
     return beyond(state.layout, op) or special(state, op) or _large(state, op) or "any"

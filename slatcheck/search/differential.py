@@ -228,7 +228,8 @@ class Judge:
 
     def _from_event(self, op: Op, event: Event, step: int, kind_of: str, contract: bool) -> Symptom:
         """Name an event. What is not about operands is told apart by its subject."""
-        safety = rule(event.rule).memory_safety
+        promise = rule(event.rule)
+        safety = promise.memory_safety or promise.by_operands
         slug = event.subject.replace(",", "").replace(" ", "-")
         return Symptom(
             rule=event.rule,
@@ -398,7 +399,9 @@ def _trigger_before(state: AbstractMap, op: Op, frame: int, past: Entry | None) 
 
 def _by_subject(event: Event) -> bool:
     """Return whether an event is named by its subject, whatever the operands were."""
-    return bool(event.subject) and not event.fatal and not rule(event.rule).memory_safety
+    promise = rule(event.rule)
+    by_operands = promise.memory_safety or promise.by_operands
+    return bool(event.subject) and not event.fatal and not by_operands
 
 
 def _entries(frames: list[int]) -> str:
