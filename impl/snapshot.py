@@ -9,6 +9,7 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from impl.interface import Capabilities, Outcome
+from model.entry import ORDER_SHIFT
 from model.layout import Layout
 from model.operations import Op
 
@@ -58,7 +59,8 @@ class Table:
 
     ``level`` counts from the root, 0; ``base`` is the first address (bytes of GPA) that it covers;
     ``slot`` the index in its parent that links it. ``links`` are the used slots of a directory,
-    ascending; ``entries`` those of a leaf table that are not 0, by index.
+    ascending; ``entries`` are the leaves by index: what is not 0 in a leaf table, and what stands
+    for many frames in a directory.
     """
 
     level: int
@@ -86,13 +88,14 @@ class Snapshot:
     limits: tuple[str, ...] = ()
 
     def leaves(self, layout: Layout) -> dict[int, int]:
-        """Return the raw entries that are present, by guest frame."""
+        """Return the raw entries that are present, by their first guest frame."""
         found = {}
         for table in self.tables:
+            order = layout.tables[table.level].shift - layout.page_shift
             first = table.base >> layout.page_shift
             for index, raw in table.entries.items():
                 if raw & layout.entry.present:
-                    found[first + index] = raw
+                    found[first + (index << order)] = raw | order << ORDER_SHIFT
         return found
 
 
@@ -115,6 +118,10 @@ class Memory(Protocol):
         The empty slots of a directory are those that hold its level's empty marker, those of a
         leaf table hold 0. A slot that was never written has the value UNSET.
         """
+        ...
+
+    def target(self, value: int) -> int | None:
+        """Return the address that a directory's slot leads to, None where it is a leaf."""
         ...
 
     def live(self) -> Iterable[int]:
@@ -188,9 +195,10 @@ def _walk(memory: Memory, root: int, limits: list[str]) -> list[Table]:
                 done.append(Table(table.level, table.address, table.base, table.parent, table.slot,
                                   entries=entries))  # fmt: skip
                 continue
-            links, children = _links(memory, table, seen, limits)
+            links, children, entries = _links(memory, table, seen, limits)
+            left -= len(entries)
             done.append(Table(table.level, table.address, table.base, table.parent, table.slot,
-                              links))  # fmt: skip
+                              links, entries))  # fmt: skip
             below += children
         level = below
     return done
@@ -209,12 +217,17 @@ def _entries(memory: Memory, table: Table, left: int, limits: list[str]) -> dict
 
 def _links(
     memory: Memory, table: Table, seen: set[int], limits: list[str]
-) -> tuple[tuple[Link, ...], list[Table]]:
+) -> tuple[tuple[Link, ...], list[Table], dict[int, int]]:
     layout = memory.layout
     span = layout.tables[table.level].span
     links: list[Link] = []
     children: list[Table] = []
-    for index, value in memory.slots(table.level, table.address):
+    leaves: dict[int, int] = {}
+    for index, raw in memory.slots(table.level, table.address):
+        value = raw if raw == UNSET else memory.target(raw)
+        if value is None:
+            leaves[index] = raw
+            continue
         slot = _classify(memory, value, seen)
         if slot is Slot.TABLE:
             seen.add(value)
@@ -228,7 +241,7 @@ def _links(
             break
         else:
             links.append(Link(index, index, slot, value))
-    return tuple(links), children
+    return tuple(links), children, leaves
 
 
 def _classify(memory: Memory, value: int, seen: set[int]) -> Slot:

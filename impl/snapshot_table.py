@@ -53,6 +53,10 @@ class TableMemory:
             if value != empty:
                 yield index, UNSET if value is None else value
 
+    def target(self, value: int) -> int | None:
+        """Return the address that a directory's slot leads to."""
+        return value
+
     def live(self) -> Iterable[int]:
         """Yield the blocks that are handed out."""
         return self._rt.memory.live

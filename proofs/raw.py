@@ -103,7 +103,7 @@ class RawFormat:
         if entry is None:
             return terms.number(0, self.raw_bits)
         pfn = lifted(entry.pfn).sized(self.pfn_bits)
-        writable, young, dirty = (truth_of(flag) for flag in entry[1:])
+        writable, young, dirty = (truth_of(flag) for flag in entry[1:4])
         return self._assembled(pfn, writable, young, dirty)
 
     def _assembled(self, pfn: Term, writable: Truth, young: Truth, dirty: Truth) -> Term:

@@ -77,6 +77,8 @@ class KernelPort:
     further sources of the tree that are linked, ``slices`` files of the binding that the proof
     reads, both in order. ``orders`` are the Kconfig symbols of big and little-endian. Where
     ``levels_found``, how many levels a table has is found at boot and not Kconfig's to say.
+    ``target`` returns the address of the table that a directory's slot links, None where the slot
+    is a leaf; left out, slots are addresses, and empty ones those of shared empty tables.
     ``arena_pages`` are what a sequence can be handed out: a page is never handed out twice.
     """
 
@@ -91,4 +93,5 @@ class KernelPort:
     slices: tuple[str, ...]
     orders: tuple[str, str] = ("CPU_BIG_ENDIAN", "CPU_LITTLE_ENDIAN")
     levels_found: bool = False
+    target: Callable[[int], int | None] | None = None
     arena_pages: int = 1024

@@ -41,8 +41,10 @@ class KernelMemory:
         pages = kernel_port(self.layout.port).arena_pages
         self._used = min(self._unpack("I", self._machine.read(slat + used, 4))[0], pages)
         self._pages = self._machine.read(at("mem_map"), self._size * self._used)
+        self._target = kernel_port(self.layout.port).target
         # The marker of a directory is the shared empty table of the level below.
-        self._markers = [at(f"invalid_{level.name}_table") for level in self.layout.tables[1:]]
+        below = self.layout.tables[1:] if self._target is None else ()
+        self._markers = [at(f"invalid_{level.name}_table") for level in below]
 
     def _unpack(self, kind: str, data: bytes) -> tuple[int, ...]:
         return struct.unpack(f"{self._order}{len(data) // struct.calcsize(kind)}{kind}", data)
@@ -84,11 +86,15 @@ class KernelMemory:
             values = self._raw(data)
         else:
             values = list(self._unpack("Q" if size == 8 else "I", data))
-        empty = 0 if leaf else self._markers[level]
+        empty = self._markers[level] if self._markers and not leaf else 0
         unset = int.from_bytes(bytes([_POISON]) * size, "big")
         for index, value in enumerate(values):
             if value != empty:
                 yield index, UNSET if value == unset else value
+
+    def target(self, value: int) -> int | None:
+        """Return the address that a directory's slot leads to, None where it is a leaf."""
+        return value if self._target is None else self._target(value)
 
     def _raw(self, data: bytes) -> list[int]:
         """Return entries as ``pte_val()`` forms them: of two words, the first is the low one."""

@@ -14,6 +14,7 @@ from impl.kernel.build import build
 from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.ports import bind, open_tree
 from impl.kernel.ports.riscv.files import MMU
+from impl.kernel.snapshot import KernelStepper
 from impl.kernel.toolchain import find
 from model.entry import ORDER_SHIFT
 from model.layout import Layout
@@ -198,3 +199,18 @@ def test_references_are_counted(
     run = kernel.run([CREATE, DESTROY])
     assert rule in {found for found, _ in said(last(run))}
     assert (run.stop is None) == (puts == 1)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_snapshot_shows_leaves_of_every_size(kernel_tree: Path, name: str) -> None:
+    kernel = real(kernel_tree, name)
+    index = 10 if kernel.layout.bits == 32 else 9
+    ops = [CREATE, fault(7, 9), fault(3 << index, 5 << index, index)]
+    *_, step = KernelStepper(kernel).steps(ops)
+    assert step.snapshot is not None
+    assert step.snapshot.leaves(kernel.layout) == {
+        7: leaf(9),
+        3 << index: leaf(5 << index, index),
+    }
+    assert len(step.snapshot.tables) == kernel.layout.levels
+    assert not step.snapshot.limits

@@ -24,6 +24,11 @@ def _beside(_layout: Layout) -> tuple[tuple[str, str], ...]:
     return ()
 
 
+def _target(slot: int) -> int | None:
+    """Return the address of the table that a slot links; it is a leaf where R, W or X is set."""
+    return None if slot & 0xE else slot >> 10 << 12
+
+
 RISCV = KernelPort(
     files=FILES,
     bind=bind,
@@ -35,6 +40,7 @@ RISCV = KernelPort(
     beside=_beside,
     slices=("kvm_main_slice.h",),
     levels_found=True,
+    target=_target,
     # A cache is topped up to 32 pages, and a mapping of devices has one of its own.
     arena_pages=4096,
 )
