@@ -385,7 +385,9 @@ class LeafMap(AbstractMap):
             return False
         low = (1 << op.order) - 1
         aligned = not (frame + op.skew - op.pfn) & low
-        return aligned and op.pfn | low <= self.layout.pfn_top
+        # Where the host's page does not fit the guest's, its neighbours are asked for as well.
+        room = low + 1 if op.skew & low else 0
+        return aligned and op.pfn >= room and (op.pfn | low) + room <= self.layout.pfn_top
 
     def _one_slot(self, op: Op) -> bool:
         run = frame_range(op, self.layout.page_shift)
@@ -408,7 +410,9 @@ class LeafMap(AbstractMap):
         limit, most = slot_limits(self.layout)
         end = op.first + op.last
         beyond = self.layout.frames < end <= limit and 0 < op.last <= most
-        return (beyond or self._exact_slot(op)) and not self.mapped(op)
+        if not beyond and (not self._exact_slot(op) or self.slots.logs(op.first)):
+            return False
+        return not self.mapped(op)
 
     def _map_contract(self, op: Op) -> bool:
         frame = op.first >> self.layout.page_shift

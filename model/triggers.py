@@ -26,7 +26,7 @@ TRIGGERS: dict[str, str] = {
     "logged": "a memslot that logs dirty pages",
     "part-of-leaf": "a range that begins or ends within a large leaf",
     "after-a-hole": "a range whose first frame is not mapped, with mapped frames behind it",
-    "several-leaves": "a range with more than one leaf in it",
+    "behind-the-first": "a range with a leaf in it that does not hold its first frame",
     "ends-at-top": "a half-open range or slot whose end is exactly the first frame beyond reach",
     "next-page-mapped": "a half-open range or slot right before a frame that is mapped",
     "mask-with-holes": "a dirty mask with clear bits between its lowest and its highest set bit",
@@ -87,10 +87,17 @@ def _fault_trigger(state: AbstractMap, op: Op) -> str | None:
     return "invalidated" if op.retries else None
 
 
+def tall(layout: Layout, op: Op) -> str | None:
+    """Return 'above-unsigned-long' where an address of ``op`` within reach is."""
+    found = frame_range(op, layout.page_shift)
+    if found is None or layout.word_mask >> layout.page_shift >= layout.top:
+        return None
+    above = min(found[1], layout.top) << layout.page_shift > layout.word_mask
+    return "above-unsigned-long" if above else None
+
+
 def _large_fault(state: LeafMap, op: Op) -> str | None:
     frame = op.first >> state.layout.page_shift
-    if op.first > state.layout.word_mask:
-        return "above-unsigned-long"
     if op.kind is Kind.FAULT and op.order and not state.slots.logs(frame):
         if op.skew & ((1 << op.order) - 1):
             return "host-out-of-step"
@@ -102,6 +109,8 @@ def _large_fault(state: LeafMap, op: Op) -> str | None:
         return "smaller-than-leaf"
     if order and any(state.smaller(frame >> order << order, order)):
         return "larger-than-leaves"
+    if tall(state.layout, op):
+        return "above-unsigned-long"
     if state.slots.logs(frame):
         return "logged"
     return "large-page" if op.order and op.kind is Kind.FAULT else None
@@ -112,16 +121,16 @@ def _large_range(state: LeafMap, op: Op) -> str | None:
     if found is None or op.kind is Kind.FLUSH_ALL:
         return None
     first, last = found
-    if last << state.layout.page_shift > state.layout.word_mask:
-        return "above-unsigned-long"
+    inside = state.mapped(op)
+    if op.kind in _AGES and set(inside) - {state.holder(first)}:
+        return "behind-the-first"
     for frame in (first, last):
         around = state.holder(frame)
         if around is not None and not _holds(state, around, first, last):
             return "part-of-leaf"
-    inside = state.mapped(op)
     if inside and state.holder(first) is None:
         return "after-a-hole"
-    return "several-leaves" if len(inside) > 1 and op.kind in _AGES else None
+    return tall(state.layout, op)
 
 
 _AGES = frozenset({Kind.AGE, Kind.TEST_AGE})

@@ -15,7 +15,7 @@ from model.leaf_map import LeafMap, map_of
 from model.operations import ADDRESSED, ENOMEM, FAULTS, Answer, Kind, Op
 from model.ports import entry_point, port_of
 from model.rules import rule
-from model.triggers import beyond, trigger
+from model.triggers import beyond, tall, trigger
 from slatcheck.document.identity import Fingerprint
 from slatcheck.search.leaves import LeafCase
 
@@ -230,6 +230,9 @@ class Judge:
         """Name an event. What is not about operands is told apart by its subject."""
         promise = rule(event.rule)
         safety = promise.memory_safety or promise.by_operands
+        if promise.by_operands:
+            # A flush has one address and one size, whatever the range was that it is part of.
+            kind_of = tall(self.layout, op) or kind_of
         slug = event.subject.replace(",", "").replace(" ", "-")
         return Symptom(
             rule=event.rule,

@@ -19,6 +19,7 @@ from model.entry import Entry
 from model.layout import Geometry, Layout
 from model.machines import BIG, LITTLE
 from model.operations import Kind, Op
+from model.ports import entry_point
 from model.ports import layout as layout_named
 from slatcheck.document.result import Verdict
 from slatcheck.errors import InputError

@@ -140,7 +140,7 @@ BY_TRIGGER = {
     "logged": (LARGE, Op(Kind.FAULT, 0x500 << 12)),
     "part-of-leaf": (LARGE, Op(Kind.UNMAP, 0x201, 0x400)),
     "after-a-hole": (LARGE, Op(Kind.UNMAP, 3, 8)),
-    "several-leaves": (LARGE, Op(Kind.AGE, 7, 0x400)),
+    "behind-the-first": (LARGE, Op(Kind.AGE, 7, 0x400)),
 }
 
 
