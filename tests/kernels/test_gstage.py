@@ -170,6 +170,21 @@ def test_a_flush_of_another_machine_is_none(kernel_trees: dict[str, Path], tmp_p
     assert said(last(run)) == {("unflushed", "removed leaf")}
 
 
+EARLY = "\t\tif (op == GSTAGE_OP_CLEAR)\n\t\t\tset_pte(ptep, __pte(0));\n\t\telse if"
+
+
+def test_a_flush_that_comes_too_early_is_none(
+    kernel_trees: dict[str, Path], tmp_path: Path
+) -> None:
+    kernel = planted(
+        kernel_trees["6.12"],
+        tmp_path,
+        lambda text: text.replace(FLUSH, "").replace(EARLY, FLUSH + EARLY),
+    )
+    run = kernel.run([CREATE, fault(7, 9), Op(Kind.UNMAP, 7, 8)])
+    assert said(last(run)) == {("unflushed", "removed leaf")}
+
+
 STORE = "\tset_pte(ptep, *new_pte);\n"
 FREED = """\
 	struct page *gone = NULL;

@@ -92,6 +92,38 @@ int slat_holds_tables(const struct page *page)
 }
 
 #ifdef SLAT_FLUSHES
+/*
+ * When a slot was first stored to, counted in stores from 1; 0 where that is not known. The first
+ * store took away what was there: a later one may put something in its place without a flush.
+ */
+static u32 first_store[(SLAT_ARENA_PAGES << PAGE_SHIFT) / sizeof(long)];
+static u32 since;	/* the store by which what is compared now went */
+
+static u32 *store_of(unsigned long slot)
+{
+	return &first_store[(slot - SLAT_ARENA) / sizeof(long)];
+}
+
+static void note_stores(void)
+{
+	unsigned long *at;
+
+	for (at = slat_hot.log; at-- > slat_log;)
+		if (slat_page_of(*at))
+			*store_of(*at) = at - slat_log + 1;
+}
+
+/* What is noted of an earlier operation is not there, or at another slot. */
+static void look_since(unsigned long slot)
+{
+	u32 noted = *store_of(slot);
+
+	since = 0;
+	if (slat_control.instrumented && !slat.log_full && noted &&
+	    noted <= (u32)(slat_hot.log - slat_log) && slat_log[noted - 1] == slot)
+		since = noted;
+}
+
 /* A table goes: whatever it mapped when it was last looked at must have been flushed before. */
 void slat_table_goes(const struct page *page, u64 pc)
 {
@@ -103,7 +135,7 @@ void slat_table_goes(const struct page *page, u64 pc)
 		u64 value = value_at(page->level, was);
 
 		if (value != level->empty && is_leaf(page->level, value))
-			slat_flush_owed(SU_TABLE, start_of(page, i), 1ULL << level->shift, pc,
+			slat_flush_owed(SU_TABLE, start_of(page, i), 1ULL << level->shift, 0, pc,
 					order_of(page->level));
 	}
 }
@@ -115,12 +147,14 @@ static void owe(u32 which, u64 gpa, u64 was, u64 now)
 
 	if (slat.leaving || (!gone && !leaf_lost(was, now)))
 		return;
-	slat_flush_owed(gone ? SU_REMOVED : SU_PERMISSION, gpa, 1ULL << levels[which].shift, 0,
+	slat_flush_owed(gone ? SU_REMOVED : SU_PERMISSION, gpa, 1ULL << levels[which].shift, since, 0,
 			order_of(which));
 }
 #else
 void slat_table_goes(const struct page *page, u64 pc) { (void)page; (void)pc; }
 static void owe(u32 which, u64 gpa, u64 was, u64 now) { (void)which; (void)gpa; (void)was; (void)now; }
+static void note_stores(void) { }
+static void look_since(unsigned long slot) { (void)slot; }
 #endif
 
 static void changed(u64 gpa, u64 raw, u32 which)
@@ -199,6 +233,7 @@ static void compare(struct page *page, unsigned long table, u32 index)
 
 	if (new == old)
 		return;
+	look_since(now);
 	if (left)
 		owe(which, gpa, old, new);
 	else if (old != level->empty)
@@ -297,6 +332,7 @@ void slat_observe(void)
 		slat_observe_all();
 		return;
 	}
+	note_stores();
 	for (at = slat_log; at < slat_hot.log; at++)
 		recheck(*at, 1);
 	for (at = slat_log; at < slat_hot.log; at++)

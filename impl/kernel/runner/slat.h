@@ -112,12 +112,17 @@ int slat_links(const struct page *parent, unsigned long slot, unsigned long tabl
 void slat_table_goes(const struct page *page, u64 pc);
 extern u32 slat_geometry[13];
 
-/* flush.c */
+/* flush.c, for ports whose flushes are looked at */
+#ifdef SLAT_FLUSHES
 void slat_flush_begin(void);
 void slat_flush_all(void);
 void slat_flush_range(u64 start, u64 size, u32 step);
-int slat_flush_covers(u64 start, u64 end);
-void slat_flush_owed(u32 subject, u64 start, u64 size, u64 pc, u64 order);
+int slat_flush_covers(u64 start, u64 end, u32 since);
+void slat_flush_owed(u32 subject, u64 start, u64 size, u32 since, u64 pc, u64 order);
+#else
+#define slat_flush_begin() ((void)0)
+#define slat_flush_all() ((void)0)
+#endif
 
 /* environment.c */
 void slat_environment_begin(const struct slat_op *op);
