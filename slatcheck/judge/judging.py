@@ -185,9 +185,7 @@ def _join(document: Document, outcome: prove.Outcome) -> None:
         ]
     document.findings = list(by_mark.values())
     relate(document.findings)
-    document.notes += prove.unproved(request.layouts)
-    if prove.provable(request.layouts):
-        document.notes += prove.kernel_notes()
+    document.notes += prove.kernel_notes(document.layouts)
 
 
 def _add_tie(document: Document, request: Request) -> None:
