@@ -9,6 +9,7 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from impl.interface import Capabilities, Outcome
+from model.entry import ORDER_SHIFT
 from model.layout import Layout
 from model.operations import Op
 
@@ -57,8 +58,9 @@ class Table:
     """One table that the root reaches.
 
     ``level`` counts from the root, 0; ``base`` is the first address (bytes of GPA) that it covers;
-    ``slot`` the index in its parent that links it. ``links`` are the used slots of a directory,
-    ascending; ``entries`` those of a leaf table that are not 0, by index.
+    ``slot`` the index in its parent that links it. ``links`` are the slots of a directory that
+    link something, ascending; ``entries`` the raw leaves by index: all that is not 0 in a leaf
+    table, in a directory its large leaves.
     """
 
     level: int
@@ -86,13 +88,14 @@ class Snapshot:
     limits: tuple[str, ...] = ()
 
     def leaves(self, layout: Layout) -> dict[int, int]:
-        """Return the raw entries that are present, by guest frame."""
+        """Return the raw entries that are present, by guest frame, with the order of each leaf."""
         found = {}
         for table in self.tables:
             first = table.base >> layout.page_shift
+            order = layout.tables[table.level].shift - layout.page_shift
             for index, raw in table.entries.items():
                 if raw & layout.entry.present:
-                    found[first + index] = raw
+                    found[first + (index << order)] = raw | order << ORDER_SHIFT
         return found
 
 
@@ -115,6 +118,10 @@ class Memory(Protocol):
         The empty slots of a directory are those that hold its level's empty marker, those of a
         leaf table hold 0. A slot that was never written has the value UNSET.
         """
+        ...
+
+    def leaf(self, value: int) -> bool:
+        """Return whether a directory's slot that holds ``value`` is a leaf, and links no table."""
         ...
 
     def live(self) -> Iterable[int]:
@@ -190,7 +197,7 @@ def _walk(memory: Memory, root: int, limits: list[str]) -> list[Table]:
                 continue
             links, children = _links(memory, table, seen, limits)
             done.append(Table(table.level, table.address, table.base, table.parent, table.slot,
-                              links))  # fmt: skip
+                              links, _large(memory, table)))  # fmt: skip
             below += children
         level = below
     return done
@@ -207,6 +214,12 @@ def _entries(memory: Memory, table: Table, left: int, limits: list[str]) -> dict
     return found
 
 
+def _large(memory: Memory, table: Table) -> dict[int, int]:
+    """Return the leaves in a directory."""
+    slots = memory.slots(table.level, table.address)
+    return {index: value for index, value in slots if value != UNSET and memory.leaf(value)}
+
+
 def _links(
     memory: Memory, table: Table, seen: set[int], limits: list[str]
 ) -> tuple[tuple[Link, ...], list[Table]]:
@@ -215,6 +228,8 @@ def _links(
     links: list[Link] = []
     children: list[Table] = []
     for index, value in memory.slots(table.level, table.address):
+        if value != UNSET and memory.leaf(value):
+            continue
         slot = _classify(memory, value, seen)
         if slot is Slot.TABLE:
             seen.add(value)

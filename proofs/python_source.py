@@ -15,7 +15,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Never
 
 from impl.multilevel.interface import RangeOp
-from impl.multilevel.quirks import Quirk, put_among
+from impl.quirk import Quirk, put_among
 from proofs.paths import Unsupported
 from proofs.program import Callables, Function
 from proofs.symbolic import SymbolicRuntime

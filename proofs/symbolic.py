@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from impl.multilevel.interface import Frame
-from impl.multilevel.quirks import Quirk
+from impl.quirk import Quirk
 from model.layout import Layout
 from model.operations import Op
 from proofs import terms

@@ -98,6 +98,10 @@ class KernelMemory:
             return list(words)
         return [low | high << 32 for low, high in zip(words[::2], words[1::2], strict=True)]
 
+    def leaf(self, value: int) -> bool:
+        """Return that no slot of a directory is a leaf."""
+        return False
+
     def live(self) -> Iterable[int]:
         """Yield the blocks that are handed out, and what is left of those given back in part."""
         yield from self._blocks(_LIVE)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from impl.multilevel.interface import RangeOp
-from impl.multilevel.quirks import Quirk
+from impl.quirk import Quirk
 from model.layout import Layout
 from model.operations import U64, Kind, Op
 from proofs import abstraction, terms

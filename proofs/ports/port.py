@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from impl.multilevel.quirks import Quirk
+from impl.quirk import Quirk
 from model.layout import Layout
 from proofs.c.syntax import Unit
 from proofs.kvm.binding import Bound, Names
