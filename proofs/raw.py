@@ -10,7 +10,7 @@ from model.entry import SURPLUS_SHIFT, Entry, EntryFormat, PfnField
 from model.layout import Layout
 from proofs import terms
 from proofs.lifting import as_plain, lift_truth, lifted, truth_of, unsigned
-from proofs.terms import Term, Truth, Value, both, choose, either, same
+from proofs.terms import Term, Truth, Value, both, choose, either, negate, same
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class RawFormat:
         """The bits that an entry in the table may have."""
         fmt = self.fmt
         flags = fmt.present | fmt.write | fmt.accessed | fmt.modified | fmt.valid | fmt.hw_dirty
-        return flags | fmt.cache | fmt.encode_pfn((1 << self.pfn_bits) - 1)
+        return flags | fmt.cache | fmt.execute | fmt.encode_pfn((1 << self.pfn_bits) - 1)
 
     @cached_property
     def _runs(self) -> tuple[PfnField, ...]:
@@ -79,9 +79,11 @@ class RawFormat:
         fmt = self.fmt
         flags = (self._any(raw, mask) for mask in (fmt.write, fmt.accessed, fmt.modified))
         writable, young, dirty = (as_plain(lift_truth(flag)) for flag in flags)
-        return Entry(as_plain(unsigned(self._pfn(raw))), writable, young, dirty)
+        device = bool(fmt.execute) and as_plain(lift_truth(negate(self._any(raw, fmt.execute))))
+        return Entry(as_plain(unsigned(self.pfn(raw))), writable, young, dirty, device=device)
 
-    def _pfn(self, raw: Term) -> Term:
+    def pfn(self, raw: Term) -> Term:
+        """Return the PFN that a raw entry holds."""
         found = terms.number(0, 1)
         filled = 0
         for run in sorted(self._runs, key=lambda one: one.source):
@@ -103,10 +105,11 @@ class RawFormat:
         if entry is None:
             return terms.number(0, self.raw_bits)
         pfn = lifted(entry.pfn).sized(self.pfn_bits)
-        writable, young, dirty = (truth_of(flag) for flag in entry[1:])
-        return self._assembled(pfn, writable, young, dirty)
+        return self._assembled(pfn, *(truth_of(flag) for flag in (*entry[1:4], entry.device)))
 
-    def _assembled(self, pfn: Term, writable: Truth, young: Truth, dirty: Truth) -> Term:
+    def _assembled(
+        self, pfn: Term, writable: Truth, young: Truth, dirty: Truth, device: Truth
+    ) -> Term:
         fmt = self.fmt
         flags: tuple[tuple[int, Truth], ...] = (
             (fmt.present | fmt.cache, True),
@@ -114,6 +117,7 @@ class RawFormat:
             (fmt.accessed | fmt.valid, young),
             (fmt.modified, dirty),
             (fmt.hw_dirty, both(dirty, writable)),
+            (fmt.execute, negate(device)),
         )
         runs = {field.target: field for field in self._runs}
         found: Term | None = None
