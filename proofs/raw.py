@@ -95,6 +95,29 @@ class RawFormat:
             filled += run.width
         return terms.bits(found, self.pfn_bits) if filled < self.pfn_bits else found
 
+    def for_page(self, raw: Value, frame: Value, bits: int) -> Term:
+        """Return a leaf of 2**``bits`` pages as one of the page of guest frame ``frame`` alone.
+
+        The leaf is aligned, so the lowest bits of its PFN are replaced by those of the frame.
+        """
+        value = terms.bits(raw, self.raw_bits)
+        if not bits:
+            return value
+        if not isinstance(frame, Term):
+            frame = terms.number(frame, 64)
+        at = self.fmt.pfn[0].target
+        whole = terms.concat(
+            terms.extract(value, self.raw_bits - 1, at + bits), terms.low_bits(frame, bits)
+        )
+        return terms.concat(whole, terms.extract(value, at - 1, 0)) if at else whole
+
+    def aligned(self, raw: Value, bits: int) -> Truth:
+        """Return whether the lowest ``bits`` bits of the PFN in a raw entry are 0."""
+        if not bits:
+            return True
+        at = self.fmt.pfn[0].target
+        return same(terms.extract(terms.bits(raw, self.raw_bits), at + bits - 1, at), 0)
+
     def decode(self, raw: Value) -> Entry | None:
         """Return what a raw entry represents; forks on its presence."""
         value = terms.bits(raw, self.raw_bits)

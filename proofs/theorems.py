@@ -42,6 +42,8 @@ CLAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
     "accounting": ("locks, srcu, references and destructors are balanced", ("accounting",)),
     "leak": ("no page stays behind, and each is freed with the order it was taken with",
              ("leak", "double-free")),
+    "flush": ("what is taken away is flushed before the operation returns, and what a table mapped "
+              "before it is given back", ("unflushed",)),
     "dirty": ("a frame that becomes dirty is reported, under the lock, and no other",
               ("dirty-unreported",)),
     "invalidation": ("no page is installed that was invalidated since it was looked up",

@@ -104,7 +104,7 @@ def fits(rt: Runtime, gfn: int, pfn: int, order: int, slot: MemSlot) -> bool:
     return True
 
 
-def first_pfn(gfn: int, pfn: int, pages: int) -> int:
+def first_pfn(rt: Runtime, gfn: int, pfn: int, pages: int) -> int:
     """Return the host frame of the frame at which a leaf of ``pages`` for ``gfn`` begins."""
     return pfn - gfn % pages
 

@@ -405,7 +405,7 @@ def fits(rt: Runtime, gfn: int, pfn: int, order: int, slot: MemSlot) -> bool:
     return slot.base <= begin and begin + pages <= slot.base + slot.pages
 
 
-def first_pfn(gfn: int, pfn: int, pages: int) -> int:
+def first_pfn(rt: Runtime, gfn: int, pfn: int, pages: int) -> int:
     """Return the host frame at which a leaf of ``pages`` begins that maps ``gfn`` to ``pfn``."""
     return pfn // pages * pages
 
@@ -458,7 +458,7 @@ def map_locked(rt: Runtime, addr: int, write: bool, pfn: int, may_write: bool, o
     if writable:
         rt.mark_page_dirty(gfn)
     pages = gfn_of(gstage_level_to_page_size(rt, level), rt.layout.leaf.span)
-    return gstage_map_page(rt, addr, level, first_pfn(gfn, pfn, pages), writable, False)
+    return gstage_map_page(rt, addr, level, first_pfn(rt, gfn, pfn, pages), writable, False)
 
 
 # The life of the table
