@@ -10,7 +10,7 @@ from model.entry import Entry
 from model.operations import Kind
 from proofs import terms
 from proofs.contracts import entry_of
-from proofs.heap import DEPTH_BITS
+from proofs.heap import DEPTH_BITS, Heap
 from proofs.leaf_specs import had_to_change, walked
 from proofs.lemmas.base import Script, Setting, balanced, before_rule
 from proofs.lemmas.leaves import filled, frame_of, in_leaf, runtime, walking, within
@@ -61,6 +61,7 @@ def gfn_range(function: str) -> Script:
         first, last = at.long("first"), at.long("last")
         end = first + last if slot else last
         span = _clipped(at, first), _clipped(at, end)
+        at.path.point("frame", lifted(first).sized(rt.shape.frame_bits))
         before = at.heap
         at.path.check("before")
         result = at.run(function, first, last, **walking(at))
@@ -69,6 +70,7 @@ def gfn_range(function: str) -> Script:
             at.prove("exact", statement, fact)
         if not slot:
             _answer(at, op, before, result, frame, span)
+            at.prove("warning", "no warning fires", True)
         prove_invariant(at.path, at.heap, points)
         rt.flushed("what is taken away is flushed")
         balanced(at, locked=not slot)
@@ -77,13 +79,13 @@ def gfn_range(function: str) -> Script:
 
 
 def _answer(
-    at: Setting, op: LeafOp, before: object, result: Flag, frame: Term, span: tuple[Term, Term]
+    at: Setting, op: LeafOp, before: Heap, result: Flag, frame: Term, span: tuple[Term, Term]
 ) -> None:
     told = truth_of(result)
-    changed = had_to_change(before, op, frame, *span)  # type: ignore[arg-type]
+    changed = had_to_change(before, op, frame, *span)
     at.prove("result", "false means that nothing had to change", implies(changed, told))
     witness = terms.bits(at.rt.state.witness, at.rt.shape.frame_bits)
-    shown = had_to_change(before, op, witness, *span)  # type: ignore[arg-type]
+    shown = had_to_change(before, op, witness, *span)
     at.prove("result", "true means that something had to change", implies(told, shown))
 
 

@@ -295,7 +295,17 @@ def walking(at: Setting) -> dict[str, Function]:
         at.path.check("contract")
         return lift_truth(told)
 
-    return {"gstage_op_range": op_range}
+    def unmap(rt: LeafRuntime, start: Number, end: Number) -> Flag:
+        return op_range(rt, LeafOp.CLEAR, start, end)
+
+    def protect(rt: LeafRuntime, start: Number, end: Number) -> Flag:
+        return op_range(rt, LeafOp.WP, start, end)
+
+    return {
+        "gstage_op_range": op_range,
+        "gstage_unmap_range": unmap,
+        "gstage_wp_range": protect,
+    }
 
 
 # The life of the table

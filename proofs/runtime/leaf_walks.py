@@ -164,10 +164,10 @@ class LeafRuntime(LeafTables):
         start, end, at = span
         told, witness = before
         self.demand("memory", "a turn ends with a frame", self.aligned(walk.next))
-        reach = self.layout.frames * self.layout.leaf.span
-        self.demand("memory", "a turn ends within reach", truth_of(lifted(walk.next) <= reach))
         number = lifted(lifted(walk.next) // self.layout.leaf.span)
-        following = number.sized(self.shape.frame_bits + 1)
+        width, reach = self.shape.frame_bits + 1, self.layout.frames
+        within = truth_of(number < reach)
+        following = choose(within, number.sized(width), terms.number(reach, width))
         path.prove("memory", "a turn gets on", less(at, following))
         point = terms.low_bits(following, self.shape.frame_bits)
         path.point("frame", point)
@@ -181,7 +181,8 @@ class LeafRuntime(LeafTables):
         changed = had_to_change(old, op, frame, start, upto)
         path.prove("result", "false means that nothing had to change", implies(changed, after))
         here = terms.low_bits(at, self.shape.frame_bits)
-        shown = choose(both(negate(told), after), here, witness)
+        earlier = terms.bits(witness, self.shape.frame_bits)
+        shown = choose(both(negate(told), after), here, earlier)
         proof = had_to_change(old, op, shown, start, upto)
         path.prove("result", "true means that something had to change", implies(after, proof))
         allowed = ("ptes",) if op is not LeafOp.TEST_YOUNG else ()

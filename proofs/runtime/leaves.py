@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from impl.gstage import pte
 from impl.multilevel.interface import Slot
@@ -52,6 +53,7 @@ class Held:
     """
 
     __slots__ = ("level", "link", "raw")
+    # Python types == as bool; here it is a truth value that may not be known.
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, level: int, link: Term | None, raw: Term) -> None:
@@ -63,7 +65,7 @@ class Held:
         """Return the table that is linked, as a slot of ``level`` holds it: or its marker."""
         return empty_marker(level) if self.link is None else self.link
 
-    def __eq__(self, other: object) -> object:
+    def __eq__(self, other: object) -> Any:
         if isinstance(other, int):
             other = Held(-1, None, terms.number(other, self.raw.width))
         if not isinstance(other, Held):
@@ -74,8 +76,8 @@ class Held:
             links = same(self.linked(level), other.linked(level))
         return lift_truth(both(links, same(self.raw, other.raw)))
 
-    def __ne__(self, other: object) -> object:
-        return lift_truth(negate(truth_of(self == other)))  # type: ignore[arg-type]
+    def __ne__(self, other: object) -> Any:
+        return lift_truth(negate(truth_of(self == other)))
 
 
 Owed = Callable[[Term], Truth]
@@ -289,7 +291,7 @@ class LeafTables(SymbolicRuntime):
         """Return a leaf that begins at page frame ``pfn``, young and dirty."""
         fmt = self.layout.entry
         made = as_plain(pfn), as_plain(writable), as_plain(device)
-        return self._pure(lambda: pte.make(fmt, *made))  # type: ignore[arg-type]
+        return self._pure(lambda: pte.make(fmt, *made))
 
     def pte_pfn(self, value: Held) -> Number:
         """Return the page frame at which a leaf begins."""

@@ -27,14 +27,14 @@ CLAUSES: dict[str, tuple[str, ...]] = {
     "gstage_wp_range": _RANGE,
     "gstage_mkold_range": _RANGE,
     "gstage_test_young_range": _RANGE,
-    "kvm_unmap_gfn_range": _RANGE,
-    "kvm_age_gfn": _RANGE,
-    "kvm_test_age_gfn": _RANGE,
+    "kvm_unmap_gfn_range": (*_RANGE, "warning"),
+    "kvm_age_gfn": (*_RANGE, "warning"),
+    "kvm_test_age_gfn": (*_RANGE, "warning"),
     "kvm_arch_flush_shadow_memslot": _SLOT,
     "kvm_arch_commit_memory_region": _SLOT,
     "map_locked": ("exact", "result", "dirty", "memory", "lock", "invariant"),
     "mmu_alloc_pgd": ("init", "exact", "memory", "invariant", "accounting"),
-    "mmu_free_pgd": ("leak", "memory", "lock", "accounting"),
+    "mmu_free_pgd": ("leak", "flush", "memory", "lock", "accounting"),
 }
 """The clauses that each function's lemma must decide."""
 
