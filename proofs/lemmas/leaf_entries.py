@@ -12,7 +12,7 @@ from proofs import terms
 from proofs.contracts import entry_of
 from proofs.heap import DEPTH_BITS, Heap
 from proofs.leaf_specs import had_to_change, walked
-from proofs.lemmas.base import Script, Setting, balanced, before_rule
+from proofs.lemmas.base import Script, Setting, balanced, before_rule, unchanged
 from proofs.lemmas.leaves import filled, frame_of, in_leaf, runtime, walking, within
 from proofs.lifting import (
     Flag,
@@ -136,54 +136,92 @@ def mapping(at: Setting, chosen: Chosen) -> dict[str, Function]:
     return {"gstage_map_page": map_page}
 
 
+def _suits(at: Setting, level: int, frame: Term, pfn: Term, order: Term) -> list[Truth]:
+    """Return what makes a leaf of ``level`` right for a frame and the host's page."""
+    size = at.rt.shape.below(level + 1)
+    if size == 0:
+        return [True]
+    slot = runtime(at).memslot(unsigned(frame))
+    begin = unsigned(frame) // (1 << size) * (1 << size)
+    return [
+        same(terms.low_bits(frame, size), terms.low_bits(pfn, size)),
+        truth_of(slot.base <= begin),
+        truth_of(lifted(begin) + (1 << size) <= lifted(slot.base) + slot.pages),
+        truth_of(unsigned(order) >= size),
+        negate(truth_of(slot.logs)),
+    ]
+
+
+def _host(at: Setting) -> tuple[Term, Term]:
+    """Return any page of the host, and any number of pages that it maps there at once."""
+    pfn, order = at.path.fresh("pfn", at.rt.shape.entry.pfn_bits), at.path.fresh("order", 6)
+    for name, term in (("pfn", pfn), ("order", order)):
+        at.path.show(name, term)
+    return pfn, order
+
+
+def mapping_level(at: Setting) -> None:
+    """The choice of the size of a leaf."""
+    frame = at.path.fresh("gfn", at.rt.shape.frame_bits)
+    at.path.show("gfn", frame)
+    pfn, order = _host(at)
+    runtime(at).memslot(unsigned(frame))
+    at.path.check("before")
+    taken = at.rt.held()
+    level = at.run("mapping_level", unsigned(frame), unsigned(pfn), unsigned(order))
+    unchanged(at, taken)
+    right = both(*_suits(at, level, frame, pfn, order))
+    at.prove("exact", "the leaf is aligned, within its memslot and the host's page", right)
+    for size in at.layout.leaf_orders:
+        if size > at.rt.shape.below(level + 1):
+            other = at.layout.levels - 1 - at.layout.level_orders.index(size)
+            fits = both(*_suits(at, other, frame, pfn, order))
+            at.prove("exact", "no larger leaf would do", negate(fits))
+
+
+def choosing(at: Setting, frame: Term, pfn: Term, order: Term) -> dict[str, Function]:
+    """Return what stands for the choice of a leaf's size in its callers."""
+
+    def level_of(rt: LeafRuntime, gfn: Number, of: Number, host: Number) -> int:
+        sizes = at.layout.leaf_orders
+        asked = [(gfn, frame), (of, pfn), (host, order)]
+        alike = [truth_of(lifted(given) == unsigned(term)) for given, term in asked]
+        at.prove("exact", "the size is chosen for the host's page", both(*alike))
+        size = sizes[at.path.choose(len(sizes))]
+        level = at.layout.levels - 1 - at.layout.level_orders.index(size)
+        at.path.assume(*_suits(at, level, frame, pfn, order))
+        return level
+
+    return {"mapping_level": level_of}
+
+
 def map_locked(at: Setting) -> None:
     """The mapping of the host's answer to a fault, under the lock."""
     rt, shape, path = runtime(at), at.rt.shape, at.path
     address = within(at)
     frame = frame_of(at, address)
     filled(at)
-    pfn = path.fresh("pfn", shape.entry.pfn_bits)
-    order = path.fresh("order", 6)
-    for name, term in (("pfn", pfn), ("order", order)):
-        path.show(name, term)
+    pfn, order = _host(at)
     write, may_write = at.flag("write"), at.flag("writable")
     slot = rt.memslot(unsigned(frame))
     before, chosen = at.heap, Chosen()
     path.check("before")
     args = (address, write, unsigned(pfn), may_write, unsigned(order))
-    result = at.run("map_locked", *args, **mapping(at, chosen))
+    contracts = {**mapping(at, chosen), **choosing(at, frame, pfn, order)}
+    result = at.run("map_locked", *args, **contracts)
     at.prove("result", "the answer is 0", truth_of(result == 0))
-    level, _, _ = chosen.calls[0]
     at.prove("exact", "one leaf is mapped", len(chosen.calls) == 1)
+    level = chosen.calls[0][0]
     permitted = both(truth_of(may_write), either(truth_of(write), negate(truth_of(slot.logs))))
     leaf = Entry(as_plain(unsigned(pfn)), as_plain(lift_truth(permitted)), True, True)
-    wanted = shape.entry.encode(leaf)
-    _, other = points = goal_points(path, at.heap)
-    right = same(entry_of(at.heap, frame), wanted)
+    right = same(entry_of(at.heap, frame), shape.entry.encode(leaf))
     at.prove("exact", "the frame is mapped to the host's page, writable as it may be", right)
-    inside = in_leaf(at, level, frame, other)
-    distance = (
-        terms.subtract(
-            terms.bits(terms.low_bits(other, shape.below(level + 1)), shape.frame_bits),
-            terms.bits(terms.low_bits(frame, shape.below(level + 1)), shape.frame_bits),
-        )
-        if shape.below(level + 1)
-        else terms.number(0, shape.frame_bits)
-    )
-    width = shape.entry.pfn_bits
-    step = terms.low_bits(distance, width) if shape.frame_bits > width else _signed(distance, width)
-    neighbour = same(shape.entry.pfn(entry_of(at.heap, other)), terms.add(pfn, step))  # type: ignore[arg-type]
-    at.prove(
-        "exact", "the frames of its leaf are the host's neighbours", implies(inside, neighbour)
-    )
-    kept = same(entry_of(at.heap, other), entry_of(before, other))
-    at.prove("exact", "all other frames stay", either(inside, kept))
-    number = unsigned(other)
-    in_slot = both(truth_of(slot.base <= number), truth_of(number < lifted(slot.base) + slot.pages))
-    at.prove("exact", "the leaf lies within the memslot", implies(inside, in_slot))
-    small = implies(truth_of(slot.logs), level == shape.levels - 1)
-    at.prove("exact", "a slot that logs dirty pages gets base pages", small)
-    _largest(at, level, frame, pfn, order)
+    _, other = points = goal_points(path, at.heap)
+    bits = shape.below(level + 1)
+    wanted = shape.entry.for_page(shape.entry.encode(leaf), other, bits)
+    expected = choose(in_leaf(at, level, frame, other), wanted, entry_of(before, other))
+    around = same(entry_of(at.heap, other), expected)
+    at.prove("exact", "the frames of its leaf are the host's next, all others stay", around)
     new = rt.around.reported
     told = either(*[when for when, _ in new])
     same_frame = [implies(when, truth_of(lifted(gfn) == unsigned(frame))) for when, gfn in new]
@@ -191,27 +229,3 @@ def map_locked(at: Setting) -> None:
     at.prove("dirty", "no other frame is reported", both(*same_frame))
     prove_invariant(path, at.heap, points)
     at.prove("lock", "mmu_lock is as it was", rt.around.locked)
-
-
-def _signed(term: Term, width: int) -> Term:
-    sign = terms.extract(term, term.width - 1, term.width - 1)
-    while term.width < width:
-        term = terms.concat(sign, term)
-    return term
-
-
-def _largest(at: Setting, level: int, frame: Term, pfn: Term, order: Term) -> None:
-    """Demand that no larger leaf would have done, of the sizes that the host asks for."""
-    slot, shape = runtime(at).memslot(unsigned(frame)), at.rt.shape
-    for size in at.layout.leaf_orders:
-        if size <= shape.below(level + 1):
-            continue
-        alike = same(terms.low_bits(frame, size), terms.low_bits(pfn, size))
-        begin = unsigned(frame) // (1 << size) * (1 << size)
-        room = both(
-            truth_of(slot.base <= begin),
-            truth_of(lifted(begin) + (1 << size) <= lifted(slot.base) + slot.pages),
-        )
-        host = truth_of(unsigned(order) >= size)
-        fits = both(alike, room, host, negate(truth_of(slot.logs)))
-        at.prove("exact", "no larger leaf would do", negate(fits))

@@ -48,9 +48,9 @@ PLANTED = [
     ("gstage_clear_table@0", "leak", "rt.layout.tables[level + 1].order)", "1)"),
     ("mmu_free_pgd", "leak", "    gstage_clear_root(rt)\n", ""),
     ("mmu_free_pgd", "leak", "rt.free_pages(pgd, rt.layout.root.order)", "rt.free_pages(pgd, 0)"),
-    ("map_locked", "exact", "if slot.logs:", "if False:"),
-    ("map_locked", "exact", "if gfn % pages != pfn % pages:", "if False:"),
-    ("map_locked", "exact", "return slot.base <= begin and", "return"),
+    ("mapping_level", "exact", "if slot.logs:", "if False:"),
+    ("mapping_level", "exact", "if gfn % pages != pfn % pages:", "if False:"),
+    ("mapping_level", "exact", "return slot.base <= begin and", "return"),
     ("map_locked", "memory", "return pfn // pages * pages", "return pfn"),
     ("map_locked", "dirty", "    if writable:\n", "    if write:\n"),
     ("kvm_unmap_gfn_range", "memory", "inside = gfn if gfn < rt.layout.frames else "

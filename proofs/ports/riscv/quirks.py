@@ -17,7 +17,7 @@ _REFUTED: dict[Quirk, tuple[str, ...]] = {
         *(f"kvm_age_gfn/{clause}" for clause in ("exact", "result", "warning")),
         *(f"kvm_test_age_gfn/{clause}" for clause in ("result", "warning")),
     ),
-    quirks.HOST_SIZE_UNCHECKED: ("map_locked/exact", "map_locked/memory"),
+    quirks.HOST_SIZE_UNCHECKED: ("mapping_level/exact", "map_locked/memory", "map_locked/exact"),
     quirks.TABLES_KEPT: ("mmu_free_pgd/leak",),
     quirks.REGION_TRUNCATED: ("kvm_arch_commit_memory_region/exact",),
 }

@@ -7,7 +7,7 @@ from impl.gstage.interface import LeafOp
 from model.layout import Layout
 from model.operations import Kind
 from proofs.lemmas.base import Lemma
-from proofs.lemmas.leaf_entries import RANGES, gfn_range, map_locked
+from proofs.lemmas.leaf_entries import RANGES, gfn_range, map_locked, mapping_level
 from proofs.lemmas.leaves import clear_table, destroy, get_leaf, map_page, op_range, split
 from proofs.lemmas.life import create
 from proofs.lemmas.walk import index
@@ -32,6 +32,7 @@ CLAUSES: dict[str, tuple[str, ...]] = {
     "kvm_test_age_gfn": (*_RANGE, "warning"),
     "kvm_arch_flush_shadow_memslot": _SLOT,
     "kvm_arch_commit_memory_region": _SLOT,
+    "mapping_level": ("exact", "accounting"),
     "map_locked": ("exact", "result", "dirty", "memory", "lock", "invariant"),
     "mmu_alloc_pgd": ("init", "exact", "memory", "invariant", "accounting"),
     "mmu_free_pgd": ("leak", "flush", "memory", "lock", "accounting"),
@@ -65,6 +66,7 @@ def lemmas(layout: Layout) -> list[Lemma]:
     for name, (op, kind) in _RANGES.items():
         found.append(Lemma(name, op_range(op), kind=kind))
     found += [Lemma(name, gfn_range(name), kind=kind) for name, (_, kind, _) in RANGES.items()]
+    found.append(Lemma("mapping_level", mapping_level, kind=Kind.FAULT))
     found.append(Lemma("map_locked", map_locked, kind=Kind.FAULT))
     found.append(Lemma("mmu_free_pgd", destroy, kind=Kind.DESTROY))
     return found
