@@ -58,9 +58,9 @@ class Table:
     """One table that the root reaches.
 
     ``level`` counts from the root, 0; ``base`` is the first address (bytes of GPA) that it covers;
-    ``slot`` the index in its parent that links it. ``links`` are the slots of a directory that
-    link something, ascending; ``entries`` the raw leaves by index: all that is not 0 in a leaf
-    table, in a directory its large leaves.
+    ``slot`` the index in its parent that links it. ``links`` are the used slots of a directory,
+    ascending; ``entries`` are the leaves by index: what is not 0 in a leaf table, and what stands
+    for many frames in a directory.
     """
 
     level: int
@@ -88,11 +88,11 @@ class Snapshot:
     limits: tuple[str, ...] = ()
 
     def leaves(self, layout: Layout) -> dict[int, int]:
-        """Return the raw entries that are present, by guest frame, with the order of each leaf."""
+        """Return the raw entries that are present, by their first guest frame."""
         found = {}
         for table in self.tables:
-            first = table.base >> layout.page_shift
             order = layout.tables[table.level].shift - layout.page_shift
+            first = table.base >> layout.page_shift
             for index, raw in table.entries.items():
                 if raw & layout.entry.present:
                     found[first + (index << order)] = raw | order << ORDER_SHIFT
@@ -120,8 +120,8 @@ class Memory(Protocol):
         """
         ...
 
-    def leaf(self, value: int) -> bool:
-        """Return whether a directory's slot that holds ``value`` is a leaf, and links no table."""
+    def target(self, value: int) -> int | None:
+        """Return the address that a directory's slot leads to, None where it is a leaf."""
         ...
 
     def live(self) -> Iterable[int]:
@@ -195,9 +195,10 @@ def _walk(memory: Memory, root: int, limits: list[str]) -> list[Table]:
                 done.append(Table(table.level, table.address, table.base, table.parent, table.slot,
                                   entries=entries))  # fmt: skip
                 continue
-            links, children = _links(memory, table, seen, limits)
+            links, children, entries = _links(memory, table, seen, limits)
+            left -= len(entries)
             done.append(Table(table.level, table.address, table.base, table.parent, table.slot,
-                              links, _large(memory, table)))  # fmt: skip
+                              links, entries))  # fmt: skip
             below += children
         level = below
     return done
@@ -214,21 +215,18 @@ def _entries(memory: Memory, table: Table, left: int, limits: list[str]) -> dict
     return found
 
 
-def _large(memory: Memory, table: Table) -> dict[int, int]:
-    """Return the leaves in a directory."""
-    slots = memory.slots(table.level, table.address)
-    return {index: value for index, value in slots if value != UNSET and memory.leaf(value)}
-
-
 def _links(
     memory: Memory, table: Table, seen: set[int], limits: list[str]
-) -> tuple[tuple[Link, ...], list[Table]]:
+) -> tuple[tuple[Link, ...], list[Table], dict[int, int]]:
     layout = memory.layout
     span = layout.tables[table.level].span
     links: list[Link] = []
     children: list[Table] = []
-    for index, value in memory.slots(table.level, table.address):
-        if value != UNSET and memory.leaf(value):
+    leaves: dict[int, int] = {}
+    for index, raw in memory.slots(table.level, table.address):
+        value = raw if raw == UNSET else memory.target(raw)
+        if value is None:
+            leaves[index] = raw
             continue
         slot = _classify(memory, value, seen)
         if slot is Slot.TABLE:
@@ -243,7 +241,7 @@ def _links(
             break
         else:
             links.append(Link(index, index, slot, value))
-    return tuple(links), children
+    return tuple(links), children, leaves
 
 
 def _classify(memory: Memory, value: int, seen: set[int]) -> Slot:

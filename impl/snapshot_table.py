@@ -53,9 +53,9 @@ class TableMemory:
             if value != empty:
                 yield index, UNSET if value is None else value
 
-    def leaf(self, value: int) -> bool:
-        """Return that no slot of a directory is a leaf."""
-        return False
+    def target(self, value: int) -> int | None:
+        """Return the address that a directory's slot leads to."""
+        return value
 
     def live(self) -> Iterable[int]:
         """Yield the blocks that are handed out."""

@@ -385,7 +385,9 @@ class LeafMap(AbstractMap):
             return False
         low = (1 << op.order) - 1
         aligned = not (frame + op.skew - op.pfn) & low
-        return aligned and op.pfn | low <= self.layout.pfn_top
+        # Where the host's page does not fit the guest's, its neighbours are asked for as well.
+        room = low + 1 if op.skew & low else 0
+        return aligned and op.pfn >= room and (op.pfn | low) + room <= self.layout.pfn_top
 
     def _one_slot(self, op: Op) -> bool:
         run = frame_range(op, self.layout.page_shift)
@@ -404,11 +406,13 @@ class LeafMap(AbstractMap):
         return self.slots.is_slot(op.first, op.last)
 
     def _prepare_contract(self, op: Op) -> bool:
-        """A memslot of this machine, or one beyond the reach, which is to be refused."""
+        """A memslot that is new, so nothing is mapped there; one beyond the reach is refused."""
         limit, most = slot_limits(self.layout)
         end = op.first + op.last
         beyond = self.layout.frames < end <= limit and 0 < op.last <= most
-        return beyond or self._exact_slot(op)
+        if not beyond and (not self._exact_slot(op) or self.slots.logs(op.first)):
+            return False
+        return not self.mapped(op)
 
     def _map_contract(self, op: Op) -> bool:
         frame = op.first >> self.layout.page_shift

@@ -34,7 +34,11 @@ ALLOCATING = frozenset({Kind.CREATE, Kind.SPLIT}) | (INSTALLING - {Kind.FAULT_FA
 
 @dataclass(frozen=True)
 class Rule:
-    """One promise. ``kinds`` are the operations that can break it."""
+    """One promise. ``kinds`` are the operations that can break it.
+
+    Findings of one entry point are told apart by the class of the operands, those of events by
+    what kind of object is concerned, unless the rule is about ``memory_safety`` or ``by_operands``.
+    """
 
     name: str
     severity: Severity
@@ -42,6 +46,7 @@ class Rule:
     explanation: str
     kinds: frozenset[Kind]
     memory_safety: bool = False
+    by_operands: bool = False
 
 
 _U, _I = Severity.UNSAFE, Severity.IMPRECISE
@@ -168,6 +173,7 @@ RULES: tuple[Rule, ...] = (
         "flush of the right VM, address and size covers it, nor does the answer ask for one. A "
         "flush of a truncated address does not count.",
         EVERY - {Kind.CREATE, Kind.LOOKUP, Kind.TEST_AGE, Kind.DESTROY},
+        by_operands=True,
     ),
     Rule(
         "wrong-result",

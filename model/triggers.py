@@ -7,7 +7,17 @@ from model.abstract_map import AbstractMap
 from model.layout import Layout
 from model.leaf_map import LeafMap
 from model.leaves import end_of
-from model.operations import ADDRESSED, HALF_OPEN, SLOT, U64, Answer, Kind, Op, frame_range
+from model.operations import (
+    ADDRESSED,
+    HALF_OPEN,
+    INSTALLING,
+    SLOT,
+    U64,
+    Answer,
+    Kind,
+    Op,
+    frame_range,
+)
 
 TRIGGERS: dict[str, str] = {
     "truncated": "an address that an unsigned long cannot hold, so bits are lost on the way in",
@@ -21,11 +31,12 @@ TRIGGERS: dict[str, str] = {
     "above-unsigned-long": "an address within reach that an unsigned long cannot hold",
     "smaller-than-leaf": "a page is mapped where a larger leaf is",
     "larger-than-leaves": "a large leaf is mapped where smaller ones are",
+    "leaf-beyond-slot": "a large page of the host that reaches beyond the memslot",
     "large-page": "the host has a large page there",
     "logged": "a memslot that logs dirty pages",
     "part-of-leaf": "a range that begins or ends within a large leaf",
     "after-a-hole": "a range whose first frame is not mapped, with mapped frames behind it",
-    "several-leaves": "a range with more than one leaf in it",
+    "behind-the-first": "a range with a leaf in it that does not hold its first frame",
     "ends-at-top": "a half-open range or slot whose end is exactly the first frame beyond reach",
     "next-page-mapped": "a half-open range or slot right before a frame that is mapped",
     "mask-with-holes": "a dirty mask with clear bits between its lowest and its highest set bit",
@@ -53,6 +64,7 @@ def beyond(layout: Layout, op: Op) -> str | None:
 
 
 _ENDED = (HALF_OPEN | SLOT) - {Kind.TEST_AGE}
+"""Operations that take an end; what follows it must stay as it is."""
 
 
 def _range_trigger(state: AbstractMap, op: Op) -> str | None:
@@ -61,7 +73,7 @@ def _range_trigger(state: AbstractMap, op: Op) -> str | None:
         end = op.first + op.last if op.kind in SLOT else op.last
         if end == layout.frames:
             return "ends-at-top"
-        if end in state.entries:
+        if end in state.entries and op.kind not in INSTALLING:
             return "next-page-mapped"
     if op.kind is Kind.LOG_DIRTY_MASKED:
         run = op.mask >> ((op.mask & -op.mask).bit_length() - 1) if op.mask else 0
@@ -86,21 +98,36 @@ def _fault_trigger(state: AbstractMap, op: Op) -> str | None:
     return "invalidated" if op.retries else None
 
 
+def tall(layout: Layout, op: Op) -> str | None:
+    """Return 'above-unsigned-long' where an address of ``op`` within reach is."""
+    found = frame_range(op, layout.page_shift)
+    if found is None or layout.word_mask >> layout.page_shift >= layout.top:
+        return None
+    above = min(found[1], layout.top) << layout.page_shift > layout.word_mask
+    return "above-unsigned-long" if above else None
+
+
 def _large_fault(state: LeafMap, op: Op) -> str | None:
     frame = op.first >> state.layout.page_shift
-    if op.kind is Kind.FAULT and op.order and op.skew & ((1 << op.order) - 1):
-        return "host-out-of-step"
-    if op.first > state.layout.word_mask:
-        return "above-unsigned-long"
+    if op.kind is Kind.FAULT and op.order and not state.slots.logs(frame):
+        if op.skew & ((1 << op.order) - 1):
+            return "host-out-of-step"
+        if state.largest(op) != op.order:
+            return "leaf-beyond-slot"
     order = state.largest(op) if op.kind is Kind.FAULT else op.order
     around = state.holder(frame)
     if around is not None and state.entries[around].order > order:
         return "smaller-than-leaf"
     if order and any(state.smaller(frame >> order << order, order)):
         return "larger-than-leaves"
-    if op.order and op.kind is Kind.FAULT:
-        return "large-page"
-    return "logged" if state.slots.logs(frame) else None
+    return None
+
+
+def _plain_fault(state: LeafMap, op: Op) -> str | None:
+    """Return the class of a fault that meets no other leaf."""
+    if op.kind in ADDRESSED and state.slots.logs(op.first >> state.layout.page_shift):
+        return "logged"
+    return "large-page" if op.order and op.kind is Kind.FAULT else None
 
 
 def _large_range(state: LeafMap, op: Op) -> str | None:
@@ -108,16 +135,15 @@ def _large_range(state: LeafMap, op: Op) -> str | None:
     if found is None or op.kind is Kind.FLUSH_ALL:
         return None
     first, last = found
-    if last << state.layout.page_shift > state.layout.word_mask:
-        return "above-unsigned-long"
+    inside = state.mapped(op)
+    if op.kind in _AGES and set(inside) - {state.holder(first)}:
+        return "behind-the-first"
     for frame in (first, last):
         around = state.holder(frame)
         if around is not None and not _holds(state, around, first, last):
             return "part-of-leaf"
-    inside = state.mapped(op)
-    if inside and state.holder(first) is None:
-        return "after-a-hole"
-    return "several-leaves" if len(inside) > 1 and op.kind in _AGES else None
+    hole = state.holder(first) is None and op.kind not in INSTALLING
+    return "after-a-hole" if inside and hole else None
 
 
 _AGES = frozenset({Kind.AGE, Kind.TEST_AGE})
@@ -137,4 +163,8 @@ def _large(state: AbstractMap, op: Op) -> str | None:
 def trigger(state: AbstractMap, op: Op) -> str:
     """Return the class of ``op``'s operands, given the map before it."""
     special = _fault_trigger if op.kind in ADDRESSED or op.oom else _range_trigger
-    return beyond(state.layout, op) or special(state, op) or _large(state, op) or "any"
+    found = beyond(state.layout, op)
+    if found is None and isinstance(state, LeafMap) and op.answer is Answer.PAGE:
+        found = _large(state, op) or special(state, op)
+        return found or tall(state.layout, op) or _plain_fault(state, op) or "any"
+    return found or special(state, op) or "any"

@@ -23,6 +23,9 @@ MARKER = ".slatcheck-package"
 #: Folders taken whole and single files, relative to the top of the tree.
 FOLDERS = (
     "arch/mips",
+    "arch/riscv/include",
+    "arch/riscv/kvm",
+    "arch/riscv/mm",
     "include",
     "virt/kvm",
     "tools/testing/kunit",

@@ -22,17 +22,13 @@ class LeafMemory(TableMemory):
         self._leaves = rt
 
     def slots(self, level: int, address: int) -> Iterable[tuple[int, int]]:
-        """Yield the slots that are not empty; a link is the address of its table."""
-        block = self._leaves.memory.blocks[address]
-        for index, raw in sorted(block.items(bool)):
-            yield index, self._leaves.pte_table(raw) if self._leaves.pte_link(level, raw) else raw
+        """Yield the slots that are not empty."""
+        yield from sorted(self._leaves.memory.blocks[address].items(bool))
 
-    def leaf(self, value: int) -> bool:
-        """Return whether a directory's slot that holds ``value`` is a leaf.
-
-        The address of a table has no bit of a leaf: it is that of a page.
-        """
-        return pte.is_leaf(self.layout.entry, value)
+    def target(self, value: int) -> int | None:
+        """Return the address of the table that a slot links, None where it is a leaf."""
+        fmt = self.layout.entry
+        return None if pte.is_leaf(fmt, value) else self._leaves.pte_table(value)
 
 
 class GStageStepper(GStage, Stepping):

@@ -21,7 +21,6 @@ from impl.kernel.tree import Tree
 from model.layout import Layout
 
 HERE = Path(__file__).resolve().parent
-ARENA_PAGES = 1024
 # The copy lies half of the emulator's 256-page TLB away, so that page and copy do not compete.
 ARENA = {32: 0x4000_0000, 64: 0x40_0000_0000}
 SHADOW = {32: 0x5008_0000, 64: 0x50_0008_0000}
@@ -67,7 +66,8 @@ class Job:
             "KBUILD_MODNAME": '"kvm"',
             "SLAT_ARENA": f"{ARENA[bits]:#x}UL",
             "SLAT_SHADOW": f"{SHADOW[bits]:#x}UL",
-            "SLAT_ARENA_PAGES": str(ARENA_PAGES),
+            "SLAT_LEVELS": str(self.layout.levels),
+            "SLAT_ARENA_PAGES": str(self.port.arena_pages),
             "SLAT_STACK": f"{STACK:#x}UL",
             "SLAT_STACK_BYTES": f"{STACK_BYTES:#x}UL",
             "SLAT_MAIN_C": f'"{self.tree.root / self.tree.files.main}"',

@@ -11,6 +11,7 @@ from impl.kernel.build import Image
 from impl.kernel.errors import ToolLimitError
 from impl.kernel.machine import ENDLESS, Machine
 from impl.kernel.symbols import symbols_of
+from model.entry import ORDER_SHIFT
 from model.layout import Geometry
 from model.operations import U64, Kind, Op
 from model.ports import port_of
@@ -19,6 +20,9 @@ BUDGET = 1_000_000
 """Accesses to pages that one operation may take before it counts as runaway."""
 
 MAX_OPS = 4096
+
+TRANSPARENT = False
+"""Whether the host maps 2^order pages at once by itself, and not because it was asked to."""
 
 # (rule, fatal) by enum slat_code of runner/slat.h; None is a limit of the runner itself.
 EVENTS: tuple[str | None, ...] = (
@@ -39,6 +43,7 @@ EVENTS: tuple[str | None, ...] = (
     "wrong-result",
     "bad-access",
     None,
+    "unflushed",
 )
 # By enum slat_subject of runner/slat.h.
 SUBJECTS = (
@@ -67,9 +72,19 @@ SUBJECTS = (
     "ring",
     "arena",
     "tables of a freed directory",
+    "p4d table",
+    "removed leaf",
+    "permission",
+    "table given back",
+    "mmap_lock",
 )
 CACHE_ALLOC = "kvm_mmu_memory_cache_alloc"
-_LEVELS = ("unlinked page", "pte table", "pmd table", "pud table", "pgd")
+_LEVELS = ("unlinked page", "pte table", "pmd table", "pud table", "p4d table", "pgd")
+_UNFLUSHED = {
+    "removed leaf": "a leaf was taken away, and no TLB flush covers it",
+    "permission": "a leaf lost a permission, and no TLB flush covers it",
+    "table given back": "a table is given back before its leaves are flushed",
+}
 
 
 class Emulator:
@@ -79,9 +94,9 @@ class Emulator:
         self.image = image
         self.symbols = symbols_of(image.elf)
         order = ">" if image.big_endian else "<"
-        self._op = struct.Struct(order + "IIQQQQII")
+        self._op = struct.Struct(order + "IIQQQQIIII")
         self._result = struct.Struct(order + "q8I")
-        self._change = struct.Struct(order + "QQ")
+        self._change = struct.Struct(order + "QQII")
         self._event = struct.Struct(order + "IIQQQ")
         self._control = struct.Struct(order + "11I")
         self._word = struct.Struct(order + "Q")
@@ -115,12 +130,12 @@ class Emulator:
     def geometry(self) -> Geometry:
         """Return the geometry that the tree's headers and mmu.c evaluate to."""
         word = struct.Struct(self._op.format[0] + "I")
-        values = [v[0] for v in self._read("geometry", word, 12)]
+        values = [v[0] for v in self._read("geometry", word, 13)]
         cache_min = self._read("cache_min", word, 1)[0][0]
         bits, pgdir, pgds = values[0], values[5], values[6]
-        reach = min(bits, pgdir + pgds.bit_length() - 1)
+        reach = values[12] or min(bits, pgdir + pgds.bit_length() - 1)
         names = list(Geometry.__dataclass_fields__)[:12]
-        named = dict(zip(names, values, strict=True))
+        named = dict(zip(names, values[:12], strict=True))
         return Geometry(**named, reach_bits=reach, cache_min=cache_min)
 
     def entry_format(self) -> list[int]:
@@ -166,9 +181,12 @@ class Emulator:
         return self._decode(ops, results, rings, cursor if stopped else None)
 
     def _pack(self, op: Op) -> bytes:
-        kind, first, last, mask, pfn, write, writable, answer, retries, oom = op
-        flags = write | writable << 1 | answer << 8
-        return self._op.pack(kind, flags, first, last, mask, pfn, retries, oom)
+        kind, first, last, mask, pfn, write, writable, answer, retries, oom, order, skew = op
+        # Bit 3 says that the host's mapping is transparent; no operation can ask for that yet.
+        flags = write | writable << 1 | TRANSPARENT << 3 | answer << 8
+        return self._op.pack(
+            kind, flags, first, last, mask, pfn, retries, oom, order, skew & 0xFFFF_FFFF
+        )
 
     def _decode(
         self,
@@ -230,8 +248,8 @@ class Emulator:
 
 
 def _net(changes: list[tuple[int, ...]]) -> dict[int, int]:
-    """Return the last value of each frame that changed."""
-    return dict(changes)  # type: ignore[arg-type]  # every record is a pair
+    """Return the last value of each frame that changed, with the order of the leaf above it."""
+    return {gfn: raw and raw | order << ORDER_SHIFT for gfn, raw, order, _ in changes}
 
 
 def _detail(rule: str, subject: int, detail: int) -> str:
@@ -254,6 +272,8 @@ def _detail(rule: str, subject: int, detail: int) -> str:
         )
     if rule == "uninitialised":
         return f"{what} of a {level} were never set" if what else "memory was never set"
+    if rule == "unflushed":
+        return _UNFLUSHED[what]
     if rule == "unlocked-access":
         return f"a {level} is used without mmu_lock"
     if rule == "leak":

@@ -47,6 +47,8 @@ def refusal(tree: Tree, layout: Layout) -> str:
     for row in features(tree):
         if not any(fnmatchcase(layout.name, pattern) for pattern in row.layouts):
             return f"this tree is for {row.name}: {row.shim}"
+    if port_of(tree).levels_found:
+        return ""
     levels = pgtable_levels(text_of(tree, tree.files.kconfig), symbols(tree, layout))
     if levels not in (None, layout.geometry.levels):
         return (

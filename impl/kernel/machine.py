@@ -8,7 +8,7 @@ import time
 from functools import cache
 from typing import Any
 
-from impl.kernel.build import ARENA, ARENA_PAGES, SHADOW, STACK, STACK_BYTES, Image
+from impl.kernel.build import ARENA, SHADOW, STACK, STACK_BYTES, Image
 from impl.kernel.ports import kernel_port
 from impl.kernel.symbols import Symbols
 from support.lazy import lazily
@@ -102,7 +102,7 @@ class Machine:
     def _map(self) -> None:
         uc, at, bits = _UC, self.symbols.address, self.image.layout.bits
         data = uc.UC_PROT_READ | uc.UC_PROT_WRITE
-        arena = ARENA_PAGES << self.image.layout.page_shift
+        arena = kernel_port(self.image.layout.port).arena_pages << self.image.layout.page_shift
         start, middle, end = at("__image_start"), at("__data_start"), at("__image_end")
         self._machine.mem_map(start, middle - start, uc.UC_PROT_READ | uc.UC_PROT_EXEC)
         for low, size in (
@@ -112,15 +112,17 @@ class Machine:
             (ARENA[bits], arena),
             (SHADOW[bits], arena),
         ):
-            self._machine.mem_map(low, size, data)
+            if size:
+                self._machine.mem_map(low, size, data)
         for low, content in self.symbols.segments():
             self._machine.mem_write(low, content)
 
     def protect_tables(self) -> None:
-        """Make the empty tables read-only, as nothing may ever store into them."""
+        """Make the empty tables, if there are any, read-only: nothing may ever store into them."""
         start = self.symbols.address("__tables_start")
         size = self.symbols.address("__tables_end") - start
-        self._machine.mem_protect(start, size, _UC.UC_PROT_READ)
+        if size:
+            self._machine.mem_protect(start, size, _UC.UC_PROT_READ)
 
     def write(self, address: int, data: bytes) -> None:
         """Write bytes into the machine's memory."""

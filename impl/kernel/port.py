@@ -75,7 +75,11 @@ class KernelPort:
     in its entries. ``folder`` holds ``shim/``, headers that come before the neutral ones, and
     ``runner/`` with ``unit.c``, one call into the tree's code for each operation. ``beside`` are
     further sources of the tree that are linked, ``slices`` files of the binding that the proof
-    reads, both in order. ``orders`` are the Kconfig symbols of big and little-endian.
+    reads, both in order. ``orders`` are the Kconfig symbols of big and little-endian. Where
+    ``levels_found``, how many levels a table has is found at boot and not Kconfig's to say.
+    ``target`` returns the address of the table that a directory's slot links, None where the slot
+    is a leaf; left out, slots are addresses, and empty ones those of shared empty tables.
+    ``arena_pages`` are what a sequence can be handed out: a page is never handed out twice.
     """
 
     files: Files
@@ -88,3 +92,6 @@ class KernelPort:
     beside: Callable[[Layout], tuple[tuple[str, str], ...]]
     slices: tuple[str, ...]
     orders: tuple[str, str] = ("CPU_BIG_ENDIAN", "CPU_LITTLE_ENDIAN")
+    levels_found: bool = False
+    target: Callable[[int], int | None] | None = None
+    arena_pages: int = 1024

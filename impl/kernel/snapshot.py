@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 
 from impl.interface import Capabilities
-from impl.kernel.build import ARENA, ARENA_PAGES
+from impl.kernel.build import ARENA
 from impl.kernel.emulated import EmulatedKernel, Emulator
 from impl.kernel.ports import kernel_port
 from impl.snapshot import UNSET, State, Step, take
@@ -38,10 +38,13 @@ class KernelMemory:
         word = "Q" if self.layout.bits == 64 else "I"
         slat = at("slat")
         self._root = self._unpack(word, self._machine.read(slat + root, self.layout.bits // 8))[0]
-        self._used = min(self._unpack("I", self._machine.read(slat + used, 4))[0], ARENA_PAGES)
+        pages = kernel_port(self.layout.port).arena_pages
+        self._used = min(self._unpack("I", self._machine.read(slat + used, 4))[0], pages)
         self._pages = self._machine.read(at("mem_map"), self._size * self._used)
+        self._target = kernel_port(self.layout.port).target
         # The marker of a directory is the shared empty table of the level below.
-        self._markers = [at(f"invalid_{level.name}_table") for level in self.layout.tables[1:]]
+        below = self.layout.tables[1:] if self._target is None else ()
+        self._markers = [at(f"invalid_{level.name}_table") for level in below]
 
     def _unpack(self, kind: str, data: bytes) -> tuple[int, ...]:
         return struct.unpack(f"{self._order}{len(data) // struct.calcsize(kind)}{kind}", data)
@@ -83,11 +86,15 @@ class KernelMemory:
             values = self._raw(data)
         else:
             values = list(self._unpack("Q" if size == 8 else "I", data))
-        empty = 0 if leaf else self._markers[level]
+        empty = self._markers[level] if self._markers and not leaf else 0
         unset = int.from_bytes(bytes([_POISON]) * size, "big")
         for index, value in enumerate(values):
             if value != empty:
                 yield index, UNSET if value == unset else value
+
+    def target(self, value: int) -> int | None:
+        """Return the address that a directory's slot leads to, None where it is a leaf."""
+        return value if self._target is None else self._target(value)
 
     def _raw(self, data: bytes) -> list[int]:
         """Return entries as ``pte_val()`` forms them: of two words, the first is the low one."""
@@ -97,10 +104,6 @@ class KernelMemory:
         if self.layout.entry.size == 4:
             return list(words)
         return [low | high << 32 for low, high in zip(words[::2], words[1::2], strict=True)]
-
-    def leaf(self, value: int) -> bool:
-        """Return that no slot of a directory is a leaf."""
-        return False
 
     def live(self) -> Iterable[int]:
         """Yield the blocks that are handed out, and what is left of those given back in part."""

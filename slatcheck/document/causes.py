@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from model.layout import Layout
 from model.operations import HALF_OPEN, REMOVING, Kind
-from model.ports import kind_of
+from model.ports import kind_of, layout
 from model.rules import RULES
 from slatcheck.document import titles
 from slatcheck.document.evidence import BELOW, BROKEN, LONGER, WRAPPED
@@ -90,7 +90,11 @@ class _Ties:
 
         Only operations that come there by the same function below are put together.
         """
+        lost = _lost(finding)
         place = _place(finding)
+        if lost is not None:
+            same = [other for other in self._by_mark.values() if _lost(other) == lost]
+            return min(same, key=_widest).fingerprint
         if place is None:
             return finding.fingerprint
         same = [
@@ -127,7 +131,12 @@ def _place(finding: Finding) -> tuple[object, ...] | None:
     """
     kind, spot = kind_of(finding.entry), finding.location
     telling = finding.rule in _SAFETY or finding.rule == "leak"
-    if kind is None or not finding.contract or not telling or not spot.line:
+    if kind is None or not finding.contract or not spot.line:
+        return None
+    if finding.rule == "kernel-warning" and finding.as_if == "":
+        # One WARN is one place, whatever leads there.
+        return finding.implementation, kind, finding.rule, spot, ""
+    if not telling:
         return None
     if not spot.function or kind_of(spot.function) is not None:
         return None
@@ -135,6 +144,23 @@ def _place(finding: Finding) -> tuple[object, ...] | None:
     below = Kind.LOOKUP if below in _WALKING else below
     said = finding.summary.removeprefix(finding.entry)
     return finding.implementation, below, finding.rule, spot, said
+
+
+def _lost(finding: Finding) -> tuple[object, ...] | None:
+    """Return how pages were lost at the end, None where that is not what a finding says.
+
+    Tables of several levels that the same short life of a table leaves behind are lost by the one
+    function that takes them all down.
+    """
+    if finding.rule != "leak" or kind_of(finding.entry) is not Kind.DESTROY or not finding.contract:
+        return None
+    if not all(layout(name).large for name in finding.layouts):
+        return None
+    return finding.implementation, len(finding.trace)
+
+
+def _widest(finding: Finding) -> tuple[int, str]:
+    return -len(finding.layouts), finding.fingerprint
 
 
 def _shortest(finding: Finding) -> tuple[bool, int, str]:

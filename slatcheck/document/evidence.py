@@ -22,8 +22,12 @@ BELOW: dict[Kind, Kind] = {
     Kind.LOG_DIRTY_MASKED: Kind.MKCLEAN,
     Kind.COMMIT_REGION: Kind.MKCLEAN,
     Kind.FAULT: Kind.FAULT_FAST,
+    Kind.IOUNMAP: Kind.FLUSH,
+    Kind.PREPARE_REGION: Kind.IOREMAP,
 }
 """The operation that an entry point may hand its request on to; whether it does is tried."""
+BELOW_LARGE = BELOW | {Kind.FAULT: Kind.MAP}
+"""The same for tables with large leaves, which have no fast path and map a leaf of any size."""
 
 
 @dataclass(frozen=True)

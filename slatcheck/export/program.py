@@ -14,7 +14,6 @@ from typing import Any
 from impl.kernel.binding import Binding
 from impl.kernel.build import (
     ARENA,
-    ARENA_PAGES,
     HERE,
     SHADOW,
     STACK,
@@ -157,7 +156,7 @@ def _link(job: Job, objects: list[Path]) -> bytes:
     places = {
         "slat_arena": ARENA[bits],
         "slat_copy": SHADOW[bits],
-        "slat_arena_bytes": ARENA_PAGES << job.layout.page_shift,
+        "slat_arena_bytes": job.port.arena_pages << job.layout.page_shift,
         "slat_stack": STACK,
         "slat_stack_bytes": STACK_BYTES,
         "slat_stack_top": STACK + STACK_BYTES - 0x100,

@@ -15,7 +15,7 @@ from model.leaf_map import LeafMap, map_of
 from model.operations import ADDRESSED, ENOMEM, FAULTS, Answer, Kind, Op
 from model.ports import entry_point, port_of
 from model.rules import rule
-from model.triggers import beyond, trigger
+from model.triggers import beyond, tall, trigger
 from slatcheck.document.identity import Fingerprint
 from slatcheck.search.leaves import LeafCase
 
@@ -228,7 +228,11 @@ class Judge:
 
     def _from_event(self, op: Op, event: Event, step: int, kind_of: str, contract: bool) -> Symptom:
         """Name an event. What is not about operands is told apart by its subject."""
-        safety = rule(event.rule).memory_safety
+        promise = rule(event.rule)
+        safety = promise.memory_safety or promise.by_operands
+        if promise.by_operands:
+            # A flush has one address and one size, whatever the range was that it is part of.
+            kind_of = tall(self.layout, op) or kind_of
         slug = event.subject.replace(",", "").replace(" ", "-")
         return Symptom(
             rule=event.rule,
@@ -398,7 +402,9 @@ def _trigger_before(state: AbstractMap, op: Op, frame: int, past: Entry | None) 
 
 def _by_subject(event: Event) -> bool:
     """Return whether an event is named by its subject, whatever the operands were."""
-    return bool(event.subject) and not event.fatal and not rule(event.rule).memory_safety
+    promise = rule(event.rule)
+    by_operands = promise.memory_safety or promise.by_operands
+    return bool(event.subject) and not event.fatal and not by_operands
 
 
 def _entries(frames: list[int]) -> str:

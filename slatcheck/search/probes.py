@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from impl.interface import Implementation, Outcome
 from impl.kernel.errors import ToolLimitError
-from model.operations import ADDRESSED, HALF_OPEN, SLOT, U64, Kind, Op, frame_range
+from model.operations import ADDRESSED, HALF_OPEN, SLOT, Kind, Op, frame_range
 from model.rules import rule
 from slatcheck.document.evidence import BELOW, BROKEN, LONGER, NOTHING, WRAPPED, Evidence
+from slatcheck.search.below import below, scenes, targets
 from slatcheck.search.differential import Judge, Symptom
 
 _FAMILIES = (Kind.LOOKUP, Kind.FLUSH, Kind.MKCLEAN, Kind.MKOLD)
@@ -55,7 +56,7 @@ class Prober:
         shifts = [more for more in self._hands_on(op.kind) if self._same(ops, more)]
         if not shifts:
             return NOTHING
-        direct = below(self._layout.page_shift, op)
+        direct = below(self._layout, op)
         if direct is not None and _plain(op):
             verdict = self._judge.examine(self._implementation, [*ops[:-1], direct])
             for other in verdict.symptoms:
@@ -72,9 +73,10 @@ class Prober:
         if kind not in self._handing:
             kinds = self._implementation.capabilities.kinds
             shifts = {0, 1} if kind in _ENDED else {0}
-            if kind not in BELOW or not {kind, BELOW[kind]} <= kinds:
+            target = targets(self._layout).get(kind)
+            if target is None or not {kind, target} <= kinds:
                 shifts = set()
-            for ops in self._scenes(kind) if shifts else ():
+            for ops in scenes(self._layout, kind) if shifts else ():
                 shifts = {more for more in shifts if self._same(ops, more)}
                 if not shifts:
                     break
@@ -84,7 +86,7 @@ class Prober:
     def _same(self, ops: Sequence[Op], more: int) -> bool:
         """Whether the function below does the same as the last operation."""
         op = ops[-1]
-        direct = below(self._layout.page_shift, op, more)
+        direct = below(self._layout, op, more)
         if direct is None:
             return False
         mine, other = self._last(ops), self._last([*ops[:-1], direct])
@@ -92,32 +94,6 @@ class Prober:
             return False
         results = op.kind is not Kind.AGE or bool(mine.result) == bool(other.result)
         return results and mine.changes == other.changes and _fatal(mine) == _fatal(other)
-
-    def _scenes(self, kind: Kind) -> Iterator[list[Op]]:
-        """Yield sequences on a table with a few pages that end with an operation of a kind."""
-        layout = self._layout
-        leaf, shift = layout.leaf.entries, layout.page_shift
-        frames = sorted({0, 1, 2, leaf - 1, leaf, leaf + 1, 2 * leaf - 1, layout.top})
-        scene = [Op(Kind.CREATE)]
-        for number, frame in enumerate(frames, 1):
-            page = Op(Kind.FAULT, frame << shift, pfn=number, write=True, writable=True)
-            scene.append(page)
-        if kind is Kind.FAULT:
-            for before in (Kind.MKOLD, Kind.MKCLEAN):
-                for page in scene[1:]:
-                    yield [*scene, Op(before, 0, layout.top), page]
-                    yield [*scene, Op(before, 0, layout.top), page._replace(write=False)]
-            return
-        if kind is Kind.FLUSH_ALL:
-            yield [*scene, Op(kind)]
-            return
-        ranges = [(0, 1), (1, 1), (1, 2), (0, 3), (3, 4), (leaf - 1, 1), (leaf - 1, 2)]
-        ranges += [(leaf - 2, 5), (leaf, leaf), (2 * leaf - 1, 1), (0, 3 * leaf)]
-        for first, pages in ranges:
-            yield [*scene, request(kind, first, min(pages, self._most(kind)))]
-
-    def _most(self, kind: Kind) -> int:
-        return self._layout.bits if kind is Kind.LOG_DIRTY_MASKED else 1 << 20
 
     # What lies beyond the reach, and a table that is broken
 
@@ -164,25 +140,6 @@ class Prober:
 
 
 _EDGES = {("stale-mapping", "ends-at-top"), ("collateral-change", "next-page-mapped")}
-
-
-def below(page_shift: int, op: Op, more: int = 0) -> Op | None:
-    """Return the request that ``op`` is handed on as, ``more`` pages longer; None for none."""
-    if op.kind is Kind.FAULT:
-        return Op(Kind.FAULT_FAST, op.first, write=op.write)
-    found = frame_range(op, page_shift)
-    if op.kind not in BELOW or found is None:
-        return None
-    return Op(BELOW[op.kind], found[0], (found[1] + more) & U64)
-
-
-def request(kind: Kind, first: int, pages: int) -> Op:
-    """Return the operation of a kind for ``pages`` pages from ``first``."""
-    if kind in SLOT:
-        return Op(kind, first, pages)
-    if kind is Kind.LOG_DIRTY_MASKED:
-        return Op(kind, first, mask=(1 << pages) - 1)
-    return Op(kind, first, first + pages if kind in HALF_OPEN else first + pages - 1)
 
 
 def wrapped(frames: int, page_shift: int, op: Op) -> Iterator[Op]:

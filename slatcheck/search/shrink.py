@@ -40,6 +40,16 @@ def _drop(ops: list[Op], budget: _Budget) -> list[Op]:
     return ops
 
 
+def _without_borders(ops: list[Op], budget: _Budget) -> list[Op]:
+    """Take away borders of memslots that do not matter."""
+    first, last = ops[0].first, ops[0].last
+    for borders in ((0, 0), (0, first), (0, last)) if first or last else ():
+        simpler = [ops[0]._replace(first=borders[0], last=borders[1]), *ops[1:]]
+        if simpler != ops and budget.shows(simpler):
+            return simpler
+    return ops
+
+
 def _simpler_fault(op: Op) -> Iterator[Op]:
     yield op._replace(oom=0)
     yield op._replace(retries=0)
@@ -48,6 +58,10 @@ def _simpler_fault(op: Op) -> Iterator[Op]:
     yield op._replace(answer=Answer.PAGE, pfn=PLAIN_PFN)
     yield op._replace(pfn=PLAIN_PFN)
     yield op._replace(writable=op.write)
+    if op.skew or op.order:
+        yield op._replace(skew=0)
+        yield op._replace(order=0, skew=0)
+    yield op._replace(pfn=1 << op.order)
     low = op.pfn & -op.pfn
     if op.pfn & (op.pfn - 1):
         yield op._replace(pfn=op.pfn & (op.pfn - 1))
@@ -107,6 +121,7 @@ def _valid(op: Op) -> bool:
 def _weight(op: Op) -> tuple[int, ...]:
     """Order operations by how much a reader has to take in."""
     flags = int(op.write) + int(op.writable) + op.retries + op.oom + int(op.answer)
+    flags += op.order + op.skew
     size = op.last - op.first if op.last >= op.first else op.last
     pfn = 0 if op.pfn == PLAIN_PFN else 1 + op.pfn.bit_count()
     return (flags, op.mask.bit_count(), size, op.first, pfn, op.last)
@@ -197,6 +212,7 @@ def shrink(layout: Layout, ops: list[Op], shows: Shows, limit: int = LIMIT) -> l
     """
     budget = _Budget(shows, limit)
     ops = _drop(ops, budget)
+    ops = _without_borders(ops, budget)
     ops = _shift_all(layout, ops, budget)
     ops = _focus(layout, ops, budget)
     ops = _simplify(layout, ops, budget)

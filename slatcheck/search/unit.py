@@ -15,9 +15,11 @@ from impl.kernel.images import image
 from impl.kernel.layouts import layout_in
 from impl.kernel.ports import bind, open_for
 from impl.kernel.toolchain import find
+from model.entry import Entry
 from model.layout import Geometry, Layout
 from model.machines import BIG, LITTLE
 from model.operations import Kind, Op
+from model.ports import entry_point
 from model.ports import layout as layout_named
 from slatcheck.document.result import Verdict
 from slatcheck.errors import InputError
@@ -174,13 +176,23 @@ def geometry_symptoms(layout: Layout, actual: Geometry, raw: list[int]) -> list[
     if not said:
         return []
     return [
-        Symptom("geometry", "kvm_pgd_alloc", "any", 0, False, said="; ".join(said), imprecise=True)
+        Symptom(
+            "geometry",
+            entry_point(layout, Kind.CREATE),
+            "any",
+            0,
+            False,
+            said="; ".join(said),
+            imprecise=True,
+        )
     ]
 
 
 def _format_differences(layout: Layout, raw: list[int]) -> list[str]:
     """Compare the raw entries that the tree's own helpers make with the model's format."""
     fmt = layout.entry
+    if fmt.clean_by_permission:
+        return _differ(_by_permission(layout, raw))
     young = fmt.present | fmt.accessed | fmt.valid | fmt.cache
     dirty = young | fmt.write | fmt.modified | fmt.hw_dirty
     probe = 0x2AAAAAA
@@ -197,6 +209,24 @@ def _format_differences(layout: Layout, raw: list[int]) -> list[str]:
         "PFN 1": (raw[6], fmt.encode_pfn(1)),
         "PFN 0x2aaaaaa": (raw[7] & _pfn_bits(layout), fmt.encode_pfn(probe)),
     }
+    return _differ(expected)
+
+
+def _by_permission(layout: Layout, raw: list[int]) -> dict[str, tuple[int, int]]:
+    """Return (actual, wanted) raw leaves where taking write permission makes a page clean."""
+    fmt = layout.entry
+    return {
+        "size of an entry": (raw[0], fmt.size),
+        "present": (raw[1], dict(fmt.named)["valid"]),
+        "a page to read": (raw[2], fmt.encode(Entry(0, False, True, True))),
+        "a page to write": (raw[3], fmt.encode(Entry(0, True, True, True))),
+        "the same, old": (raw[4], fmt.encode(Entry(0, True, False, True))),
+        "the same, clean": (raw[5], fmt.encode(Entry(0, False, True, True))),
+        "PFN 1": (raw[6], fmt.encode_pfn(1)),
+    }
+
+
+def _differ(expected: dict[str, tuple[int, int]]) -> list[str]:
     return [
         f"{name} is {actual:#x}, the model says {wanted:#x}"
         for name, (actual, wanted) in expected.items()

@@ -25,9 +25,9 @@ def _share(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
-def share(tree: Path, folder: Path) -> None:
+def share(tree: Path, folder: Path, folders: tuple[str, ...] = FOLDERS) -> None:
     """Build a tree in ``folder`` that shares its files with ``tree``: write none in place."""
-    for name in FOLDERS:
+    for name in folders:
         shutil.copytree(tree / name, folder / name, symlinks=True, copy_function=_share)
     _share(str(tree / "Makefile"), str(folder / "Makefile"))
 

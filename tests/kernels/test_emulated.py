@@ -26,7 +26,7 @@ from slatcheck.search.unit import geometry_symptoms
 def loaded(
     root: Path, one: Layout, big_endian: bool = True, cc: str | None = None
 ) -> EmulatedKernel:
-    tree = open_tree(root)
+    tree = open_tree(root, one.port)
     binding = bind(tree)
     return EmulatedKernel(build(tree, binding, one, big_endian, find(cc)), binding.missing)
 
@@ -36,7 +36,9 @@ def sequences(one: Layout, count: int) -> list[list[Op]]:
     return [decoder.decode(source.randbytes(HEADER + BLOCK * 40)) for _ in range(count)]
 
 
-@pytest.mark.parametrize("one", layouts(), ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "one", [one for one in layouts() if not one.large], ids=lambda one: one.name
+)
 def test_headers_and_model_agree(kernel_trees: dict[str, Path], one: Layout) -> None:
     emulator = loaded(kernel_trees["6.12"], one).emulator
     found = geometry_symptoms(one, emulator.geometry(), emulator.entry_format())

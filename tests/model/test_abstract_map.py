@@ -10,10 +10,12 @@ from model.abstract_map import AbstractMap, Expected
 from model.entry import Entry
 from model.layout import Layout
 from model.operations import EFAULT, ENOMEM, U64, Answer, Kind, Op
-from model.ports import layout, layouts
+from model.ports import PORTS, layout, layouts
 
 RANGED = (Kind.FLUSH, Kind.MKCLEAN, Kind.MKOLD)
 FAULTING = (Kind.FAULT, Kind.FAULT_FAST)
+PLAIN = tuple(PORTS["mips"].functions)
+"""What a table with leaves of one size can do."""
 HALF_OPEN_TWIN = {Kind.UNMAP: Kind.FLUSH, Kind.AGE: Kind.MKOLD}
 SLOT_TWIN = {Kind.FLUSH_SLOT: Kind.FLUSH, Kind.COMMIT_REGION: Kind.MKCLEAN}
 
@@ -34,7 +36,7 @@ def entries(draw: st.DrawFn, one: Layout) -> Entry:
 @st.composite
 def worlds(draw: st.DrawFn) -> AbstractMap:
     """Draw a layout and a map on it."""
-    one = draw(st.sampled_from(layouts()))
+    one = draw(st.sampled_from([one for one in layouts() if not one.large]))
     world = AbstractMap(one)
     world.entries = draw(st.dictionaries(frames(one), entries(one), max_size=12))
     return world
@@ -112,7 +114,7 @@ def test_a_fault_and_a_range_without_its_frame_commute(
     assert shown == swapped[::-1] and forth.entries == back.entries
 
 
-@given(worlds(), DATA, st.sampled_from([kind for kind in Kind if kind is not Kind.CREATE]))
+@given(worlds(), DATA, st.sampled_from([kind for kind in PLAIN if kind is not Kind.CREATE]))
 def test_what_is_shown_is_what_happens(world: AbstractMap, data: st.DataObject, kind: Kind) -> None:
     first, last = data.draw(ranges(world.layout))
     if kind in (*FAULTING, Kind.LOOKUP):

@@ -9,18 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.abstract_map import AbstractMap
 from model.contracts import in_contract, slot_limits
 from model.entry import Entry
 from model.layout import Layout
+from model.leaf_map import LeafMap, map_of
 from model.operations import HALF_OPEN, U64, Answer, Kind, Op
-from model.ports import layout, layouts
-from model.ports.mips.functions import CONTRACTS
+from model.ports import layout, layouts, port_of, ports
 from model.rules import RULES, rule, rules_of
+from model.slots import Slots
 from model.triggers import TRIGGERS, beyond, trigger
-from slatcheck.search.sequences import BLOCK, HEADER, Decoder
+from slatcheck.search.leaf_sequences import decoder_of
+from slatcheck.search.sequences import BLOCK, HEADER
 
 EVERY = pytest.mark.parametrize("one", layouts(), ids=lambda one: one.name)
+LARGE, TALL = layout("riscv64-sv39x4"), layout("riscv32-sv32x4")
 WIDE, NARROW, XPA = layout("mips64-4k"), layout("mips32-4k"), layout("mips32-16k-xpa")
 WORDS = st.integers(0, U64) | st.sampled_from([0, 1, U64])
 
@@ -38,13 +40,14 @@ def test_every_operation_that_is_decoded_is_in_contract(
 ) -> None:
     for raw in (small, source.randbytes(HEADER + BLOCK * 50)):
         for reach_only in (False, True):
-            ops = Decoder(one, frozenset(Kind), reach_only).decode(raw)
+            ops = decoder_of(one, frozenset(port_of(one).functions), reach_only).decode(raw)
             assert [op for op in ops if not in_contract(one, op)] == []
 
 
 def test_every_kind_has_its_contract_and_a_source() -> None:
-    assert set(CONTRACTS) == set(Kind)
-    assert all(one.operands and one.source for one in CONTRACTS.values())
+    for port in ports():
+        assert set(port.contracts) == set(port.functions)
+        assert all(one.operands and one.source for one in port.contracts.values())
 
 
 LIMIT, MOST = slot_limits(WIDE)
@@ -108,7 +111,7 @@ def anything(draw: st.DrawFn, one: Layout) -> Op:
 @settings(max_examples=300)
 @given(st.data(), st.sampled_from(layouts()))
 def test_a_trigger_is_always_a_published_one(data: st.DataObject, one: Layout) -> None:
-    state = AbstractMap(one)
+    state = map_of(one)
     for frame in data.draw(st.sets(st.integers(0, 4))):
         state.entries[frame] = Entry(data.draw(st.integers(0, one.pfn_top)), True, True, True)
     found = trigger(state, data.draw(anything(one)))
@@ -129,14 +132,28 @@ BY_TRIGGER = {
     "mask-with-holes": (WIDE, Op(Kind.LOG_DIRTY_MASKED, mask=0b1010)),
     "whole-range": (WIDE, Op(Kind.MKCLEAN, 0, WIDE.top)),
     "any": (WIDE, Op(Kind.UNMAP, 0, 6)),
+    "host-out-of-step": (LARGE, Op(Kind.FAULT, order=9, skew=1)),
+    "above-unsigned-long": (TALL, Op(Kind.UNMAP, 1 << 20, (1 << 20) + 1)),
+    "smaller-than-leaf": (LARGE, Op(Kind.FAULT, 0x201 << 12)),
+    "larger-than-leaves": (LARGE, Op(Kind.FAULT, order=9)),
+    "leaf-beyond-slot": (LARGE, Op(Kind.FAULT, 0x400 << 12, order=9)),
+    "large-page": (LARGE, Op(Kind.FAULT, 0x800 << 12, order=9)),
+    "logged": (LARGE, Op(Kind.FAULT, 0x500 << 12)),
+    "part-of-leaf": (LARGE, Op(Kind.UNMAP, 0x201, 0x400)),
+    "after-a-hole": (LARGE, Op(Kind.UNMAP, 3, 8)),
+    "behind-the-first": (LARGE, Op(Kind.AGE, 7, 0x400)),
 }
 
 
 @pytest.mark.parametrize("name", TRIGGERS)
 def test_every_published_trigger_can_occur(name: str) -> None:
     one, op = BY_TRIGGER[name]
-    state = AbstractMap(one)
+    state = map_of(one)
     state.entries[7] = Entry(SECOND, True, True, True)
+    if isinstance(state, LeafMap):
+        state.entries[0x200] = Entry(0x200, True, True, True, 9)
+        state.slots = Slots(one, 0x500)
+        state.slots.logging = {0x500} if name == "logged" else set()
     assert trigger(state, op) == name
 
 

@@ -28,6 +28,8 @@ void slat_environment_begin(const struct slat_op *op)
 	slat.creating = op->kind == OP_CREATE;
 	slat.leaving = op->kind == OP_DESTROY;
 	slat.flushed = 0;
+	current->mm->mmap_sem.readers = 0;
+	slat_flush_begin();
 	slat_hot.log = slat_log;
 	slat_hot.log_end = slat_log + MAX_LOG;
 	slat_hot.fuel = slat_control.budget;
@@ -44,6 +46,8 @@ void slat_environment_end(void)
 		slat_report(EV_ACCOUNTING, SU_SRCU, 0, 0, slat.kvm.srcu.held);
 	if (slat.references)
 		slat_report(EV_ACCOUNTING, SU_PFN, 0, 0, slat.references);
+	if (current->mm->mmap_sem.readers)
+		slat_report(EV_ACCOUNTING, SU_MMAP, 0, 0, current->mm->mmap_sem.readers);
 	slat.kvm.mmu_lock.held = slat.kvm.srcu.held = 0;
 	slat.references = 0;
 }
@@ -65,6 +69,22 @@ void slat_unlock(spinlock_t *lock)
 	slat_lock_changed();
 }
 
+int slat_trylock(spinlock_t *lock)
+{
+	if (lock->held)
+		return 0;
+	slat_lock(lock);
+	return 1;
+}
+
+/* Drops the lock and takes it again, as if there were someone to let in between. */
+int slat_resched_lock(spinlock_t *lock)
+{
+	slat_unlock(lock);
+	slat_lock(lock);
+	return 1;
+}
+
 int srcu_read_lock(struct srcu_struct *srcu)
 {
 	return srcu->held++;
@@ -75,6 +95,15 @@ void srcu_read_unlock(struct srcu_struct *srcu, int index)
 	(void)index;
 	srcu->held--;
 }
+
+#ifdef SLAT_SLOTS
+#include "slots.h"
+#else
+/* Only the frame that faulted is asked for. */
+static int slat_may_ask(gfn_t gfn) { return gfn == slat.op->first >> PAGE_SHIFT; }
+static int slat_elsewhere(gfn_t gfn) { (void)gfn; return 0; }
+static kvm_pfn_t slat_frame_at(gfn_t gfn) { (void)gfn; return slat.op->pfn; }
+#endif
 
 /*
  * The first op->retries answers are overtaken by an invalidation before the lock can be taken:
@@ -88,9 +117,11 @@ static kvm_pfn_t answer(struct kvm *kvm, gfn_t gfn, bool write_fault, bool *writ
 
 	if (kvm->mmu_lock.held)
 		slat_report(EV_ACCOUNTING, SU_LOCK, 0, pc, 1);
-	if (gfn != op->first >> PAGE_SHIFT || write_fault != !!(op->flags & FLAG_WRITE))
+	if (!slat_may_ask(gfn) || write_fault != !!(op->flags & FLAG_WRITE))
 		slat_report(EV_WRONG_RESULT, SU_PFN, gfn, pc, write_fault);
 	kvm->mmu_invalidate_in_progress = 0;
+	if (slat_elsewhere(gfn))
+		return KVM_PFN_NOSLOT;
 	if (answer == ANSWER_NO_SLOT)
 		return KVM_PFN_NOSLOT;
 	if (answer == ANSWER_READ_ONLY)
@@ -105,9 +136,9 @@ static kvm_pfn_t answer(struct kvm *kvm, gfn_t gfn, bool write_fault, bool *writ
 			kvm->mmu_invalidate_seq++;
 		else
 			kvm->mmu_invalidate_in_progress = 1;
-		return op->pfn ^ 1;
+		return slat_frame_at(gfn) ^ 1;
 	}
-	return op->pfn;
+	return slat_frame_at(gfn);
 }
 
 kvm_pfn_t gfn_to_pfn_prot(struct kvm *kvm, gfn_t gfn, bool write_fault, bool *writable)
@@ -136,6 +167,19 @@ void kvm_release_page_clean(struct page *page)
 void kvm_release_page_unused(struct page *page) { kvm_release_page_clean(page); }
 void kvm_release_page_dirty(struct page *page) { kvm_release_page_clean(page); }
 
+kvm_pfn_t __kvm_faultin_pfn(const struct kvm_memory_slot *slot, gfn_t gfn, unsigned int flags,
+			    bool *writable, struct page **refcounted_page)
+{
+	/* like __gfn_to_hva_memslot(), which takes what lies outside for the slot's first page */
+	gfn_t inside = gfn - slot->base_gfn < slot->npages ? gfn : slot->base_gfn;
+	kvm_pfn_t pfn = answer(&slat.kvm, inside, !!(flags & FOLL_WRITE), writable,
+			       here(__builtin_return_address(0)));
+
+	*refcounted_page = is_error_noslot_pfn(pfn) ? NULL : &slat.host_page;
+	return pfn;
+}
+
+#ifndef SLAT_SLOTS
 /* A slot over the whole of the guest, in user space at the addresses of the guest. */
 struct kvm_memory_slot *gfn_to_memslot(struct kvm *kvm, gfn_t gfn)
 {
@@ -173,6 +217,7 @@ struct vm_area_struct *find_vma_intersection(struct mm_struct *mm, unsigned long
 	vma.vm_mm = mm;
 	return &vma;
 }
+#endif
 
 void kvm_get_pfn(kvm_pfn_t pfn)
 {
@@ -194,20 +239,49 @@ void kvm_release_pfn_dirty(kvm_pfn_t pfn)
 void kvm_set_pfn_dirty(kvm_pfn_t pfn) { (void)pfn; }
 void kvm_set_pfn_accessed(kvm_pfn_t pfn) { (void)pfn; }
 
-void mark_page_dirty(struct kvm *kvm, gfn_t gfn)
+static void mark_dirty(struct kvm *kvm, gfn_t gfn, u64 pc)
 {
 	if (!kvm->mmu_lock.held)
-		slat_report(EV_DIRTY_UNREPORTED, SU_DIRTY_LOCK, gfn, here(__builtin_return_address(0)), 0);
+		slat_report(EV_DIRTY_UNREPORTED, SU_DIRTY_LOCK, gfn, pc, 0);
 	if (slat_control.dirty >= MAX_DIRTY)
 		slat_fatal(EV_TOOL_LIMIT, SU_RING, gfn, 0, 0);
 	slat_dirty[slat_control.dirty++] = gfn;
 }
 
-void kvm_flush_remote_tlbs(struct kvm *kvm) { (void)kvm; }
+void mark_page_dirty(struct kvm *kvm, gfn_t gfn)
+{
+	mark_dirty(kvm, gfn, here(__builtin_return_address(0)));
+}
+
+void mark_page_dirty_in_slot(struct kvm *kvm, const struct kvm_memory_slot *slot, gfn_t gfn)
+{
+	(void)slot;
+	mark_dirty(kvm, gfn, here(__builtin_return_address(0)));
+}
+
+/* A flush of another machine than the one that runs is none. */
+void kvm_flush_remote_tlbs(struct kvm *kvm)
+{
+	if (kvm == &slat.kvm)
+		slat_flush_all();
+}
+
+/* Without a flush by range in the architecture, all is flushed: virt/kvm/kvm_main.c. */
+void kvm_flush_remote_tlbs_range(struct kvm *kvm, gfn_t gfn, u64 pages)
+{
+#ifdef SLAT_FLUSHES_RANGES
+	if (kvm == &slat.kvm)
+		slat_flush_range((u64)gfn << PAGE_SHIFT, pages << PAGE_SHIFT, PAGE_SHIFT);
+#else
+	(void)gfn;
+	(void)pages;
+	kvm_flush_remote_tlbs(kvm);
+#endif
+}
+
 void kvm_flush_remote_tlbs_memslot(struct kvm *kvm, const struct kvm_memory_slot *slot)
 {
-	(void)kvm;
-	(void)slot;
+	kvm_flush_remote_tlbs_range(kvm, slot->base_gfn, slot->npages);
 }
 int hrtimer_cancel(struct hrtimer *timer) { return timer->armed; }
 void hrtimer_restart(struct hrtimer *timer) { timer->armed = 1; }

@@ -121,9 +121,9 @@ struct page *slat_page_of(unsigned long address)
 
 static int table_subject(const struct page *page)
 {
-	static const u8 subjects[] = { SU_LOOSE, SU_PTE, SU_PMD, SU_PUD, SU_PGD };
+	static const u8 subjects[] = { SU_LOOSE, SU_PTE, SU_PMD, SU_PUD, SU_P4D, SU_PGD };
 
-	return page->kind == PAGE_OBJECTS ? SU_OBJECTS : subjects[page->level];
+	return page->kind == KIND_OBJECTS ? SU_OBJECTS : subjects[page->level];
 }
 
 /* --- allocation --- */
@@ -149,13 +149,14 @@ static unsigned long take(unsigned int order, int zero, int compound, int kind)
 		page->kind = kind;
 		page->block = first;
 		page->live = 0;
+		page->references = i == first;
 		slat_grant(page);
 	}
 	mem_map[first + size].state = PAGE_GUARD;
 	slat.used = first + size + 1;
 	fill(address, PAGE_SIZE << order, zero ? 0 : POISON_FRESH);
 	set_written(address - SLAT_ARENA, PAGE_SIZE << order, zero);
-	if (kind == PAGE_TABLE) {
+	if (kind == KIND_TABLE) {
 		slat.taken += size;
 		slat.held += size;
 	}
@@ -164,7 +165,7 @@ static unsigned long take(unsigned int order, int zero, int compound, int kind)
 
 unsigned long slat_get_pages(gfp_t gfp, unsigned int order)
 {
-	return take(order, !!(gfp & __GFP_ZERO), !!(gfp & __GFP_COMP), PAGE_TABLE);
+	return take(order, !!(gfp & __GFP_ZERO), !!(gfp & __GFP_COMP), KIND_TABLE);
 }
 
 unsigned int slat_compound_order(struct page *page)
@@ -189,10 +190,10 @@ static void retire(u32 first, u32 count)
 	     POISON_FREED);
 }
 
-void slat_free_pages(struct page *page, unsigned int order)
+static void give_back(struct page *page, unsigned int order, u64 pc)
 {
 	unsigned long offset = (unsigned long)page - (unsigned long)mem_map;
-	u64 pc = caller(__builtin_return_address(0)), address;
+	u64 address;
 	u32 index, count = 1u << order, i;
 
 	index = offset / sizeof(struct page);
@@ -208,12 +209,15 @@ void slat_free_pages(struct page *page, unsigned int order)
 	if (page->level && page->slot) {
 		struct page *parent = slat_page_of(page->slot);
 
-		if (parent && parent->state == PAGE_LIVE &&
-		    *(unsigned long *)page->slot == (unsigned long)address)
+		if (parent && parent->state == PAGE_LIVE && slat_links(parent, page->slot, address))
 			slat_fatal(EV_USE_AFTER_FREE, SU_LINKED, address, pc, page->level);
 	}
 	if (page->level > 1 && slat_holds_tables(page))
 		slat_report(EV_LEAK, SU_CHILDREN, address, pc, page->level);
+	if (page->level && !slat.leaving)
+		slat_table_goes(page, pc);
+	if (page->references != 1)
+		slat_report(EV_ACCOUNTING, SU_PFN, address, pc, page->references);
 	for (i = index; i < index + count; i++)
 		mem_map[i].head = 0;
 	page->head = 1;
@@ -222,11 +226,41 @@ void slat_free_pages(struct page *page, unsigned int order)
 	slat.held -= count;
 }
 
+void slat_free_pages(struct page *page, unsigned int order)
+{
+	give_back(page, order, caller(__builtin_return_address(0)));
+}
+
+/* --- references: a page is handed out with one, and goes with the last --- */
+static int is_live(const struct page *page)
+{
+	return (unsigned long)page - (unsigned long)mem_map < sizeof(mem_map) && page->state == PAGE_LIVE;
+}
+
+void slat_get_page(struct page *page)
+{
+	if (!is_live(page))
+		slat_fatal(EV_USE_AFTER_FREE, SU_PFN, (unsigned long)page,
+			   caller(__builtin_return_address(0)), 0);
+	page->references++;
+}
+
+/* One reference less. Of what is no page in hand, giving it back says what is wrong with it. */
+void slat_put_page(struct page *page)
+{
+	u64 pc = caller(__builtin_return_address(0));
+
+	if (is_live(page) && page->references > 1)
+		page->references--;
+	else
+		give_back(page, 0, pc);
+}
+
 void *kvmalloc_array(size_t n, size_t size, gfp_t gfp)
 {
 	if (n * size > PAGE_SIZE)
 		slat_fatal(EV_TOOL_LIMIT, SU_OBJECTS, 0, caller(__builtin_return_address(0)), n * size);
-	return (void *)take(0, !!(gfp & __GFP_ZERO), 0, PAGE_OBJECTS);
+	return (void *)take(0, !!(gfp & __GFP_ZERO), 0, KIND_OBJECTS);
 }
 
 void kvfree(const void *address)
@@ -236,7 +270,7 @@ void kvfree(const void *address)
 
 	if (!address)
 		return;
-	if (!page || page->kind != PAGE_OBJECTS || page->state == PAGE_UNUSED ||
+	if (!page || page->kind != KIND_OBJECTS || page->state == PAGE_UNUSED ||
 	    page->state == PAGE_GUARD)
 		slat_fatal(EV_WILD_FREE, SU_NONE, (unsigned long)address, pc, 0);
 	if (page->state == PAGE_FREED)
@@ -286,9 +320,9 @@ void slat_page_state(struct page *page, int item, int delta)
 /* Every page is accounted for: the root's block, tables by level, cached pages, cache arrays. */
 void slat_leaks(void)
 {
-	u32 i, seen[SU_ARENA + 1];
+	u32 i, seen[SU_COUNT];
 
-	for (i = 0; i <= SU_ARENA; i++)
+	for (i = 0; i < SU_COUNT; i++)
 		seen[i] = 0;
 	for (i = 0; i < slat.used; i++) {
 		struct page *page = &mem_map[i];
@@ -365,7 +399,7 @@ static void unlocked(const struct page *page, unsigned long address, u64 pc)
 
 static noinline void unwritten(const struct page *page, unsigned long address, u64 pc)
 {
-	slat_fatal(EV_UNINITIALISED, page->kind == PAGE_OBJECTS ? SU_OBJECTS : SU_ENTRY, address, pc,
+	slat_fatal(EV_UNINITIALISED, page->kind == KIND_OBJECTS ? SU_OBJECTS : SU_ENTRY, address, pc,
 		   page->level);
 }
 
@@ -535,14 +569,14 @@ void memset64(u64 *to, u64 value, size_t words)
 	fill((unsigned long)to, words * 8, value);
 }
 
-/* Assembly in the kernel: writes one page of zeros. */
-void clear_page(void *page)
+/* Assembly in the kernel, or a macro: writes one page of zeros. */
+void (clear_page)(void *page)
 {
 	note_range((unsigned long)page, PAGE_SIZE, 1, caller(__builtin_return_address(0)));
 	fill((unsigned long)page & PAGE_MASK, PAGE_SIZE, 0);
 }
 
-void copy_page(void *to, void *from)
+void (copy_page)(void *to, void *from)
 {
 	memcpy(to, from, PAGE_SIZE);
 }

@@ -8,44 +8,24 @@
 
 #define SHADOW_OF(address) ((unsigned long)(address) - SLAT_ARENA + SLAT_SHADOW)
 
+/* How a level's slots are laid out; a slot that is empty holds this value. */
 struct level {
 	u32 entries, size, shift, child;
 	unsigned long empty;
 };
-/* Indexed by 1 PTE .. 4 PGD; a folded level has no entries. */
-static struct level levels[5];
+/* Indexed by 1 PTE .. LEVEL_ROOT; a level that is not there has no entries. */
+static struct level levels[LEVEL_ROOT + 1];
 
-pte_t invalid_pte_table[PTRS_PER_PTE] __attribute__((aligned(PAGE_SIZE), section(".slat_tables")));
-#ifndef __PAGETABLE_PMD_FOLDED
-pmd_t invalid_pmd_table[PTRS_PER_PMD] __attribute__((aligned(PAGE_SIZE), section(".slat_tables")));
-#endif
-#ifndef __PAGETABLE_PUD_FOLDED
-pud_t invalid_pud_table[PTRS_PER_PUD] __attribute__((aligned(PAGE_SIZE), section(".slat_tables")));
+#ifdef SLAT_TABLES
+#include SLAT_TABLES
+#else
+#include "folded.h"
 #endif
 
 void slat_geometry_init(void)
 {
-	int below = 1;
-
-	levels[1] = (struct level){ PTRS_PER_PTE, sizeof(pte_t), PAGE_SHIFT, 0, 0 };
-#ifndef __PAGETABLE_PMD_FOLDED
-	levels[2] = (struct level){ PTRS_PER_PMD, sizeof(pmd_t), PMD_SHIFT, 1,
-				    (unsigned long)invalid_pte_table };
-	below = 2;
-#endif
-#ifndef __PAGETABLE_PUD_FOLDED
-	levels[3] = (struct level){ PTRS_PER_PUD, sizeof(pud_t), PUD_SHIFT, 2,
-				    (unsigned long)invalid_pmd_table };
-	below = 3;
-#endif
-	levels[4] = (struct level){ PTRS_PER_PGD, sizeof(pgd_t), PGDIR_SHIFT, below, 0 };
-#if !defined(__PAGETABLE_PUD_FOLDED)
-	levels[4].empty = (unsigned long)invalid_pud_table;
-#elif !defined(__PAGETABLE_PMD_FOLDED)
-	levels[4].empty = (unsigned long)invalid_pmd_table;
-#else
-	levels[4].empty = (unsigned long)invalid_pte_table;
-#endif
+	lay_out(levels);
+	record_geometry();
 }
 
 u64 slat_raw(const pte_t *pte)
@@ -53,39 +33,141 @@ u64 slat_raw(const pte_t *pte)
 	return pte_val(*pte);
 }
 
+/* An entry may be two words; what a directory's slot holds is one. */
+static u64 value_at(u32 which, unsigned long slot)
+{
+	return which == LEVEL_PTE ? slat_raw((pte_t *)slot) : *(unsigned long *)slot;
+}
+
+static void copy_slot(u32 which, unsigned long to, unsigned long from)
+{
+	if (which == LEVEL_PTE)
+		*(pte_t *)to = *(pte_t *)from;
+	else
+		*(unsigned long *)to = *(unsigned long *)from;
+}
+
+static void empty_slot(u32 which, unsigned long slot)
+{
+	if (which == LEVEL_PTE)
+		*(pte_t *)slot = __pte(0);
+	else
+		*(unsigned long *)slot = levels[which].empty;
+}
+
+static u32 order_of(u32 which)
+{
+	return levels[which].shift - PAGE_SHIFT;
+}
+
+/* The guest address at which a slot begins. */
+static u64 start_of(const struct page *page, u32 index)
+{
+	return page->base + ((u64)index << levels[page->level].shift);
+}
+
+/* Whether the slot of a table, given by its address, links the table at another. */
+int slat_links(const struct page *parent, unsigned long slot, unsigned long table)
+{
+	u64 value = value_at(parent->level, slot);
+
+	return !is_leaf(parent->level, value) && table_in(parent->level, value) == table;
+}
+
 /* Whether a directory that is about to go still links a table, which then nobody can reach. */
 int slat_holds_tables(const struct page *page)
 {
-	const unsigned long *slot = page_address(page);
+	struct level *level = &levels[page->level];
+	unsigned long slot = (unsigned long)page_address(page);
 	u32 i;
 
-	for (i = 0; i < levels[page->level].entries; i++)
-		if (slot[i] != levels[page->level].empty && slat_page_of(slot[i]))
+	for (i = 0; i < level->entries; i++, slot += level->size) {
+		u64 value = value_at(page->level, slot);
+
+		if (value != level->empty && !is_leaf(page->level, value) &&
+		    slat_page_of(table_in(page->level, value)))
 			return 1;
+	}
 	return 0;
 }
 
-static void changed(u64 gfn, u64 raw)
+#ifdef SLAT_FLUSHES
+/*
+ * When a slot was first stored to, counted in stores from 1; 0 where that is not known. The first
+ * store took away what was there: a later one may put something in its place without a flush.
+ */
+static u32 first_store[(SLAT_ARENA_PAGES << PAGE_SHIFT) / sizeof(long)];
+static u32 since;	/* the store by which what is compared now went */
+
+static u32 *store_of(unsigned long slot)
+{
+	return &first_store[(slot - SLAT_ARENA) / sizeof(long)];
+}
+
+static void note_stores(void)
+{
+	unsigned long *at;
+
+	for (at = slat_hot.log; at-- > slat_log;)
+		if (slat_page_of(*at))
+			*store_of(*at) = at - slat_log + 1;
+}
+
+/* What is noted of an earlier operation is not there, or at another slot. */
+static void look_since(unsigned long slot)
+{
+	u32 noted = *store_of(slot);
+
+	since = 0;
+	if (slat_control.instrumented && !slat.log_full && noted &&
+	    noted <= (u32)(slat_hot.log - slat_log) && slat_log[noted - 1] == slot)
+		since = noted;
+}
+
+/* A table goes: whatever it mapped when it was last looked at must have been flushed before. */
+void slat_table_goes(const struct page *page, u64 pc)
+{
+	struct level *level = &levels[page->level];
+	unsigned long was = SHADOW_OF(page_address(page));
+	u32 i;
+
+	for (i = 0; i < level->entries && page->live; i++, was += level->size) {
+		u64 value = value_at(page->level, was);
+
+		if (value != level->empty && is_leaf(page->level, value))
+			slat_flush_owed(SU_TABLE, start_of(page, i), 1ULL << level->shift, 0, pc,
+					order_of(page->level));
+	}
+}
+
+/* What a leaf was must be flushed if it is gone, maps something else, or allows less. */
+static void owe(u32 which, u64 gpa, u64 was, u64 now)
+{
+	int gone = now == levels[which].empty || !is_leaf(which, now) || leaf_moved(was, now);
+
+	if (slat.leaving || (!gone && !leaf_lost(was, now)))
+		return;
+	slat_flush_owed(gone ? SU_REMOVED : SU_PERMISSION, gpa, 1ULL << levels[which].shift, since, 0,
+			order_of(which));
+}
+#else
+void slat_table_goes(const struct page *page, u64 pc) { (void)page; (void)pc; }
+static void owe(u32 which, u64 gpa, u64 was, u64 now) { (void)which; (void)gpa; (void)was; (void)now; }
+static void note_stores(void) { }
+static void look_since(unsigned long slot) { (void)slot; }
+#endif
+
+static void changed(u64 gpa, u64 raw, u32 which)
 {
 	struct slat_change *change;
 
 	if (slat_control.changes >= MAX_CHANGES)
-		slat_fatal(EV_TOOL_LIMIT, SU_RING, 0, 0, gfn);
+		slat_fatal(EV_TOOL_LIMIT, SU_RING, 0, 0, gpa >> PAGE_SHIFT);
 	change = &slat_changes[slat_control.changes++];
-	change->gfn = gfn;
+	change->gfn = gpa >> PAGE_SHIFT;
 	change->raw = raw;
-}
-
-static void compare_leaf(struct page *page, unsigned long table, u32 index)
-{
-	pte_t *now = (pte_t *)table + index, *was = (pte_t *)SHADOW_OF(now);
-	u64 new = slat_raw(now), old = slat_raw(was);
-
-	if (new == old)
-		return;
-	page->live += !!new - !!old;
-	*was = *now;
-	changed((page->base >> PAGE_SHIFT) + index, new);
+	change->order = raw ? order_of(which) : 0;
+	change->pad = 0;
 }
 
 static void link(unsigned long table, u32 level, u64 base, unsigned long slot);
@@ -94,30 +176,26 @@ static void unlink(unsigned long table)
 {
 	struct page *page = slat_page_of(table);
 	struct level *level;
-	u32 i, count;
+	u32 i, which;
 
 	if (!page || !page->level)
 		return;
-	level = &levels[page->level];
-	count = level->entries;
-	for (i = 0; i < count && page->live; i++) {
-		if (page->level == 1) {
-			pte_t *was = (pte_t *)SHADOW_OF(table) + i;
+	which = page->level;
+	level = &levels[which];
+	for (i = 0; i < level->entries && page->live; i++) {
+		unsigned long was = SHADOW_OF(table) + i * level->size;
+		u64 value = value_at(which, was);
 
-			if (!slat_raw(was))
-				continue;
-			*was = __pte(0);
-			page->live--;
-			changed((page->base >> PAGE_SHIFT) + i, 0);
+		if (value == level->empty)
+			continue;
+		if (is_leaf(which, value)) {
+			owe(which, start_of(page, i), value, level->empty);
+			changed(start_of(page, i), 0, which);
 		} else {
-			unsigned long *was = (unsigned long *)SHADOW_OF(table) + i;
-
-			if (*was == level->empty)
-				continue;
-			unlink(*was);
-			*was = level->empty;
-			page->live--;
+			unlink(table_in(which, value));
 		}
+		empty_slot(which, was);
+		page->live--;
 	}
 	page->level = 0;
 	slat_grant(page);
@@ -129,7 +207,8 @@ static int follow(unsigned long value, u32 level, u64 base, unsigned long slot)
 {
 	struct page *page = slat_page_of(value);
 
-	if (!page || (value & (PAGE_SIZE - 1)) || page->state != PAGE_LIVE || page->kind != PAGE_TABLE) {
+	if (!level || !page || (value & (PAGE_SIZE - 1)) || page->state != PAGE_LIVE ||
+	    page->kind != KIND_TABLE) {
 		slat_report(page && page->state == PAGE_FREED ? EV_USE_AFTER_FREE : EV_UNINITIALISED,
 			    page && page->state == PAGE_FREED ? SU_LINKED : SU_SLOTS, slot, 0, level);
 		return 0;
@@ -142,23 +221,29 @@ static int follow(unsigned long value, u32 level, u64 base, unsigned long slot)
 	return 1;
 }
 
-static void compare_slot(struct page *page, unsigned long table, u32 index)
+/* A slot is not what it was: first what it held goes, then what it holds comes. */
+static void compare(struct page *page, unsigned long table, u32 index)
 {
-	struct level *level = &levels[page->level];
-	unsigned long *now = (unsigned long *)table + index, *was = (unsigned long *)SHADOW_OF(now);
-	unsigned long value = *now;
+	u32 which = page->level;
+	struct level *level = &levels[which];
+	unsigned long now = table + index * level->size, was = SHADOW_OF(now);
+	u64 new = value_at(which, now), old = value_at(which, was), gpa = start_of(page, index);
+	int left = old != level->empty && is_leaf(which, old);
+	int comes = new != level->empty && is_leaf(which, new);
 
-	if (value == *was)
+	if (new == old)
 		return;
-	if (*was != level->empty) {
-		unlink(*was);
-		page->live--;
-	}
-	*was = value;
-	if (value != level->empty) {
-		page->live++;
-		follow(value, level->child, page->base + ((u64)index << level->shift), (unsigned long)now);
-	}
+	look_since(now);
+	if (left)
+		owe(which, gpa, old, new);
+	else if (old != level->empty)
+		unlink(table_in(which, old));
+	page->live += (new != level->empty) - (old != level->empty);
+	copy_slot(which, was, now);
+	if (left || comes)
+		changed(gpa, comes ? new : 0, which);
+	if (new != level->empty && !comes)
+		follow(table_in(which, new), level->child, gpa, now);
 }
 
 static void link(unsigned long table, u32 which, u64 base, unsigned long slot)
@@ -172,23 +257,15 @@ static void link(unsigned long table, u32 which, u64 base, unsigned long slot)
 	page->slot = slot;
 	page->live = 0;
 	slat_grant(page);
-	if (which < 4)
+	if (which < LEVEL_ROOT)
 		slat.tables++;
 	slat_check_written(page, (unsigned long)level->entries * level->size);
 	for (i = 0; i < level->entries; i++) {
-		if (which == 1) {
-			pte_t *now = (pte_t *)table + i;
+		unsigned long now = table + i * level->size;
 
-			*(pte_t *)SHADOW_OF(now) = __pte(0);
-			if (slat_raw(now))
-				compare_leaf(page, table, i);
-		} else {
-			unsigned long *now = (unsigned long *)table + i;
-
-			*(unsigned long *)SHADOW_OF(now) = level->empty;
-			if (*now != level->empty)
-				compare_slot(page, table, i);
-		}
+		empty_slot(which, SHADOW_OF(now));
+		if (value_at(which, now) != level->empty)
+			compare(page, table, i);
 	}
 }
 
@@ -201,10 +278,10 @@ void slat_observe_root(void)
 	if (!page || page->state != PAGE_LIVE || !page->head)
 		slat_fatal(EV_BAD_ACCESS, SU_PGD, root, 0, 0);
 	for (i = 0; i < 1u << page->order; i++) {
-		page[i].level = 4;
+		page[i].level = LEVEL_ROOT;
 		slat_grant(&page[i]);
 	}
-	link(root, 4, 0, 0);
+	link(root, LEVEL_ROOT, 0, 0);
 }
 
 static void recheck(unsigned long address, int directories)
@@ -221,10 +298,7 @@ static void recheck(unsigned long address, int directories)
 	index = (address - table) / levels[page->level].size;
 	if (index >= levels[page->level].entries)
 		return;
-	if (directories)
-		compare_slot(head, table, index);
-	else
-		compare_leaf(head, table, index);
+	compare(head, table, index);
 }
 
 /* Compare every linked table whole; directories first, so that what they link is known. */
@@ -242,10 +316,7 @@ void slat_observe_all(void)
 			    (page->level > 1) != directories)
 				continue;
 			for (j = 0; j < levels[page->level].entries; j++) {
-				if (directories)
-					compare_slot(page, table, j);
-				else
-					compare_leaf(page, table, j);
+				compare(page, table, j);
 				if (!page->level)
 					break;
 			}
@@ -261,6 +332,7 @@ void slat_observe(void)
 		slat_observe_all();
 		return;
 	}
+	note_stores();
 	for (at = slat_log; at < slat_hot.log; at++)
 		recheck(*at, 1);
 	for (at = slat_log; at < slat_hot.log; at++)

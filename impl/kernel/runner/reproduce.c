@@ -18,13 +18,15 @@ static const char *const codes[] = {
 	"bad-access", "out-of-bounds", "use-after-free", "double-free", "wild-free", "uninitialised",
 	"leak", "accounting", "runaway", "kernel-warning", "kernel-bug", "unlocked-access",
 	"cache-exhausted", "dirty-unreported", "wrong-result", "bad-access", "a limit of the runner",
+	"unflushed",
 };
 static const char *const subjects[] = {
 	"", "pgd", "pud table", "pmd table", "pte table", "page not linked", "cache array",
 	"empty table", "mmu_lock", "srcu", "page reference", "table destructor", "table constructor",
 	"load", "store", "null pointer", "pgd, all but its first pages", "linked table",
 	"directory slots", "entry", "outside mmu_lock", "read-only", "ring", "arena",
-	"tables of a freed directory",
+	"tables of a freed directory", "p4d table", "removed leaf", "permission", "table given back",
+	"mmap_lock",
 };
 
 static void breaks(void)
@@ -179,7 +181,8 @@ void slat_must_change(const struct slat_change *wanted, u32 count)
 
 		for (j = 0; j < count && wanted[j].gfn != got->gfn; j++)
 			;
-		if (seen_later(i) || (j < count && wanted[j].raw == got->raw))
+		if (seen_later(i) || (j < count && wanted[j].raw == got->raw &&
+				       wanted[j].order == got->order))
 			continue;
 		differs(got->gfn, j < count ? &wanted[j].raw : 0, &got->raw);
 	}

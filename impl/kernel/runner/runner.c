@@ -10,11 +10,8 @@ struct slat_change slat_changes[MAX_CHANGES];
 u64 slat_dirty[MAX_DIRTY];
 struct slat_event slat_events[MAX_EVENTS];
 
-/* The geometry as the compiler sees it, in the order of model.layout.Geometry. */
-const u32 slat_geometry[] = {
-	BITS_PER_LONG, CONFIG_PGTABLE_LEVELS, PAGE_SHIFT, PMD_SHIFT, PUD_SHIFT, PGDIR_SHIFT, PTRS_PER_PGD,
-	PTRS_PER_PUD, PTRS_PER_PMD, PTRS_PER_PTE, sizeof(pte_t), PGD_TABLE_ORDER,
-};
+/* The geometry as the tree has it, in the order of model.layout.Geometry; its levels are laid out. */
+u32 slat_geometry[13];
 /* The entry format as the compiler sees it: one raw value for each flag, then two PFN probes. */
 u64 slat_format[10];
 
@@ -35,17 +32,15 @@ static void record_places(void)
 
 #include "format.h"
 
-/* Run once: the empty tables are filled by the tree's own code, then made read-only. */
+/* Run once. */
 void slat_boot(void)
 {
 	slat_wide();
+#ifdef SLAT_BOOT
+	SLAT_BOOT();
+#endif
 	slat_geometry_init();
-#ifndef __PAGETABLE_PUD_FOLDED
-	SLAT_PUD_INIT(invalid_pud_table, invalid_pmd_table);
-#endif
-#ifndef __PAGETABLE_PMD_FOLDED
-	SLAT_PMD_INIT(invalid_pmd_table, invalid_pte_table);
-#endif
+	fill_empty_tables();
 	record_format();
 	record_places();
 	slat_control.ready = 1;
@@ -74,6 +69,9 @@ static void start(void)
 static void settle(const struct slat_op *op, s64 result)
 {
 	slat_environment_end();
+	/* a notifier that answers yes leaves the flush to its caller */
+	if (op->kind == OP_UNMAP && result)
+		slat_flush_all();
 	if (op->kind == OP_CREATE && !result)
 		slat_observe_root();
 	else if (op->kind != OP_DESTROY)

@@ -7,16 +7,18 @@
 
 /* --- wire format: read and written by emulated.py in the target's byte order --- */
 struct slat_op {
-	u32 kind, flags;		/* flags: 1 write, 2 writable, answer << 8 */
+	u32 kind, flags;		/* flags: 1 write, 2 writable, 8 transparent, answer << 8 */
 	u64 first, last, mask, pfn;
 	u32 retries, oom;
+	u32 order, skew;		/* of the host's mapping: see model/operations.py */
 };
 struct slat_result {
 	s64 result;
 	u32 changes, dirty, events;	/* ends of this operation's records in each ring */
 	u32 tables, taken, freed, held, steps;
 };
-struct slat_change { u64 gfn, raw; };
+/* A leaf begins at this frame and holds 2^order of them; raw is 0 where none begins any more. */
+struct slat_change { u64 gfn, raw; u32 order, pad; };
 struct slat_event { u32 code, subject; u64 address, pc, detail; };
 struct slat_control {
 	u32 ops, budget;		/* in: operations to run, accesses an operation may take */
@@ -37,7 +39,7 @@ extern struct slat_event slat_events[MAX_EVENTS];
 enum slat_kind {
 	OP_CREATE, OP_FAULT, OP_FAULT_FAST, OP_LOOKUP, OP_FLUSH, OP_MKCLEAN, OP_MKOLD,
 	OP_LOG_DIRTY_MASKED, OP_UNMAP, OP_AGE, OP_TEST_AGE, OP_FLUSH_SLOT, OP_FLUSH_ALL,
-	OP_COMMIT_REGION, OP_DESTROY,
+	OP_COMMIT_REGION, OP_DESTROY, OP_MAP, OP_IOREMAP, OP_IOUNMAP, OP_PREPARE_REGION, OP_SPLIT,
 };
 
 /* The order is that of EVENTS in emulated.py. */
@@ -45,6 +47,7 @@ enum slat_code {
 	EV_BAD_ACCESS, EV_OUT_OF_BOUNDS, EV_USE_AFTER_FREE, EV_DOUBLE_FREE, EV_WILD_FREE,
 	EV_UNINITIALISED, EV_LEAK, EV_ACCOUNTING, EV_RUNAWAY, EV_WARNING, EV_BUG, EV_UNLOCKED,
 	EV_CACHE_EXHAUSTED, EV_DIRTY_UNREPORTED, EV_WRONG_RESULT, EV_STRUCTURE, EV_TOOL_LIMIT,
+	EV_UNFLUSHED,
 };
 
 /* The order is that of SUBJECTS in emulated.py. */
@@ -52,12 +55,15 @@ enum slat_subject {
 	SU_NONE, SU_PGD, SU_PUD, SU_PMD, SU_PTE, SU_LOOSE, SU_OBJECTS, SU_EMPTY_TABLE, SU_LOCK,
 	SU_SRCU, SU_PFN, SU_CONSTRUCTOR, SU_COUNTER, SU_LOAD, SU_STORE, SU_NULL, SU_PGD_REST,
 	SU_LINKED, SU_SLOTS, SU_ENTRY, SU_DIRTY_LOCK, SU_READ_ONLY, SU_RING, SU_ARENA,
-	SU_CHILDREN,
+	SU_CHILDREN, SU_P4D, SU_REMOVED, SU_PERMISSION, SU_TABLE, SU_MMAP,
+	SU_COUNT,
 };
 
 /* --- the machine --- */
 enum slat_page_state { PAGE_UNUSED, PAGE_GUARD, PAGE_LIVE, PAGE_FREED };
-enum slat_page_kind { PAGE_TABLE, PAGE_OBJECTS };
+enum slat_page_kind { KIND_TABLE, KIND_OBJECTS };
+/* Of a linked table; the root is the last, however many are between. */
+enum slat_level { LEVEL_NONE, LEVEL_PTE, LEVEL_PMD, LEVEL_PUD, LEVEL_P4D, LEVEL_ROOT };
 
 struct slat_machine {
 	struct kvm kvm;
@@ -102,6 +108,21 @@ void slat_observe(void);
 void slat_observe_all(void);
 u64 slat_raw(const pte_t *pte);
 int slat_holds_tables(const struct page *page);
+int slat_links(const struct page *parent, unsigned long slot, unsigned long table);
+void slat_table_goes(const struct page *page, u64 pc);
+extern u32 slat_geometry[13];
+
+/* flush.c, for ports whose flushes are looked at */
+#ifdef SLAT_FLUSHES
+void slat_flush_begin(void);
+void slat_flush_all(void);
+void slat_flush_range(u64 start, u64 size, u32 step);
+int slat_flush_covers(u64 start, u64 end, u32 since);
+void slat_flush_owed(u32 subject, u64 start, u64 size, u32 since, u64 pc, u64 order);
+#else
+#define slat_flush_begin() ((void)0)
+#define slat_flush_all() ((void)0)
+#endif
 
 /* environment.c */
 void slat_environment_begin(const struct slat_op *op);

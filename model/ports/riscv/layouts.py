@@ -33,7 +33,7 @@ def _entry(bits: int) -> EntryFormat:
         write=_BITS["write"],
         accessed=_BITS["accessed"],
         modified=_BITS["dirty"],
-        valid=0,
+        valid=_BITS["accessed"],
         hw_dirty=0,
         cache=0,
         pfn=(PfnField(0, 22 if bits == 32 else 44, 10),),

@@ -144,6 +144,9 @@ class Maze:
         for slot in range(self.layout.tables[level].entries):
             yield slot, (address * self._links + slot % self._links + 1 if slot % 7 else UNSET)
 
+    def target(self, value: int) -> int | None:
+        return value
+
     def live(self) -> Iterable[int]:
         return range(10)
 

@@ -15,10 +15,12 @@ from model.ports import layout
 from model.ports.mips.functions import FUNCTIONS
 from slatcheck.document.evidence import BELOW, BROKEN, LONGER, NOTHING, WRAPPED, Evidence
 from slatcheck.judge.judging import Request, check
+from slatcheck.search.below import below, request
 from slatcheck.search.differential import Judge
-from slatcheck.search.probes import Prober, below, request, wrapped
+from slatcheck.search.probes import Prober, wrapped
 
 LAYOUT = layout("mips64-4k")
+MINE = set(FUNCTIONS)
 TOP = LAYOUT.top
 CREATE = Op(Kind.CREATE)
 
@@ -40,7 +42,11 @@ class Late(MultiLevel):
         if op.kind not in self.kinds or found is None:
             return op
         first, last = found
-        return Op(Kind.LOOKUP, 0) if first == last else request(op.kind, first + 1, last - first)
+        return (
+            Op(Kind.LOOKUP, 0)
+            if first == last
+            else request(LAYOUT, op.kind, first + 1, last - first)
+        )
 
 
 def late(*kinds: Kind) -> Late:
@@ -68,9 +74,9 @@ def test_a_notifiers_end_is_one_page_too_far(kind: Kind) -> None:
         assert [one.as_if for one in told(quirky, *ops)] == [LONGER]
 
 
-@pytest.mark.parametrize("kind", sorted(set(BELOW) - {Kind.FLUSH_ALL, Kind.FAULT, Kind.AGE}))
+@pytest.mark.parametrize("kind", sorted(set(BELOW) & MINE - {Kind.FLUSH_ALL, Kind.FAULT, Kind.AGE}))
 def test_an_address_beyond_the_reach_is_cut(kind: Kind) -> None:
-    ops = CREATE, page(0), request(kind, LAYOUT.frames, 1)
+    ops = CREATE, page(0), request(LAYOUT, kind, LAYOUT.frames, 1)
     assert [one.as_if for one in told(table("no-reach-check"), *ops)] == [WRAPPED]
 
 
@@ -88,7 +94,7 @@ def test_an_address_that_leads_elsewhere_is_another_bug() -> None:
 @pytest.mark.parametrize("kind", [Kind.UNMAP, Kind.FLUSH_SLOT])
 def test_a_caller_hands_on_what_the_function_below_does(kind: Kind) -> None:
     mark = f"stale-mapping/{FUNCTIONS[Kind.FLUSH]}/any"
-    ops = CREATE, page(3), page(5), request(kind, 3, 2)
+    ops = CREATE, page(3), page(5), request(LAYOUT, kind, 3, 2)
     assert told(late(kind, Kind.FLUSH), *ops) == [Evidence(handed_on=mark)]
     flush = CREATE, page(3), Op(Kind.FLUSH, 3, 4)
     assert told(late(kind, Kind.FLUSH), *flush) == [NOTHING], "nothing is below it"
@@ -96,7 +102,10 @@ def test_a_caller_hands_on_what_the_function_below_does(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", [Kind.UNMAP, Kind.FLUSH_SLOT])
 def test_a_caller_that_does_something_else_is_not_excused(kind: Kind) -> None:
-    for ops in ((page(3), request(kind, 3, 1)), (page(3), page(4), request(kind, 3, 2))):
+    for ops in (
+        (page(3), request(LAYOUT, kind, 3, 1)),
+        (page(3), page(4), request(LAYOUT, kind, 3, 2)),
+    ):
         assert told(late(kind), CREATE, *ops) == [NOTHING]
 
 
@@ -153,17 +162,17 @@ def test_the_quirks_are_told_apart_as_bugs_are() -> None:
 
 def test_requests_are_translated_and_wrapped() -> None:
     shift, frames = LAYOUT.page_shift, LAYOUT.frames
-    for kind in set(BELOW) - {Kind.FAULT, Kind.FLUSH_ALL}:
-        asked = request(kind, 3, 2)
+    for kind in set(BELOW) & MINE - {Kind.FAULT, Kind.FLUSH_ALL}:
+        asked = request(LAYOUT, kind, 3, 2)
         assert frame_range(asked, shift) == (3, 4)
-        assert below(shift, asked) == Op(BELOW[kind], 3, 4)
-        assert below(shift, asked, 1) == Op(BELOW[kind], 3, 5)
-    assert below(shift, page(3)) == Op(Kind.FAULT_FAST, 3 << shift, write=True)
-    assert below(shift, Op(Kind.LOOKUP, 0)) is None
+        assert below(LAYOUT, asked) == Op(BELOW[kind], 3, 4)
+        assert below(LAYOUT, asked, 1) == Op(BELOW[kind], 3, 5)
+    assert below(LAYOUT, page(3)) == Op(Kind.FAULT_FAST, 3 << shift, write=True)
+    assert below(LAYOUT, Op(Kind.LOOKUP, 0)) is None
     assert list(wrapped(frames, shift, page(frames + 3))) == [page(3)]
     assert list(wrapped(frames, shift, Op(Kind.FLUSH, frames, frames + 1))) == [
         Op(Kind.FLUSH, 0, 1)
     ]
     ends = [op.last for op in wrapped(frames, shift, Op(Kind.UNMAP, frames, frames + 2))]
     assert ends == [1, 2]
-    assert set(FUNCTIONS) >= set(BELOW) | set(BELOW.values())
+    assert set(Kind) >= set(BELOW) | set(BELOW.values())

@@ -16,6 +16,7 @@
 #define KVM_PFN_ERR_FAULT (KVM_PFN_ERR_MASK)
 #define KVM_PFN_ERR_HWPOISON (KVM_PFN_ERR_MASK + 1)
 #define KVM_PFN_ERR_RO_FAULT (KVM_PFN_ERR_MASK + 2)
+#define KVM_PFN_ERR_SIGPENDING (KVM_PFN_ERR_MASK + 3)
 
 enum kvm_mr_change { KVM_MR_CREATE, KVM_MR_DELETE, KVM_MR_MOVE, KVM_MR_FLAGS_ONLY };
 
@@ -26,6 +27,7 @@ struct kvm_memory_slot {
 	unsigned long userspace_addr;
 	u32 flags;
 	short id;
+	unsigned long *dirty_bitmap;
 };
 /* The slots of a guest, for notifiers that look them up: those that the operation names. */
 struct kvm_memslots { struct kvm_memory_slot *first; int used; };
@@ -45,6 +47,7 @@ struct kvm {
 	gfn_t mmu_invalidate_range_start, mmu_invalidate_range_end;
 	struct kvm_memslots memslots;
 	struct kvm_arch arch;
+	struct mm_struct *mm;
 };
 struct kvm_vcpu {
 	struct kvm *kvm;
@@ -64,6 +67,8 @@ struct kvm_gfn_range {
 kvm_pfn_t gfn_to_pfn_prot(struct kvm *kvm, gfn_t gfn, bool write_fault, bool *writable);
 kvm_pfn_t kvm_faultin_pfn(struct kvm_vcpu *vcpu, gfn_t gfn, bool write, bool *writable,
 			  struct page **refcounted_page);
+kvm_pfn_t __kvm_faultin_pfn(const struct kvm_memory_slot *slot, gfn_t gfn, unsigned int flags,
+			    bool *writable, struct page **refcounted_page);
 void kvm_release_page_unused(struct page *page);
 void kvm_release_page_clean(struct page *page);
 void kvm_release_page_dirty(struct page *page);
@@ -72,12 +77,19 @@ void kvm_release_pfn_dirty(kvm_pfn_t pfn);
 void kvm_set_pfn_dirty(kvm_pfn_t pfn);
 void kvm_set_pfn_accessed(kvm_pfn_t pfn);
 void mark_page_dirty(struct kvm *kvm, gfn_t gfn);
+void mark_page_dirty_in_slot(struct kvm *kvm, const struct kvm_memory_slot *slot, gfn_t gfn);
 int srcu_read_lock(struct srcu_struct *srcu);
 void srcu_read_unlock(struct srcu_struct *srcu, int index);
 void kvm_flush_remote_tlbs(struct kvm *kvm);
+void kvm_flush_remote_tlbs_range(struct kvm *kvm, gfn_t gfn, u64 pages);
 void kvm_flush_remote_tlbs_memslot(struct kvm *kvm, const struct kvm_memory_slot *slot);
+#ifdef SLAT_OWN_FLUSH_MEMSLOT
+void kvm_arch_flush_remote_tlbs_memslot(struct kvm *kvm, const struct kvm_memory_slot *slot);
+#else
 #define kvm_arch_flush_remote_tlbs_memslot kvm_flush_remote_tlbs_memslot
+#endif
 /* The host's mappings as faults that look at them see them: base pages, no holes. */
+struct kvm_memory_slot *id_to_memslot(struct kvm_memslots *slots, int id);
 struct kvm_memory_slot *gfn_to_memslot(struct kvm *kvm, gfn_t gfn);
 int kvm_is_visible_gfn(struct kvm *kvm, gfn_t gfn);
 unsigned long gfn_to_hva_memslot_prot(struct kvm_memory_slot *slot, gfn_t gfn, bool *writable);
@@ -91,6 +103,8 @@ struct vm_area_struct *find_vma_intersection(struct mm_struct *mm, unsigned long
 #define KVM_HVA_ERR_BAD (~0UL)
 #define kvm_is_error_hva(hva) ((hva) == KVM_HVA_ERR_BAD)
 void kvm_get_pfn(kvm_pfn_t pfn);
+/* User space asks for the log once all is write-protected, and not for what was never written. */
+#define kvm_dirty_log_manual_protect_and_init_set(kvm) false
 #define kvm_debug(...) do { } while (0)
 #define kvm_err(...) do { } while (0)
 

@@ -14,6 +14,11 @@ extern pgd_t swapper_pg_dir[];
 /* heap.c */
 unsigned long slat_get_pages(gfp_t gfp, unsigned int order);
 void slat_free_pages(struct page *page, unsigned int order);
+void slat_get_page(struct page *page);
+void slat_put_page(struct page *page);
+#define get_page(page) slat_get_page(page)
+#define put_page(page) slat_put_page(page)
+#define FOLL_WRITE 0x1
 unsigned int slat_compound_order(struct page *page);
 void slat_table_ctor(struct page *page);
 void slat_table_dtor(struct page *page);

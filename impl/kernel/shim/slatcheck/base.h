@@ -42,6 +42,9 @@ typedef u32 phys_addr_t;
 
 #define __init
 #define __exit
+#define __initdata
+#define __meminitdata
+#define __ro_after_init
 #define __user
 #define __iomem
 #define __force
@@ -86,6 +89,8 @@ typedef u32 phys_addr_t;
 #define BIT_ULL(n) (1ULL << (n))
 #define GENMASK(high, low) ((~0UL << (low)) & (~0UL >> (BITS_PER_LONG - 1 - (high))))
 #define PAGE_ALIGN(a) (((a) + PAGE_SIZE - 1) & PAGE_MASK)
+#define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a) - 1))
+#define ALIGN(x, a) ALIGN_DOWN((x) + ((__typeof__(x))(a) - 1), a)
 #define min(a, b) ({ __typeof__(a) _a = (a); __typeof__(b) _b = (b); _a < _b ? _a : _b; })
 #define max(a, b) ({ __typeof__(a) _a = (a); __typeof__(b) _b = (b); _a > _b ? _a : _b; })
 #define min_t(t, a, b) min((t)(a), (t)(b))
@@ -94,6 +99,8 @@ typedef u32 phys_addr_t;
 #define BUILD_BUG_ON_ZERO(c) ((int)sizeof(struct { int : -!!(c); }))
 #define BUILD_BUG_ON(c) _Static_assert(!(c), #c)
 
+#define EPERM 1
+#define EINTR 4
 #define EIO 5
 #define ENOMEM 12
 #define EFAULT 14
@@ -123,10 +130,15 @@ __noreturn void slat_bug(void);
 /* Locks: one CPU, so a lock that is held when it is taken would never be given. */
 typedef struct { int held; } spinlock_t;
 typedef spinlock_t rwlock_t;
+typedef spinlock_t raw_spinlock_t;
 void slat_lock(spinlock_t *lock);
 void slat_unlock(spinlock_t *lock);
 #define spin_lock(lock) slat_lock(lock)
 #define spin_unlock(lock) slat_unlock(lock)
+int slat_trylock(spinlock_t *lock);
+int slat_resched_lock(spinlock_t *lock);
+#define spin_trylock(lock) slat_trylock(lock)
+#define cond_resched_lock(lock) slat_resched_lock(lock)
 #define rcu_read_lock() ((void)0)
 #define rcu_read_unlock() ((void)0)
 #define local_irq_save(flags) ((void)((flags) = 0))

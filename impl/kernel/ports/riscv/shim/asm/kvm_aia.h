@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Of a virtual processor: the table has nothing to do with it. */
+#ifndef SLATCHECK_ASM_KVM_AIA_H
+#define SLATCHECK_ASM_KVM_AIA_H
+#include <asm/bitops.h>
+struct kvm_aia { int unused; };
+struct kvm_vcpu_aia { int unused; };
+#endif

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Of a virtual processor: the table has nothing to do with it. */
+#ifndef SLATCHECK_ASM_KVM_VCPU_SBI_FWFT_H
+#define SLATCHECK_ASM_KVM_VCPU_SBI_FWFT_H
+#include <asm/bitops.h>
+struct kvm_sbi_fwft { int unused; };
+#endif
