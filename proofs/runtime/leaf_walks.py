@@ -107,6 +107,8 @@ class LeafRuntime(LeafTables):
                     both(self.aligned(walk.start), self.aligned(walk.end)))  # fmt: skip
         demand_invariant(path, self.state)
         self.flushed("nothing is owed before the loop")
+        told_before = truth_of(walk.result)
+        path.prove("result", "nothing has changed before the loop", negate(told_before))
         path.settle()
         if path.choose(2):
             walk.result = as_plain(lift_truth(self.past(op, start, end)))
