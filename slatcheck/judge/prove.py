@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from impl import ports as references
-from impl.multilevel.quirks import Quirk
 from impl.ports import quirks_named, quirks_of
+from impl.quirk import Quirk
 from model.layout import Layout
 from model.machines import ORDERS
 from model.ports import byte_orders, port_of

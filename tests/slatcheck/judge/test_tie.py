@@ -14,7 +14,7 @@ import pytest
 import slatcheck
 from impl.interface import Event, Outcome, Run
 from impl.multilevel import QUIRKS, MultiLevel, quirk
-from impl.multilevel.quirks import Quirk
+from impl.quirk import Quirk
 from model.operations import Kind
 from model.ports import layout, permitted_layouts
 from slatcheck.display import words
