@@ -40,4 +40,8 @@ def refuted_by(one: Quirk, layout: Layout) -> frozenset[str]:
             found |= {f"gstage_map_{name}/exact", f"gstage_map_{name}/result"}
     if one == quirks.LEAF_OVER_TABLE:
         found |= {f"gstage_map_{name}/invariant" for name in names[:-1]}
+    if one == quirks.FLUSH_TRUNCATED:
+        for name in names:
+            found |= {f"gstage_clear_{name}/flush", f"gstage_map_{name}/flush"}
+        found |= {"gstage_unmap_range/flush", "gstage_wp_range/flush"}
     return frozenset(found)
