@@ -193,7 +193,7 @@ class LeafMap(AbstractMap):
         return changes
 
     def map(self, op: Op) -> Expected:
-        """Put in a leaf of just the size that is asked for; refusing is allowed."""
+        """Put in a leaf of exactly the size that is asked for; refusing is allowed."""
         base = op.first >> self.layout.page_shift >> op.order << op.order
         leaf = Entry(op.pfn, op.writable, True, True, op.order)
         return self._change((0, -EEXIST), self._installed(base, leaf))

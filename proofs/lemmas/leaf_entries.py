@@ -11,6 +11,7 @@ from model.operations import Kind
 from proofs import terms
 from proofs.contracts import entry_of
 from proofs.heap import DEPTH_BITS, Heap
+from proofs.large_leaves.walks import LeafRuntime
 from proofs.leaf_specs import had_to_change, walked
 from proofs.lemmas.base import Script, Setting, balanced, before_rule, unchanged
 from proofs.lemmas.leaves import filled, frame_of, in_leaf, runtime, walking, within
@@ -25,7 +26,6 @@ from proofs.lifting import (
     unsigned,
 )
 from proofs.program import Function
-from proofs.runtime.leaf_walks import LeafRuntime
 from proofs.specs import assume_invariant, goal_points, prove_invariant
 from proofs.terms import Term, Truth, agree, both, choose, either, implies, negate, same
 

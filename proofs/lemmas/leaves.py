@@ -10,6 +10,7 @@ from model.entry import Entry
 from proofs import contracts, terms
 from proofs.contracts import Call, covered, ends_at, entry_of, held, table_of
 from proofs.heap import DEPTH_BITS, LIVE, LOOSE, PAGE_BITS, Heap
+from proofs.large_leaves.walks import LeafRuntime
 from proofs.leaf_specs import Cleared, had_to_change, walked
 from proofs.lemmas.base import Script, Setting, before_rule, unchanged
 from proofs.lifting import (
@@ -25,7 +26,6 @@ from proofs.lifting import (
     unsigned,
 )
 from proofs.program import Function
-from proofs.runtime.leaf_walks import LeafRuntime
 from proofs.runtime.pages import as_frame
 from proofs.specs import (
     assume_invariant,

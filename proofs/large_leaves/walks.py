@@ -10,6 +10,7 @@ from impl.multilevel.interface import Frame
 from model.layout import Layout
 from proofs import terms
 from proofs.heap import Heap
+from proofs.large_leaves.runtime import LeafTables, nothing_owed
 from proofs.leaf_specs import Cleared, first_of, had_to_change, walked, wide
 from proofs.lifting import (
     Flag,
@@ -22,7 +23,6 @@ from proofs.lifting import (
     unsigned,
 )
 from proofs.paths import Path, PathEnd, Unsupported
-from proofs.runtime.leaves import LeafTables, nothing_owed
 from proofs.specs import (
     assume_invariant,
     demand_invariant,
