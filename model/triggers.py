@@ -164,7 +164,9 @@ def trigger(state: AbstractMap, op: Op) -> str:
     """Return the class of ``op``'s operands, given the map before it."""
     special = _fault_trigger if op.kind in ADDRESSED or op.oom else _range_trigger
     found = beyond(state.layout, op)
-    if found is None and isinstance(state, LeafMap) and op.answer is Answer.PAGE:
-        found = _large(state, op) or special(state, op)
-        return found or tall(state.layout, op) or _plain_fault(state, op) or "any"
-    return found or special(state, op) or "any"
+    if found is not None or not isinstance(state, LeafMap) or op.answer is not Answer.PAGE:
+        return found or special(state, op) or "any"
+    found = _large(state, op)
+    if op.kind in ADDRESSED:
+        found = found or tall(state.layout, op) or _plain_fault(state, op)
+    return found or special(state, op) or tall(state.layout, op) or "any"
