@@ -51,7 +51,7 @@ def test_a_baseline_says_what_is_expected_of_the_tree(expected: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("on", ["mips32-64k", "mips64-4k"])
+@pytest.mark.parametrize("on", ["mips32-64k", "mips64-4k", "riscv64-sv39x4"])
 def test_a_tree_passes_its_baseline(
     kernel_trees: Mapping[str, Path], capsys: pytest.CaptureFixture[str], version: str, on: str
 ) -> None:
