@@ -20,22 +20,30 @@ from slatcheck.search.differential import Symptom
 from support import cache as keeping
 
 
+def by_image(
+    folder: Path | None, what: str, image: Image, about: tuple[object, ...]
+) -> Path | None:
+    """Return the file in which ``what`` an image shows is kept, None where nothing is.
+
+    The image counts by its bytes: whatever the tree says that leads to the same image has the same
+    result. ``about`` is what else decides, beside the tool's own text.
+    """
+    if folder is None:
+        return None
+    tool = keeping.digest_of((model, impl, slatcheck), (".py", ".c", ".h", ".S", ".ld"))
+    digest = hashlib.sha256(image.elf).hexdigest()
+    parts = (tool, digest, image.layout, image.big_endian, image.instrumented, about)
+    return folder / f"{what}-{hashlib.sha256(repr(parts).encode()).hexdigest()}.json"
+
+
 class Searches:
     """The result of one search of one image; none is kept without ``folder``.
 
-    The image is compared byte by byte with what it was, by its digest: whatever the tree says that
-    leads to the same image has the same result. ``about`` is what else decides: seed, budget,
-    operations that are not bound.
+    ``about`` is what decides beside the image: seed, budget, operations that are not bound.
     """
 
     def __init__(self, folder: Path | None, image: Image, about: tuple[object, ...]) -> None:
-        self._file: Path | None = None
-        if folder is not None:
-            tool = keeping.digest_of((model, impl, slatcheck), (".py", ".c", ".h", ".S", ".ld"))
-            digest = hashlib.sha256(image.elf).hexdigest()
-            parts = (tool, digest, image.layout, image.big_endian, image.instrumented, about)
-            name = hashlib.sha256(repr(parts).encode()).hexdigest()
-            self._file = folder / f"search-{name}.json"
+        self._file = by_image(folder, "search", image, about)
 
     def load(self) -> Campaign | None:
         """Return what was found then, None where nothing is kept that can be read."""
