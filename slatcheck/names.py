@@ -80,6 +80,31 @@ def layouts_to_check(patterns: Sequence[str]) -> tuple[Layout, ...]:
     return _in_order(chosen)
 
 
+ARCHITECTURES = tuple(ports.PORTS)
+"""The architectures that are known, by the names that --arch takes."""
+
+
+def of_arch(patterns: tuple[str, ...], arch: str | None) -> tuple[str, ...]:
+    """Return the patterns of layouts of one architecture: all of its own where there is none.
+
+    Raises InputError where a pattern matches none of them.
+    """
+    if arch is None:
+        return patterns
+    if not patterns:
+        return (f"{arch}*",)
+    chosen = []
+    for pattern in patterns:
+        name, order = split(pattern)
+        suffix = pattern[len(name) :] if order else ""
+        found = [one for one in _matching(name) if one.port == arch]
+        if not found:
+            raise InputError(f"'{pattern}' is no layout of {arch}; leave --arch out")
+        allowed = [one for one in found if one.permitted or not _is_pattern(name)]
+        chosen += [one.name + suffix for one in allowed]
+    return tuple(chosen)
+
+
 @dataclass(frozen=True)
 class Selection:
     """What is to be judged: layouts, and of those named with a byte order, by name, which."""

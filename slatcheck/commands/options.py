@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
+from slatcheck import names
 from slatcheck.commands import completion
 from slatcheck.errors import InputError
 from slatcheck.reports import forms
@@ -134,7 +136,24 @@ def evidence_option(function: F) -> F:
 
 
 def layout_option(function: F) -> F:
-    """Add the option of this name."""
+    """Add --layout, and --arch, which stands for the layouts of one architecture."""
+
+    @wraps(function)
+    def chosen(*args: Any, patterns: tuple[str, ...], arch: str | None, **more: Any) -> Any:
+        return function(*args, patterns=names.of_arch(patterns, arch), **more)
+
+    return _arch(_layout(cast("F", chosen)))
+
+
+def _arch(function: F) -> F:
+    return click.option(
+        "--arch",
+        type=click.Choice(names.ARCHITECTURES),
+        help="Only the layouts of one architecture. Default: those that the tree has.",
+    )(function)
+
+
+def _layout(function: F) -> F:
     return click.option(
         "--layout",
         "patterns",

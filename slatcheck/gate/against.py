@@ -73,7 +73,7 @@ def check(
     TreeError.
     """
     assert request.kernel is not None
-    subject.kernel_facts(request.kernel, request.cc)
+    subject.kernel_facts(request.kernel, request.cc, request.layouts)
     revision = checked_out(request.kernel, name)
     document = compare(request, revision, fail_on, report)
     if document.gate is not None and not document.tool.get("interrupted"):
@@ -86,7 +86,7 @@ def compare(
 ) -> Document:
     """Judge a tree and a revision, its own or another's; only what the revision lacks counts."""
     assert request.kernel is not None
-    subject.kernel_facts(request.kernel, request.cc)
+    subject.kernel_facts(request.kernel, request.cc, request.layouts)
     old = _judged_before(replace(request, kernel=revision.folder), revision, report)
     if old.tool.get("interrupted"):
         return judging.nothing(request)

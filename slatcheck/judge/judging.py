@@ -66,7 +66,7 @@ def check(request: Request, report: Callable[[Progress], None]) -> Document:
     Raises InputError or TreeError for bad input. On KeyboardInterrupt all workers are ended, and
     what was found until then is returned, marked as interrupted and open on every layout.
     """
-    document = _document(request, kernel_facts(request.kernel, request.cc))
+    document = _document(request, kernel_facts(request.kernel, request.cc, request.layouts))
     try:
         _fill(document, request, report)
     except KeyboardInterrupt:
@@ -185,7 +185,9 @@ def _join(document: Document, outcome: prove.Outcome) -> None:
         ]
     document.findings = list(by_mark.values())
     relate(document.findings)
-    document.notes += prove.kernel_notes()
+    document.notes += prove.unproved(request.layouts)
+    if prove.provable(request.layouts):
+        document.notes += prove.kernel_notes()
 
 
 def _add_tie(document: Document, request: Request) -> None:

@@ -12,15 +12,16 @@ from impl.multilevel.quirks import Quirk
 from impl.ports import quirks_named, quirks_of
 from model.layout import Layout
 from model.machines import ORDERS
-from model.ports import byte_orders
+from model.ports import byte_orders, port_of
 from model.ports import layout as layout_named
 from proofs import engine, runner, theorems
 from proofs.engine import Clause, Options, Proof
-from proofs.ports import TABLES, table_of
+from proofs.ports import CODES, TABLES, table_of
 from proofs.runner import MAP, Store, Task
 from proofs.theorems import Theorem
 from slatcheck import __version__
 from slatcheck.document.result import Check, Document, Finding, Verdict
+from slatcheck.errors import InputError
 from slatcheck.judge.candidates import confirm
 from slatcheck.judge.code.claims import trusted
 from slatcheck.judge.code.task import Known
@@ -86,7 +87,9 @@ def prove(request: Request, report: Callable[[Progress], None]) -> Document:
 
 def _prove_kernel(request: Request, report: Callable[[Progress], None]) -> Document:
 
-    facts = kernel_facts(request.kernel, request.cc)
+    if not provable(request.layouts):
+        raise InputError(f"{unproved(request.layouts)[0]}: use 'slatcheck check'")
+    facts = kernel_facts(request.kernel, request.cc, request.layouts)
     outcome = of_kernel(request, report)
     tool = {"name": "slatcheck", "version": __version__}
     return Document(
@@ -109,10 +112,11 @@ def of_kernel(
     """Prove a tree's own C; ``known`` are the fingerprints that runs have shown."""
     assert request.kernel is not None
     found: dict[str, TreeOutcome] = {}
+    proved = provable(request.layouts)
     try:
         prove_tree(
             request.kernel,
-            {layout: request.orders(layout) for layout in request.layouts},
+            {layout: request.orders(layout) for layout in proved},
             request.cc,
             request.options,
             request.jobs,
@@ -122,8 +126,19 @@ def of_kernel(
             known,
         )
     except KeyboardInterrupt:
-        raise InterruptedProof(_of_layouts(found, request.layouts)) from None
-    return _of_layouts(found, request.layouts)
+        raise InterruptedProof(_of_layouts(found, proved)) from None
+    return _of_layouts(found, proved)
+
+
+def provable(layouts: Iterable[Layout]) -> tuple[Layout, ...]:
+    """Return the layouts whose kernel code can be proved: a port may be without a proof."""
+    return tuple(layout for layout in layouts if layout.port in CODES)
+
+
+def unproved(layouts: Iterable[Layout]) -> list[str]:
+    """Return for each port of ``layouts`` whose code cannot be proved that this is so."""
+    ports = dict.fromkeys(port_of(layout).title for layout in layouts if layout.port not in CODES)
+    return [f"not proved: the C of {title}; what is said of it rests on runs" for title in ports]
 
 
 class InterruptedProof(KeyboardInterrupt):

@@ -63,7 +63,7 @@ def replay(
     tree = traces.tree_for(trace, kernel, path)
     subject = trace.implementation
     unit = traces.unit_of(trace, tree, cc)
-    facts = kernel_facts(tree, cc)
+    facts = kernel_facts(tree, cc, [trace.layout])
     report = Report(unit, subject)
     _run(unit, report, list(trace.ops))
     tool = {"name": "slatcheck", "version": __version__, "seed": unit.seed}

@@ -52,10 +52,10 @@ def judged_tree(document: result.Document, kernel: Path | None) -> Path | None:
         return None
 
     try:
-        same = trees.open_tree(kernel).digest() == document.kernel.get("digest")
+        now = trees.digest_of(trees.read_as(kernel, document.layouts))
     except TreeError:
         return None
-    return kernel if same else None
+    return kernel if now == document.kernel.get("digest") else None
 
 
 def render(

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from impl.kernel.binding import Binding
@@ -67,6 +69,23 @@ def open_tree(path: Path, port: str = "") -> Tree:
 def open_for(path: Path, layout: Layout) -> Tree:
     """Return the tree at ``path`` as the port of a layout reads it. Raises TreeError."""
     return open_tree(path, layout.port)
+
+
+def read_as(path: Path, layouts: Iterable[Layout]) -> list[Tree]:
+    """Return a tree as the ports of ``layouts`` read it, as its first port where there are none.
+
+    Raises TreeError.
+    """
+    ports = list(dict.fromkeys(layout.port for layout in layouts))
+    return [open_tree(path, port) for port in ports] or [open_tree(path)]
+
+
+def digest_of(trees: Sequence[Tree]) -> str:
+    """Return a hash of the files that are judged, in hex; that of the one tree if there is one."""
+    each = [tree.digest() for tree in trees]
+    if len(each) == 1:
+        return each[0]
+    return hashlib.sha256(" ".join(each).encode()).hexdigest()[: len(each[0])]
 
 
 def bind(tree: Tree) -> Binding:
