@@ -28,6 +28,8 @@ DEFAULT_OPS = 30_000
 REVISIT = 8
 """Every n-th sequence keeps operations that are known to fail, but end: they may fail otherwise."""
 
+TURNS = 4
+"""Of leaves of several sizes, each such sequence keeps one part of these operations."""
 
 Wanted = Callable[[Symptom], bool]
 """Whether a symptom is one of those looked for."""
@@ -178,13 +180,24 @@ class Search:
 
     def _try(self, campaign: Campaign, ops: list[Op]) -> None:
         campaign.sequences += 1
-        revisit = campaign.sequences % REVISIT == 0
-        excluded = self._endless if revisit else self._excluded
-        ops, expected = plan(self._layout, ops, frozenset(excluded))
+        excluded = frozenset(self._left_out(campaign.sequences))
+        ops, expected = plan(self._layout, ops, excluded, self._judge.habits)
         verdict = self._judge.examine(self._implementation, ops, expected)
         campaign.count(verdict.compared)
         for symptom in verdict.symptoms:
             self._note(symptom, ops)
+
+    def _left_out(self, number: int) -> set[tuple[str, str]]:
+        """Return the operations that the sequence of a number goes without."""
+        if number % REVISIT:
+            return self._excluded
+        if not self._layout.large:
+            return self._endless
+        # Where much is known to fail, a sequence with all of it would not get far.
+        turn = number // REVISIT
+        return self._endless | {
+            pair for pair in self._excluded if (zlib.crc32("/".join(pair).encode()) + turn) % TURNS
+        }
 
     def _note(self, symptom: Symptom, ops: list[Op]) -> None:
         mark = symptom.fingerprint
@@ -192,10 +205,14 @@ class Search:
         trace = ops[: symptom.step + 1]
         if best is None or len(trace) < len(best[1]):
             self._first[mark] = (symptom, trace)
-        if symptom.stops:
+        if symptom.stops or self._strays(symptom):
             self._excluded.add((symptom.entry, symptom.trigger))
             if symptom.rule == "runaway":
                 self._endless.add((symptom.entry, symptom.trigger))
+
+    def _strays(self, symptom: Symptom) -> bool:
+        """Whether a symptom leaves other leaves than were planned with, so that plans go wrong."""
+        return self._layout.large and symptom.rule == "wrong-result"
 
     def _shrunk(self, mark: str, symptom: Symptom, ops: list[Op]) -> Hit:
         def shows(candidate: list[Op]) -> bool:

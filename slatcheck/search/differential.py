@@ -11,13 +11,13 @@ from impl.interface import Event, Implementation, Outcome, Run
 from model.abstract_map import NOTHING, AbstractMap, Expected
 from model.entry import Entry
 from model.layout import Layout
-from model.leaf_map import LeafMap, map_of
+from model.leaf_map import Habit, LeafMap, map_of
 from model.operations import ADDRESSED, ENOMEM, FAULTS, Answer, Kind, Op
 from model.ports import entry_point, port_of
 from model.rules import rule
 from model.triggers import beyond, tall, trigger
 from slatcheck.document.identity import Fingerprint
-from slatcheck.search.leaves import LeafCase
+from slatcheck.search.leaves import LeafCase, habit
 
 _SPURIOUS = frozenset({Kind.MKCLEAN, Kind.MKOLD, Kind.AGE})
 
@@ -59,11 +59,15 @@ class Verdict:
 
 
 class Judge:
-    """Compares runs on one layout with the abstract map."""
+    """Compares runs on one layout with the abstract map.
+
+    ``habits`` are those that were seen of the implementation: plans that know them come true.
+    """
 
     def __init__(self, layout: Layout, pages: bool = True) -> None:
         self.layout = layout
         self.pages = pages
+        self.habits: frozenset[Habit] = frozenset()
 
     def examine(
         self,
@@ -81,7 +85,7 @@ class Judge:
         start = 0
         if expected is not None:
             start = self._foreseen(ops, expected, run, symptoms)
-        state = map_of(self.layout)
+        state = map_of(self.layout, self.habits)
         for op in ops[:start] if start < len(ops) else ():
             state.apply(op)
         compared = Counter(op.kind for op in ops[:start])
@@ -162,6 +166,9 @@ class Judge:
         if not contract or last:
             return symptoms
         past = dict(state.entries)
+        seen = habit(state, op, outcome)
+        if seen is not None:
+            self.habits |= {seen}
         expected = state.expected(op, outcome.result)
         if self._agrees(op, expected, outcome, before):
             return symptoms
@@ -417,14 +424,17 @@ def _shape(state: AbstractMap, op: Op) -> tuple[str, str]:
 
 
 def plan(
-    layout: Layout, ops: Sequence[Op], excluded: frozenset[tuple[str, str]]
+    layout: Layout,
+    ops: Sequence[Op],
+    excluded: frozenset[tuple[str, str]],
+    habits: frozenset[Habit] = frozenset(),
 ) -> tuple[list[Op], list[Expected]]:
     """Return ``ops`` less those whose (entry point, trigger) is excluded, and what they must show.
 
     An operation's trigger is looked at in the map that the kept ones before it leave; so is
     whether it is within the contract, where that depends on what went before.
     """
-    state = map_of(layout)
+    state = map_of(layout, habits)
     entries = {entry for entry, _ in excluded}
     kept, expected = [], []
     functions = port_of(layout).functions

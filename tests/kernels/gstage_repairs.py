@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, reduce
 from pathlib import Path
 
-from impl.kernel.build import build
+from impl.kernel.build import Job, build, compiled
 from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.ports import bind, open_tree
 from impl.kernel.ports.riscv.files import MMU
@@ -19,8 +19,7 @@ from impl.kernel.toolchain import find
 from model.ports import layout
 from slatcheck.search.campaign import Search
 from slatcheck.search.differential import Symptom
-from tests.kernels.copies import edit as replace_file
-from tests.kernels.copies import link
+from tests.kernels.copies import edit, link
 from tests.proofs.c.edits import Edit, apply
 
 SV32, SV39 = "riscv32-sv32x4", "riscv64-sv39x4"
@@ -76,16 +75,21 @@ def _stale(entries: Iterable[str], *triggers: str) -> tuple[str, ...]:
     return tuple(f"stale-mapping/{entry}/{trigger}" for entry in entries for trigger in triggers)
 
 
-def _range_repairs(verb: str, where: str, entries: Iterable[str]) -> tuple[Repair, ...]:
+MASK_HOLES = "stale-mapping/kvm_arch_mmu_enable_log_dirty_pt_masked/mask-with-holes"
+
+
+def _range_repairs(
+    verb: str, where: str, entries: Iterable[str], more: tuple[str, ...] = ()
+) -> tuple[Repair, ...]:
     return (
         Repair(
             f"{verb} steps to the end of a slot of the table",
-            _stale(entries, "after-a-hole", "part-of-leaf"),
+            (*_stale(entries, "after-a-hole", "part-of-leaf"), *more),
             (words(where, "addr += page_size", "addr = (addr | (page_size - 1)) + 1"),),
         ),
         Repair(
             f"{verb} takes leaves in part",
-            _stale(entries, "part-of-leaf"),
+            (*_stale(entries, "part-of-leaf"), *more),
             (words(where, WHOLE, ""), words(where, "kvm, addr, ptep,", f"kvm, {FRONT}, ptep,")),
         ),
     )
@@ -93,7 +97,7 @@ def _range_repairs(verb: str, where: str, entries: Iterable[str]) -> tuple[Repai
 
 RANGES = (
     *_range_repairs("unmapping", "gstage_unmap_range", UNMAPPING),
-    *_range_repairs("write protection", "gstage_wp_range", CLEANING),
+    *_range_repairs("write protection", "gstage_wp_range", CLEANING, (MASK_HOLES,)),
 )
 
 # --- ageing --------------------------------------------------------------------------------------
@@ -337,12 +341,11 @@ def read(root: Path) -> frozenset[str]:
     return frozenset(files)
 
 
-def changed(root: Path, edits: Sequence[Edit], folder: Path) -> Path:
-    """Build a copy of a tree in ``folder`` with the edits made one after the other."""
-    link(root, folder, read(root))
-    for one in edits:
-        replace_file(folder, one.file, partial(apply, edit=one))
-    return folder
+@cache
+def text(root: Path, without: str = "") -> str:
+    """Return mmu.c of a tree with all repairs, or with all but one."""
+    edits = repairs(without)
+    return reduce(apply, edits, (root / MMU).read_text(encoding="utf-8"))
 
 
 def repairs(without: str = "") -> list[Edit]:
@@ -351,11 +354,32 @@ def repairs(without: str = "") -> list[Edit]:
     return [edit for one in REPAIRS if one.name != without for edit in one.edits]
 
 
+def tree_with(root: Path, mmu: str, folder: Path) -> Path:
+    """Build a copy of a tree in ``folder`` that has another mmu.c."""
+    link(root, folder, read(root))
+    edit(folder, MMU, lambda _: mmu)
+    return folder
+
+
+_OBJECTS: dict[tuple[str, str], bytes] = {}
+
+
+def _beside(job: Job, name: str, source: Path, instrument: bool) -> Path:
+    """Compile what is linked with mmu.c once for each layout: no edit here concerns it."""
+    key = job.layout.name, name
+    if key not in _OBJECTS:
+        _OBJECTS[key] = compiled(job, name, source, instrument).read_bytes()
+    output = job.folder / f"{name}.o"
+    output.write_bytes(_OBJECTS[key])
+    return output
+
+
 def loaded(root: Path, name: str) -> EmulatedKernel:
     """Return a tree in the emulator."""
     tree = open_tree(root, layout(name).port)
     binding = bind(tree)
-    return EmulatedKernel(build(tree, binding, layout(name), False, find()), binding.missing)
+    image = build(tree, binding, layout(name), False, find(), _beside)
+    return EmulatedKernel(image, binding.missing)
 
 
 def anything(_symptom: Symptom) -> bool:
