@@ -6,6 +6,7 @@ from __future__ import annotations
 import gc
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,8 +29,9 @@ DEFAULT_OPS = 30_000
 REVISIT = 8
 """Every n-th sequence keeps operations that are known to fail, but end: they may fail otherwise."""
 
+REVISIT_LARGE = 4
 TURNS = 4
-"""Of leaves of several sizes, each such sequence keeps one part of these operations."""
+"""With leaves of several sizes every so many keep such operations, each one part of them."""
 
 Wanted = Callable[[Symptom], bool]
 """Whether a symptom is one of those looked for."""
@@ -103,6 +105,8 @@ class Search:
         # zlib.crc32, not hash(): the same in every process.
         self._seed = seed ^ zlib.crc32(name.encode())
         self._excluded: set[tuple[str, str]] = set()
+        self._straying: set[tuple[str, str]] = set()
+        self._tried: Counter[tuple[str, str]] = Counter()
         self._endless: set[tuple[str, str]] = set()
         self._first: dict[str, tuple[Symptom, list[Op]]] = {}
         self._remembered: Mapping[str, list[Op]] = {}
@@ -181,7 +185,8 @@ class Search:
     def _try(self, campaign: Campaign, ops: list[Op]) -> None:
         campaign.sequences += 1
         excluded = frozenset(self._left_out(campaign.sequences))
-        ops, expected = plan(self._layout, ops, excluded, self._judge.habits)
+        tried = self._tried if self._layout.large and campaign.sequences & 1 else None
+        ops, expected = plan(self._layout, ops, excluded, self._judge.habits, tried)
         verdict = self._judge.examine(self._implementation, ops, expected)
         campaign.count(verdict.compared)
         for symptom in verdict.symptoms:
@@ -189,12 +194,12 @@ class Search:
 
     def _left_out(self, number: int) -> set[tuple[str, str]]:
         """Return the operations that the sequence of a number goes without."""
-        if number % REVISIT:
-            return self._excluded
         if not self._layout.large:
-            return self._endless
+            return self._excluded if number % REVISIT else self._endless
+        if number % REVISIT_LARGE:
+            return self._excluded | self._straying if number & 1 else self._excluded
         # Where much is known to fail, a sequence with all of it would not get far.
-        turn = number // REVISIT
+        turn = number // REVISIT_LARGE
         return self._endless | {
             pair for pair in self._excluded if (zlib.crc32("/".join(pair).encode()) + turn) % TURNS
         }
@@ -205,14 +210,13 @@ class Search:
         trace = ops[: symptom.step + 1]
         if best is None or len(trace) < len(best[1]):
             self._first[mark] = (symptom, trace)
-        if symptom.stops or self._strays(symptom):
+        if symptom.stops:
             self._excluded.add((symptom.entry, symptom.trigger))
+        elif self._layout.large and symptom.rule == "wrong-result":
+            # Other leaves are left than were planned with: what follows is not as planned.
+            self._straying.add((symptom.entry, symptom.trigger))
             if symptom.rule == "runaway":
                 self._endless.add((symptom.entry, symptom.trigger))
-
-    def _strays(self, symptom: Symptom) -> bool:
-        """Whether a symptom leaves other leaves than were planned with, so that plans go wrong."""
-        return self._layout.large and symptom.rule == "wrong-result"
 
     def _shrunk(self, mark: str, symptom: Symptom, ops: list[Op]) -> Hit:
         def shows(candidate: list[Op]) -> bool:

@@ -88,6 +88,9 @@ class Judge:
         state = map_of(self.layout, self.habits)
         for op in ops[:start] if start < len(ops) else ():
             state.apply(op)
+        if isinstance(state, LeafMap):
+            # A habit says what came true so far, not what must be.
+            state.habits = frozenset()
         compared = Counter(op.kind for op in ops[:start])
         before = run.outcomes[start - 1] if start else Outcome(0, {})
         for step in range(start, min(len(ops), len(run.outcomes))):
@@ -122,7 +125,7 @@ class Judge:
                 return step
             symptoms += [self._from_event(op, one, step, "any", True) for one in events]
             before = outcome
-        return min(len(ops), len(run.outcomes))
+        return min(len(expected), len(run.outcomes))
 
     def _step(
         self,
@@ -428,22 +431,40 @@ def plan(
     ops: Sequence[Op],
     excluded: frozenset[tuple[str, str]],
     habits: frozenset[Habit] = frozenset(),
+    tried: Counter[tuple[str, str]] | None = None,
 ) -> tuple[list[Op], list[Expected]]:
     """Return ``ops`` less those whose (entry point, trigger) is excluded, and what they must show.
 
     An operation's trigger is looked at in the map that the kept ones before it leave; so is
-    whether it is within the contract, where that depends on what went before.
+    whether it is within the contract, where that depends on what went before. Where it is counted
+    what was ``tried``, one that is excluded comes last all the same, and nothing is said of it.
     """
     state = map_of(layout, habits)
     entries = {entry for entry, _ in excluded}
-    kept, expected = [], []
+    kept: list[Op] = []
+    expected: list[Expected] = []
+    left: list[tuple[int, Op, tuple[str, str]]] = []
     functions = port_of(layout).functions
     watched = {k for k, f in functions.items() if f in entries} - {Kind.CREATE, Kind.DESTROY}
     for op in ops:
         if layout.large and not state.in_contract(op):
             continue
-        if op.kind in watched and _shape(state, op) in excluded:
+        if op.kind in watched and (shape := _shape(state, op)) in excluded:
+            left.append((len(kept), op, shape))
             continue
         kept.append(op)
         expected.append(state.apply(op))
-    return kept, expected
+    if tried is None or not left:
+        return kept, expected
+    at, last, _ = _rarest(left, tried, len(kept))
+    return [*kept[:at], last], expected[:at]
+
+
+def _rarest(
+    left: list[tuple[int, Op, tuple[str, str]]], tried: Counter[tuple[str, str]], size: int
+) -> tuple[int, Op, tuple[str, str]]:
+    """Choose, near the end, an operation of the shape that was tried least; count it."""
+    late = [one for one in left if one[0] > size // 2] or left
+    chosen = min(late, key=lambda one: (tried[one[2]], -one[0]))
+    tried[chosen[2]] += 1
+    return chosen

@@ -26,10 +26,11 @@ def habit(state: LeafMap, op: Op, outcome: Outcome) -> Habit | None:
     """Return the habit that an outcome tells of, None for none; ``state`` is the map before."""
     if op.kind not in INSTALLING or op.kind is Kind.PREPARE_REGION:
         return None
-    if outcome.result == -EEXIST and op.kind is not Kind.FAULT:
-        return Habit.REFUSES
     frame = op.first >> state.layout.page_shift
     around = state.holder(frame)
+    if outcome.result == -EEXIST and op.kind is not Kind.FAULT:
+        larger = around is not None and state.entries[around].order > op.order
+        return Habit.REFUSES if larger else None
     order = max((raw >> ORDER_SHIFT for raw in outcome.changes.values() if raw), default=None)
     if around is None or order is None:
         return None

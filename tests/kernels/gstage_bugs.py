@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Bugs to plant into the repaired G-stage table of Linux 6.12, each with the rule that it breaks."""
+"""Bugs to plant into the repaired G-stage table of Linux 6.12, each with the rule it breaks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class Bug:
 
 SV48 = "riscv64-sv48x4"
 INDEX, LEAF, SET, MAP, OP = (
-    "gstage_pte_index", "gstage_get_leaf_entry", "gstage_set_pte", "gstage_map_page", "gstage_op_pte",
+    "gstage_pte_index", "gstage_get_leaf_entry", "gstage_set_pte", "gstage_map_page",
+    "gstage_op_pte",
 )  # fmt: skip
 UNMAP, WP, FLUSH, LEVEL = (
     "gstage_unmap_range", "gstage_wp_range", "gstage_remote_tlb_flush", "gstage_page_size_to_level",
@@ -67,7 +68,8 @@ SHAPE = (
     Bug("leaf taken for a table", "bad-access", MMU,
         "(pte_val(*(__ptep)) & (_PAGE_READ | _PAGE_WRITE | _PAGE_EXEC))",
         "(pte_val(*(__ptep)) & _PAGE_WRITE)", on=SV39),
-    Bug("size of the wrong level", "wrong-entry", LEVEL, "*out_level = i", "*out_level = i ? i - 1 : 0"),
+    Bug("size of the wrong level", "wrong-entry", LEVEL, "*out_level = i",
+        "*out_level = i ? i - 1 : 0"),
     Bug("largest size unknown", "wrong-result", LEVEL, "i < gstage_pgd_levels",
         "i < gstage_pgd_levels - 1"),
 )  # fmt: skip
@@ -120,14 +122,17 @@ FLUSHES = (
     Bug("flush before the store", "unflushed", OP, LEAF_FLUSH, "",
         also=(("} else {", f"}} else {{\n\t\t{LEAF_FLUSH}"),)),
     Bug("flush of a page", "unflushed", FLUSH, "BIT(order), order)", "PAGE_SIZE, PAGE_SHIFT)"),
-    Bug("flush of the next leaf", "unflushed", FLUSH, "addr, BIT(order)", "addr + BIT(order), BIT(order)"),
+    Bug("flush of the next leaf", "unflushed", FLUSH, "addr, BIT(order)",
+        "addr + BIT(order), BIT(order)"),
     Bug("flush of the first leaf", "unflushed", FLUSH, "0, addr, BIT", "0, 0, BIT"),
     Bug("flush of the level above", "unflushed", FLUSH, "gstage_level_to_page_order(level, &order)",
         "gstage_level_to_page_order(level + 1, &order)"),
     Bug("flush of no processor", "unflushed", FLUSH, "-1UL", "0"),
-    Bug("replaced leaf not flushed", "unflushed", SET, "gstage_remote_tlb_flush(kvm, current_level, addr);",
+    Bug("replaced leaf not flushed", "unflushed", SET,
+        "gstage_remote_tlb_flush(kvm, current_level, addr);",
         ";", 2),
-    Bug("dropped leaf not flushed", "unflushed", SET, "gstage_remote_tlb_flush(kvm, current_level, addr);",
+    Bug("dropped leaf not flushed", "unflushed", SET,
+        "gstage_remote_tlb_flush(kvm, current_level, addr);",
         ""),
     Bug("flush of the replaced leaf too early", "unflushed", SET, "set_pte(ptep, *new_pte);",
         "if (gstage_pte_leaf(ptep))\n\t\tgstage_remote_tlb_flush(kvm, current_level, addr);\n"
@@ -135,7 +140,8 @@ FLUSHES = (
 )  # fmt: skip
 
 RANGES = (
-    Bug("unmap ends early", "stale-mapping", UNMAP, "end = start + size", "end = start + size - PAGE_SIZE"),
+    Bug("unmap ends early", "stale-mapping", UNMAP, "end = start + size",
+        "end = start + size - PAGE_SIZE"),
     Bug("unmap begins late", "stale-mapping", UNMAP, "addr = start", "addr = start + PAGE_SIZE"),
     Bug("unmap goes too far", "collateral-change", UNMAP, "end = start + size",
         "end = start + size + PAGE_SIZE"),
@@ -148,7 +154,8 @@ RANGES = (
     Bug("unmap of a leaf's middle", "kernel-bug", UNMAP, f"{FRONT}, ptep", "addr, ptep"),
     Bug("unmap without a step", "runaway", UNMAP, "(page_size - 1)) + 1", "(page_size - 1))"),
     Bug("clean ends early", "stale-mapping", WP, "addr < end", "addr + PAGE_SIZE < end"),
-    Bug("clean begins early", "collateral-change", WP, "addr = start", "addr = start ? start - 1 : 0"),
+    Bug("clean begins early", "collateral-change", WP, "addr = start",
+        "addr = start ? start - 1 : 0"),
     Bug("clean removes", "wrong-entry", WP, "GSTAGE_OP_WP", "GSTAGE_OP_CLEAR"),
     Bug("clean without a step", "runaway", WP, "(page_size - 1)) + 1", "(page_size - 1))"),
     Bug("clean takes reading too", "wrong-entry", OP, WEAKEN, "& ~(_PAGE_WRITE | _PAGE_READ)"),
@@ -181,18 +188,22 @@ LOGS = (
         "start + 2 * PAGE_SIZE"),
     Bug("mask as a whole", "collateral-change", MASKED, "end = start + PAGE_SIZE",
         "end = (base_gfn + __fls(mask) + 1) << PAGE_SHIFT"),
-    Bug("last bit of the mask left out", "stale-mapping", MASKED, "; mask; mask &=", "; mask & (mask - 1); mask &="),
-    Bug("slot is not cleaned", "stale-mapping", COMMIT, "gstage_wp_memory_region(kvm, new->id)", "(void)0"),
+    Bug("last bit of the mask left out", "stale-mapping", MASKED, "; mask; mask &=",
+        "; mask & (mask - 1); mask &="),
+    Bug("slot is not cleaned", "stale-mapping", COMMIT, "gstage_wp_memory_region(kvm, new->id)",
+        "(void)0"),
     Bug("slot cleaned from its second page", "stale-mapping", SLOT, "memslot->base_gfn <<",
         "(memslot->base_gfn + 1) <<"),
-    Bug("slot cleaned too far", "collateral-change", SLOT, "memslot->npages)", "memslot->npages + 1)"),
+    Bug("slot cleaned too far", "collateral-change", SLOT, "memslot->npages)",
+        "memslot->npages + 1)"),
     Bug("slot cleaned unlocked", "unlocked-access", SLOT, LOCK, ""),
     Bug("slot cleaned and lock kept", "accounting", SLOT, UNLOCK, ""),
 )  # fmt: skip
 
 AGES = (
     Bug("age ends early", "stale-mapping", AGE, "addr < end", "addr + PAGE_SIZE < end"),
-    Bug("age begins late", "stale-mapping", AGE, "addr = range->start", "addr = (range->start + 1)"),
+    Bug("age begins late", "stale-mapping", AGE, "addr = range->start",
+        "addr = (range->start + 1)"),
     Bug("age goes too far", "collateral-change", AGE, "end = range->end", "end = (range->end + 1)"),
     Bug("age answers for the last leaf", "wrong-result", AGE, "young |=", "young ="),
     Bug("age answers no", "wrong-result", AGE, "return young", "return false"),
@@ -209,11 +220,15 @@ AGES = (
 )  # fmt: skip
 
 FAULTS = (
-    Bug("permission to write lost", "wrong-entry", MAP, "prot = PAGE_WRITE_EXEC", "prot = PAGE_READ_EXEC"),
-    Bug("permission to write given", "wrong-entry", MAP, "prot = PAGE_READ_EXEC", "prot = PAGE_WRITE_EXEC"),
-    Bug("permission to execute lost", "wrong-entry", MAP, "prot = PAGE_WRITE_EXEC", "prot = PAGE_WRITE"),
+    Bug("permission to write lost", "wrong-entry", MAP, "prot = PAGE_WRITE_EXEC",
+        "prot = PAGE_READ_EXEC"),
+    Bug("permission to write given", "wrong-entry", MAP, "prot = PAGE_READ_EXEC",
+        "prot = PAGE_WRITE_EXEC"),
+    Bug("permission to execute lost", "wrong-entry", MAP, "prot = PAGE_WRITE_EXEC",
+        "prot = PAGE_WRITE"),
     Bug("dirty bit lost", "wrong-entry", MAP, "new_pte = pte_mkdirty(new_pte);", ""),
-    Bug("entry is old", "wrong-entry", MAP, "pte_mkdirty(new_pte)", "pte_mkold(pte_mkdirty(new_pte))"),
+    Bug("entry is old", "wrong-entry", MAP, "pte_mkdirty(new_pte)",
+        "pte_mkold(pte_mkdirty(new_pte))"),
     Bug("next frame mapped", "wrong-entry", MAP, "PFN_DOWN(hpa)", "PFN_DOWN(hpa) + 1"),
     Bug("always a page", "wrong-entry", MAP, "gstage_page_size_to_level(page_size,",
         "gstage_page_size_to_level(PAGE_SIZE,", entry="kvm_riscv_gstage_map_page"),
@@ -223,10 +238,10 @@ FAULTS = (
     Bug("leaf ends one page beyond the slot", "wrong-entry", FAULT, "- 1)) >= memslot",
         "- 1)) > memslot"),
     Bug("leaf begins before the slot", "wrong-result", FAULT, "< memslot->base_gfn", "< 0"),
-    Bug("host half in step", "wrong-entry", FAULT, "((gpa ^ hva) & (vma_pagesize - 1))",
-        "((gpa ^ hva) & (vma_pagesize / 2 - 1))"),
+    Bug("host half in step", "wrong-entry", FAULT, "(gpa ^ hva) & (vma_pagesize - 1)",
+        "(gpa ^ hva) & (vma_pagesize / 2 - 1)"),
     Bug("large leaf in a logged slot", "wrong-entry", FAULT, "if (logging ||", "if ("),
-    Bug("size refused", "wrong-result", FAULT, "vma_pagesize != PMD_SIZE &&", ""),
+    Bug("size refused", "wrong-result", FAULT, "vma_pagesize != PMD_SIZE &&", "", on=SV39),
     Bug("writable while logged", "wrong-entry", FAULT, "if (logging && !is_write)", "if (0)"),
     Bug("never writable", "wrong-entry", FAULT, "if (logging && !is_write)", "if (logging)"),
     Bug("dirty untold", "dirty-unreported", FAULT, "mark_page_dirty(kvm, gfn);", ""),
@@ -245,7 +260,8 @@ FAULTS = (
     Bug("refusal forgotten", "wrong-result", FAULT, "return -EFAULT", "return 0", 3),
     Bug("another error for a page that is not there", "wrong-result", FAULT, "return -EFAULT",
         "return -EEXIST", 3),
-    Bug("cache too small", "cache-exhausted", FAULT, "pcache, gstage_pgd_levels", "pcache, 1", on=SV39),
+    Bug("cache too small", "cache-exhausted", FAULT, "pcache, gstage_pgd_levels", "pcache, 1",
+        on=SV39),
     Bug("no memory and no error", "wrong-result", FAULT, "return ret;", "return 0;"),
     Bug("table linked without memory", "oom-not-atomic", FAULT, "if (ret) {",
         "if (ret) {\n\t\tif (pcache->nobjs)\n"
@@ -267,10 +283,13 @@ DEVICES = (
     Bug("device with a cache of one", "cache-exhausted", IOREMAP, "&pcache, gstage_pgd_levels",
         "&pcache, 1", on=SV39),
     Bug("slot beyond the reach", "aliasing", PREPARE, CHECKED, f"{CHECKED} 1 +"),
-    Bug("memory that may not be written", "wrong-result", PREPARE, "if (writable && !(", "if (0 && !("),
+    Bug("memory that may not be written", "wrong-result", PREPARE, "if (writable && !(",
+        "if (0 && !("),
     Bug("another error for such memory", "wrong-result", PREPARE, "-EPERM", "-EINVAL"),
-    Bug("device at the wrong place", "wrong-entry", PREPARE, "base_gpa + (vm_start - hva)", "base_gpa + PAGE_SIZE"),
-    Bug("device from its first page", "wrong-entry", PREPARE, "(phys_addr_t)vma->vm_pgoff << PAGE_SHIFT", "0"),
+    Bug("device at the wrong place", "wrong-entry", PREPARE, "base_gpa + (vm_start - hva)",
+        "base_gpa + PAGE_SIZE"),
+    Bug("device from its first page", "wrong-entry", PREPARE,
+        "(phys_addr_t)vma->vm_pgoff << PAGE_SHIFT", "0"),
 )  # fmt: skip
 
 BUGS = (*SHAPE, *ROOT, *TABLES, *FLUSHES, *RANGES, *LOGS, *AGES, *FAULTS, *DEVICES)
