@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import FrameType, ModuleType
 from typing import Any
 
-from impl.multilevel import as_in_kernel
+from impl.multilevel import as_in_kernel, table
 from impl.multilevel.multilevel import MultiLevel, carry_out, check, outcome
-from impl.multilevel.quirks import Quirk
 from impl.multilevel.runtime import ConcreteRuntime
+from impl.quirk import Quirk
 from impl.snapshot import UNSET, State, Step, take
 from model.layout import Layout
 from model.operations import Kind, Op
@@ -66,34 +66,48 @@ class TableMemory:
         return (one.address for one in self._rt.memory.blocks.values() if one.freed)
 
 
-class TableStepper(MultiLevel):
-    """The built-in table, showing itself after each operation."""
+class Stepping(MultiLevel):
+    """A reference table that shows itself after each operation: what every such table has."""
 
-    def __init__(self, layout: Layout, quirks: frozenset[Quirk] = frozenset()) -> None:
-        super().__init__(layout, quirks)
+    def memory_of(self, rt: Any) -> TableMemory:
+        """Return the memory of the table, whose runtime is ``rt``."""
+        return TableMemory(rt)
+
+    def files(self) -> dict[str, str]:
+        """Return the files whose lines are told, by the names by which Python knows them."""
+        return {module.__file__ or "": path(module) for module in (table, as_in_kernel)}
 
     def steps(self, ops: Sequence[Op]) -> Iterator[Step]:
         """Carry out ``ops`` one at a time; see impl.snapshot.Stepper."""
         check(ops)
-        rt = ConcreteRuntime(self.layout, self.quirks, self.algorithm)
+        rt = self.runtime()
         for op in ops:
-            with _Lines(self.algorithm) as lines:
-                result = carry_out(rt, op)
+            with _Lines(self.files()) as lines:
+                result = carry_out(rt, op, self.operations)
             yield Step(
-                outcome(rt, result or 0), take(TableMemory(rt)), lines.found(), result is None
+                outcome(rt, result or 0), take(self.memory_of(rt)), lines.found(), result is None
             )
             if result is None or (op.kind is Kind.CREATE and result != 0):
                 return
 
 
+class TableStepper(Stepping):
+    """The built-in table, showing itself after each operation."""
+
+    def __init__(self, layout: Layout, quirks: frozenset[Quirk] = frozenset()) -> None:
+        super().__init__(layout, quirks)
+
+
+def path(module: ModuleType) -> str:
+    """Return the file of a module as reports name it."""
+    return f"{module.__name__.replace('.', '/')}.py"
+
+
 class _Lines:
     """Notes which lines of the algorithm run, those that a quirk puts into it included."""
 
-    def __init__(self, algorithm: ModuleType) -> None:
-        self._files = {
-            algorithm.__file__ or "": "impl/multilevel/table.py",
-            as_in_kernel.__file__: "impl/multilevel/as_in_kernel.py",
-        }
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._files = files
         self._seen: dict[tuple[str, str, int], None] = {}
         self._before: Any = None
 

@@ -214,7 +214,7 @@ class LeafMap(AbstractMap):
         return changes
 
     def map(self, op: Op) -> Expected:
-        """Put in a leaf of just the size that is asked for; refusing is allowed."""
+        """Put in a leaf of exactly the size that is asked for; refusing is allowed."""
         base = op.first >> self.layout.page_shift >> op.order << op.order
         if self._refuses(base, op.order):
             return Expected((-EEXIST,), {})
@@ -223,6 +223,9 @@ class LeafMap(AbstractMap):
 
     def ioremap(self, op: Op) -> Expected:
         """Map a device, page by page."""
+        return self._mapped_devices(op)
+
+    def _mapped_devices(self, op: Op) -> Expected:
         changes: dict[int, Entry | None] = {}
         for first, last in self.runs(op):
             for frame in range(first, last + 1):
@@ -235,10 +238,15 @@ class LeafMap(AbstractMap):
         return Expected((0, -EEXIST), changes)
 
     def prepare(self, op: Op) -> Expected:
-        """Accept a memslot within reach whose memory may be written as the slot says."""
+        """Accept a memslot within reach whose memory may be written as the slot says.
+
+        What it has of a device may be mapped at once or page by page at faults.
+        """
         if op.first + op.last > self.layout.frames:
             return Expected((-EFAULT,), {})
-        return Expected((0,) if op.writable else (-EPERM,), {})
+        if not op.writable:
+            return Expected((-EPERM,), {})
+        return self._mapped_devices(op)._replace(results=(0,)) if op.write else Expected((0,), {})
 
     def split(self, op: Op) -> Expected:
         """Divide the leaf at an address until it is of the size that is asked for."""

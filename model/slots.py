@@ -56,5 +56,5 @@ class Slots:
         return bool(self.logging) and self.of(frame).base in self.logging
 
     def is_slot(self, base: int, pages: int) -> bool:
-        """Return whether ``pages`` frames from ``base`` on are just one memslot."""
+        """Return whether ``pages`` frames from ``base`` on are exactly one memslot."""
         return base <= self._layout.top and self.of(base) == (base, pages)

@@ -7,7 +7,17 @@ from model.abstract_map import AbstractMap
 from model.layout import Layout
 from model.leaf_map import LeafMap
 from model.leaves import end_of
-from model.operations import ADDRESSED, HALF_OPEN, SLOT, U64, Answer, Kind, Op, frame_range
+from model.operations import (
+    ADDRESSED,
+    HALF_OPEN,
+    INSTALLING,
+    SLOT,
+    U64,
+    Answer,
+    Kind,
+    Op,
+    frame_range,
+)
 
 TRIGGERS: dict[str, str] = {
     "truncated": "an address that an unsigned long cannot hold, so bits are lost on the way in",
@@ -54,6 +64,7 @@ def beyond(layout: Layout, op: Op) -> str | None:
 
 
 _ENDED = (HALF_OPEN | SLOT) - {Kind.TEST_AGE}
+"""Operations that take an end; what follows it must stay as it is."""
 
 
 def _range_trigger(state: AbstractMap, op: Op) -> str | None:
@@ -62,7 +73,7 @@ def _range_trigger(state: AbstractMap, op: Op) -> str | None:
         end = op.first + op.last if op.kind in SLOT else op.last
         if end == layout.frames:
             return "ends-at-top"
-        if end in state.entries:
+        if end in state.entries and op.kind not in INSTALLING:
             return "next-page-mapped"
     if op.kind is Kind.LOG_DIRTY_MASKED:
         run = op.mask >> ((op.mask & -op.mask).bit_length() - 1) if op.mask else 0
@@ -96,6 +107,15 @@ def tall(layout: Layout, op: Op) -> str | None:
     return "above-unsigned-long" if above else None
 
 
+def replaced(state: LeafMap, op: Op) -> str | None:
+    """Return 'larger-than-leaves' where the host's large page lies over leaves that are smaller."""
+    frame = op.first >> state.layout.page_shift
+    if op.kind is not Kind.FAULT or not op.order or state.slots.logs(frame):
+        return None
+    smaller = any(state.smaller(frame >> op.order << op.order, op.order))
+    return "larger-than-leaves" if smaller else None
+
+
 def _large_fault(state: LeafMap, op: Op) -> str | None:
     frame = op.first >> state.layout.page_shift
     if op.kind is Kind.FAULT and op.order and not state.slots.logs(frame):
@@ -109,9 +129,12 @@ def _large_fault(state: LeafMap, op: Op) -> str | None:
         return "smaller-than-leaf"
     if order and any(state.smaller(frame >> order << order, order)):
         return "larger-than-leaves"
-    if tall(state.layout, op):
-        return "above-unsigned-long"
-    if state.slots.logs(frame):
+    return None
+
+
+def _plain_fault(state: LeafMap, op: Op) -> str | None:
+    """Return the class of a fault that meets no other leaf."""
+    if op.kind in ADDRESSED and state.slots.logs(op.first >> state.layout.page_shift):
         return "logged"
     return "large-page" if op.order and op.kind is Kind.FAULT else None
 
@@ -128,9 +151,8 @@ def _large_range(state: LeafMap, op: Op) -> str | None:
         around = state.holder(frame)
         if around is not None and not _holds(state, around, first, last):
             return "part-of-leaf"
-    if inside and state.holder(first) is None:
-        return "after-a-hole"
-    return tall(state.layout, op)
+    hole = state.holder(first) is None and op.kind not in INSTALLING
+    return "after-a-hole" if inside and hole else None
 
 
 _AGES = frozenset({Kind.AGE, Kind.TEST_AGE})
@@ -150,6 +172,10 @@ def _large(state: AbstractMap, op: Op) -> str | None:
 def trigger(state: AbstractMap, op: Op) -> str:
     """Return the class of ``op``'s operands, given the map before it."""
     special = _fault_trigger if op.kind in ADDRESSED or op.oom else _range_trigger
-    if state.layout.large and op.kind is not Kind.LOG_DIRTY_MASKED and op.answer is Answer.PAGE:
-        return beyond(state.layout, op) or _large(state, op) or special(state, op) or "any"
-    return beyond(state.layout, op) or special(state, op) or _large(state, op) or "any"
+    found = beyond(state.layout, op)
+    if found is not None or not isinstance(state, LeafMap) or op.answer is not Answer.PAGE:
+        return found or special(state, op) or "any"
+    found = _large(state, op)
+    if op.kind in ADDRESSED:
+        found = found or tall(state.layout, op) or _plain_fault(state, op)
+    return found or special(state, op) or tall(state.layout, op) or "any"

@@ -71,10 +71,63 @@ def _padded(heap: View, region: Value) -> Value:
 
 
 def entry_of(heap: View, frame: Value) -> Value:
-    """Return M at ``frame``: the raw entry, 0 where there is none."""
+    """Return M at ``frame``: the raw entry, 0 where there is none.
+
+    Of a leaf that holds more frames it is the entry that a leaf of this frame alone would have.
+    """
     leaf = heap.shape.levels - 1
+    if heap.shape.large:
+        return leaf_of(heap, frame)
     table = table_of(heap, leaf, frame)
     return choose(covered(heap, leaf, frame), heap.pte(table, heap.shape.slot(leaf, frame)), 0)
+
+
+# Leaves of several sizes
+
+
+def held(heap: View, level: int, frame: Value) -> Value:
+    """Return the leaf in the slot of ``frame`` in its table of ``level``, 0 if there is none."""
+    return heap.pte(table_of(heap, level, frame), heap.shape.slot(level, frame))
+
+
+def leaf_of(heap: View, frame: Value) -> Value:
+    """Return M at ``frame`` where slots of every level may hold leaves.
+
+    The walk ends in the lowest table that covers the frame.
+    """
+    found: Value = own_leaf(heap, 0, frame)
+    for level in range(1, heap.shape.levels):
+        found = choose(covered(heap, level, frame), own_leaf(heap, level, frame), found)
+    return found
+
+
+def own_leaf(heap: View, level: int, frame: Value) -> Value:
+    """Return the leaf in the slot of ``frame`` at ``level``, as one of this frame alone."""
+    shape, raw = heap.shape, held(heap, level, frame)
+    return choose(same(raw, 0), 0, shape.entry.for_page(raw, frame, shape.below(level + 1)))
+
+
+def ends_at(heap: View, level: int, frame: Value) -> Truth:
+    """Return whether the walk to ``frame`` ends in a table of ``level``."""
+    if level == heap.shape.levels - 1:
+        return covered(heap, level, frame)
+    return both(covered(heap, level, frame), negate(covered(heap, level + 1, frame)))
+
+
+def large_invariant(heap: View, frame: Value) -> Named:
+    """What holds of the leaves in the tables that cover any frame."""
+    shape = heap.shape
+    found: Named = []
+    for level in range(shape.levels):
+        raw, here = held(heap, level, frame), covered(heap, level, frame)
+        fits = shape.entry.aligned(raw, shape.below(level + 1))
+        good = both(shape.entry.well_formed(raw), fits)
+        found.append((f"a leaf of level {level} is absent or right", implies(here, good)))
+        if level < shape.levels - 1:
+            linked = negate(same(link_of(heap, level, frame), empty_marker(level)))
+            apart = implies(both(here, linked), same(raw, 0))
+            found.append((f"a slot of level {level} holds a leaf or a link, not both", apart))
+    return found
 
 
 # Invariant
@@ -99,7 +152,11 @@ def page_invariant(heap: View, page: Value) -> Named:
             implies(same(kind, LIVE), same(heap.order(page), shape.orders[0])),
         ),
     ]
-    found += [("the memory cache holds what is cached", fact) for fact in _cached(heap, page)]
+    if heap.stack:
+        found += [("the memory cache holds what is cached", fact) for fact in _cached(heap, page)]
+    else:
+        single = implies(same(kind, CACHED), same(heap.order(page), 0))
+        found.append(("a cached page is a single one", single))
     for level in range(1, shape.levels):
         base = heap.base(page)
         within = terms.low_bits(base, shape.region_bits(level))
@@ -130,6 +187,8 @@ def _cached(heap: View, page: Value) -> list[Truth]:
 
 def cache_invariant(heap: View) -> Named:
     """What holds of the memory cache."""
+    if not heap.stack:
+        return []
     distinct = [
         implies(less(j, heap.depth), negate(same(heap.stack[i], heap.stack[j])))
         for j in range(len(heap.stack))
@@ -168,6 +227,8 @@ def frame_invariant(heap: View, frame: Value) -> Named:
                 implies(covered(heap, level - 1, frame), child),
             )
         )
+    if shape.large:
+        return found + large_invariant(heap, frame)
     table = table_of(heap, leaf, frame)
     raw = heap.pte(table, shape.slot(leaf, frame))
     found.append(

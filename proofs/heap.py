@@ -8,8 +8,8 @@ terms or concrete integers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -27,6 +27,8 @@ SLOT_BITS = 16
 """Bits of the number of a slot; the largest table has 2**14."""
 KIND_BITS = 4
 ORDER_BITS = 4
+DEPTH_BITS = 8
+"""Bits of the number of pages in a memory cache of which only that number is known."""
 CACHE_SLOTS = 4
 """``KVM_ARCH_NR_OBJS_PER_MEMORY_CACHE``."""
 
@@ -53,6 +55,10 @@ class Shape:
     page_shift: int
     entry: RawFormat = OWN
     """The format of leaf entries."""
+    large: bool = False
+    """Whether a slot of a directory may hold a leaf; ``pte`` is of all slots then."""
+    address_bits: int = 64
+    """Bits of the type that holds a guest-physical address."""
 
     @property
     def levels(self) -> int:
@@ -128,6 +134,8 @@ def shape_of(layout: Layout, entry: RawFormat = OWN) -> Shape:
         tuple(level.order for level in layout.tables),
         layout.page_shift,
         entry,
+        layout.large,
+        layout.address_bits or layout.bits,
     )
 
 
@@ -202,6 +210,25 @@ class Layer:
         first = terms.at_most(self.keys[1], args[1])
         return both(same(args[0], self.keys[0]), first, terms.at_most(args[1], self.last))
 
+    def at(self, args: Sequence[Term]) -> Term:
+        """Return the value at arguments that the change covers."""
+        return self.value
+
+
+@dataclass(frozen=True)
+class Whole(Layer):
+    """A change of every slot of one table, to what ``of_slot`` gives; ``value`` stands for none."""
+
+    of_slot: Callable[[Term], Term] = field(default=lambda slot: slot)
+
+    def hit(self, args: Sequence[Term]) -> Truth:
+        """Return whether the change covers the arguments: whatever slot of the table."""
+        return same(args[0], self.keys[0])
+
+    def at(self, args: Sequence[Term]) -> Term:
+        """Return the value at a slot."""
+        return self.of_slot(args[1])
+
 
 @dataclass(frozen=True)
 class Function:
@@ -215,7 +242,9 @@ class Function:
         """Return the value at ``args``."""
         result = terms.apply(self.name, self.width, *args)
         for layer in self.layers:
-            result = choose(layer.hit(args), layer.value, result)
+            hit = layer.hit(args)
+            if hit is not False and hit is not terms.FALSE:
+                result = choose(hit, layer.at(args), result)
         return result
 
     def write(self, *args: Term, value: Term) -> Function:
@@ -234,6 +263,10 @@ class Function:
                 joined = Layer((table, slot), value, top)
                 return replace(self, layers=(*self.layers[:-1], joined))
         return self.write(table, slot, value=value)
+
+    def cover(self, table: Term, of_slot: Callable[[Term], Term]) -> Function:
+        """Return the function with ``of_slot(slot)`` at every slot of a table."""
+        return replace(self, layers=(*self.layers, Whole((table,), table, None, of_slot)))
 
     def fill(self, first: tuple[Term, Term], last: Term, value: Term) -> Function:
         """Return the function with ``value`` from slot ``first[1]`` to ``last`` (inclusive)."""
@@ -319,7 +352,7 @@ def fresh_heap(shape: Shape) -> Heap:
     """Return a heap of which nothing is known."""
     path = current()
     width = max(1, shape.region_bits(shape.levels - 1))
-    stack, depth = fresh_cache()
+    stack, depth = fresh_cache() if not shape.large else ((), path.fresh("depth", DEPTH_BITS))
     return Heap(
         shape,
         path.fresh("root", PAGE_BITS),

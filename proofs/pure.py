@@ -23,7 +23,7 @@ SHAPES: tuple[Layout, ...] = tuple({each.tables: each for each in layouts()}.val
 """One layout of each shape of tree that the headers define."""
 
 LEVELS: tuple[Level, ...] = tuple(dict.fromkeys(level for one in SHAPES for level in one.tables))
-WIDTHS: tuple[Layout, ...] = tuple({each.bits: each for each in layouts()}.values())
+WIDTHS: tuple[Layout, ...] = tuple({each.address_mask: each for each in layouts()}.values())
 
 
 def example(*arguments: object) -> Callable[[Contract], Contract]:
@@ -124,10 +124,10 @@ def slots_follow_one_another(base: int, index: int, span: int, page_size: int) -
 
 @example(1 << 70)
 def truncation_is_the_remainder(address: int) -> None:
-    """An ``unsigned long`` holds the remainder by two to its width, also of what is negative."""
+    """The type of an address holds the remainder by two to its width, also of what is negative."""
     assert isinstance(address, int)
     for layout in WIDTHS:
-        assert layout.truncate(address) == address % 2**layout.bits
+        assert layout.truncate(address) == address % (layout.address_mask + 1)
 
 
 @example(0xFFFF)

@@ -15,15 +15,21 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Never
 
 from impl.multilevel.interface import RangeOp
-from impl.multilevel.quirks import Quirk, put_among
+from impl.quirk import Quirk, put_among
 from proofs.paths import Unsupported
 from proofs.program import Callables, Function
 from proofs.symbolic import SymbolicRuntime
 
 NOTHING: Mapping[str, Never] = {}
 
-LOOPS = frozenset({"loop", "attempts", "set_bits"})
-"""Methods of the runtime that are loops carried out by an invariant."""
+CARRIED: Mapping[str, tuple[str, ...]] = {
+    "loop": ("frame.result",),
+    "steps": ("walk.next", "walk.result"),
+    "attempts": (),
+    "set_bits": (),
+}
+"""Methods of the runtime that are loops carried out by an invariant, and what a turn may keep."""
+LOOPS = frozenset(CARRIED)
 
 
 class PythonProgram:
@@ -138,7 +144,7 @@ def _check_loop(function: ast.FunctionDef, loop: ast.For) -> None:
     _check_frame(loop, where)
     for statement in loop.body:
         for node in ast.walk(statement):
-            _check_node(node, where)
+            _check_node(node, CARRIED[_rule(loop) or ""], where)
     assigned = {name.id for name in _names(loop.body, ast.Store)} | _targets(loop.target)
     early = _read_before_written(loop.body, _targets(loop.target))[0] & assigned
     if early:
@@ -150,21 +156,26 @@ def _check_loop(function: ast.FunctionDef, loop: ast.For) -> None:
 
 
 def _check_frame(loop: ast.For, where: str) -> None:
-    """Demand that ``rt.loop`` is given the name ``frame``, whose result the turns may change."""
+    """Demand that ``rt.loop`` is given the name ``frame``, ``rt.steps`` the name ``walk``.
+
+    Turns may change what these carry.
+    """
     call = loop.iter
     assert isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
     of_runtime = isinstance(call.func.value, ast.Name) and call.func.value.id == "rt"
     named = [arg.id if isinstance(arg, ast.Name) else "" for arg in call.args]
-    if not of_runtime or call.keywords or (_rule(loop) == "loop" and named != ["frame"]):
+    rule = _rule(loop) or ""
+    wanted = {kept.partition(".")[0] for kept in CARRIED[rule]}
+    if not of_runtime or call.keywords or (wanted and {*named} != wanted) or len(named) > 1:
         raise Unsupported(f"{where}: a loop is not over the runtime's own frame")
 
 
-def _check_node(node: ast.AST, where: str) -> None:
+def _check_node(node: ast.AST, kept: tuple[str, ...], where: str) -> None:
     """Refuse whatever in a loop's body could keep something for the next turn."""
     if isinstance(node, _REFUSED) or not isinstance(node, _PLAIN):
         raise Unsupported(f"{where}: a loop has a statement that may carry state")
     stored = isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store)
-    if stored and ast.unparse(node) != "frame.result":
+    if stored and ast.unparse(node) not in kept:
         raise Unsupported(f"{where}: a loop changes '{ast.unparse(node)}'")
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         owner = node.func.value

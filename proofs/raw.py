@@ -10,7 +10,7 @@ from model.entry import SURPLUS_SHIFT, Entry, EntryFormat, PfnField
 from model.layout import Layout
 from proofs import terms
 from proofs.lifting import as_plain, lift_truth, lifted, truth_of, unsigned
-from proofs.terms import Term, Truth, Value, both, choose, either, same
+from proofs.terms import Term, Truth, Value, both, choose, either, negate, same
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class RawFormat:
         """The bits that an entry in the table may have."""
         fmt = self.fmt
         flags = fmt.present | fmt.write | fmt.accessed | fmt.modified | fmt.valid | fmt.hw_dirty
-        return flags | fmt.cache | fmt.encode_pfn((1 << self.pfn_bits) - 1)
+        return flags | fmt.cache | fmt.execute | fmt.encode_pfn((1 << self.pfn_bits) - 1)
 
     @cached_property
     def _runs(self) -> tuple[PfnField, ...]:
@@ -79,9 +79,11 @@ class RawFormat:
         fmt = self.fmt
         flags = (self._any(raw, mask) for mask in (fmt.write, fmt.accessed, fmt.modified))
         writable, young, dirty = (as_plain(lift_truth(flag)) for flag in flags)
-        return Entry(as_plain(unsigned(self._pfn(raw))), writable, young, dirty)
+        device = bool(fmt.execute) and as_plain(lift_truth(negate(self._any(raw, fmt.execute))))
+        return Entry(as_plain(unsigned(self.pfn(raw))), writable, young, dirty, device=device)
 
-    def _pfn(self, raw: Term) -> Term:
+    def pfn(self, raw: Term) -> Term:
+        """Return the PFN that a raw entry holds."""
         found = terms.number(0, 1)
         filled = 0
         for run in sorted(self._runs, key=lambda one: one.source):
@@ -93,6 +95,29 @@ class RawFormat:
             filled += run.width
         return terms.bits(found, self.pfn_bits) if filled < self.pfn_bits else found
 
+    def for_page(self, raw: Value, frame: Value, bits: int) -> Term:
+        """Return a leaf of 2**``bits`` pages as one of the page of guest frame ``frame`` alone.
+
+        The leaf is aligned, so the lowest bits of its PFN are replaced by those of the frame.
+        """
+        value = terms.bits(raw, self.raw_bits)
+        if not bits:
+            return value
+        if not isinstance(frame, Term):
+            frame = terms.number(frame, 64)
+        at = self.fmt.pfn[0].target
+        whole = terms.concat(
+            terms.extract(value, self.raw_bits - 1, at + bits), terms.low_bits(frame, bits)
+        )
+        return terms.concat(whole, terms.extract(value, at - 1, 0)) if at else whole
+
+    def aligned(self, raw: Value, bits: int) -> Truth:
+        """Return whether the lowest ``bits`` bits of the PFN in a raw entry are 0."""
+        if not bits:
+            return True
+        at = self.fmt.pfn[0].target
+        return same(terms.extract(terms.bits(raw, self.raw_bits), at + bits - 1, at), 0)
+
     def decode(self, raw: Value) -> Entry | None:
         """Return what a raw entry represents; forks on its presence."""
         value = terms.bits(raw, self.raw_bits)
@@ -103,10 +128,11 @@ class RawFormat:
         if entry is None:
             return terms.number(0, self.raw_bits)
         pfn = lifted(entry.pfn).sized(self.pfn_bits)
-        writable, young, dirty = (truth_of(flag) for flag in entry[1:4])
-        return self._assembled(pfn, writable, young, dirty)
+        return self._assembled(pfn, *(truth_of(flag) for flag in (*entry[1:4], entry.device)))
 
-    def _assembled(self, pfn: Term, writable: Truth, young: Truth, dirty: Truth) -> Term:
+    def _assembled(
+        self, pfn: Term, writable: Truth, young: Truth, dirty: Truth, device: Truth
+    ) -> Term:
         fmt = self.fmt
         flags: tuple[tuple[int, Truth], ...] = (
             (fmt.present | fmt.cache, True),
@@ -114,6 +140,7 @@ class RawFormat:
             (fmt.accessed | fmt.valid, young),
             (fmt.modified, dirty),
             (fmt.hw_dirty, both(dirty, writable)),
+            (fmt.execute, negate(device)),
         )
         runs = {field.target: field for field in self._runs}
         found: Term | None = None

@@ -28,6 +28,7 @@ from proofs.lemmas.base import Lemma, Setting, setting
 from proofs.lemmas.specification import POINTWISE, specification, width_pairs, widths
 from proofs.paths import Path
 from proofs.ports import table_of
+from proofs.raw import OWN, format_of
 from support.cache import Mode, different, digest_of, missing, write
 from support.pool import spread
 
@@ -83,7 +84,15 @@ def carry_out(task: Task, options: Options) -> list[Proof]:
         if lemma.scope != task.scope or (task.only and lemma.name not in task.only):
             continue
         consulted: set[str] = set()
-        start = partial(setting, layout=layout, program=program, quirks=quirks)
+        entry = format_of(layout) if port.real_entries else OWN
+        start = partial(
+            setting,
+            layout=layout,
+            program=program,
+            quirks=quirks,
+            entry=entry,
+            runtime=port.runtime,
+        )
 
         def run(
             path: Path,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from impl.multilevel.interface import Frame
-from impl.multilevel.quirks import Quirk
+from impl.quirk import Quirk
 from model.layout import Layout
 from model.operations import Op
 from proofs import terms
@@ -174,7 +174,7 @@ class SymbolicRuntime(Pages):
         region = terms.low_bits(self.heap.base(name), shape.region_bits(level)) if level else 0
         live = negate(is_shared(level, name))
         low, high = (
-            shape.offset(level, shape.frame_of(as_bits(address, self.layout.bits)))
+            shape.offset(level, shape.frame_of(as_bits(address, shape.address_bits)))
             for address in (start, end)
         )
         return Call(level, name, region, low, high, live)

@@ -42,6 +42,8 @@ CLAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
     "accounting": ("locks, srcu, references and destructors are balanced", ("accounting",)),
     "leak": ("no page stays behind, and each is freed with the order it was taken with",
              ("leak", "double-free")),
+    "flush": ("what is taken away is flushed before the operation returns, and what a table mapped "
+              "before it is given back", ("unflushed",)),
     "dirty": ("a frame that becomes dirty is reported, under the lock, and no other",
               ("dirty-unreported",)),
     "invalidation": ("no page is installed that was invalidated since it was looked up",
@@ -52,7 +54,8 @@ CLAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
         "'safe to remove' implies that no table is left below the root; the whole range is safe",
         ("unsafe-to-remove",),
     ),
-    "warning": ("the flush of the whole range before the free never warns", ("kernel-warning",)),
+    "warning": ("no warning fires, nor does the flush of the whole range before the free warn",
+                ("kernel-warning",)),
     "encode": ("an entry reads back as it was written and sets no other bit", ("wrong-entry",)),
     "pfn_pte": ("the entry made is the one asked for, every PFN bit included", ("wrong-entry",)),
     "mkyoung": ("an entry made young differs in nothing else", ("wrong-entry",)),

@@ -2,6 +2,7 @@
 """The multi-level page table in Python: one algorithm, run concretely and symbolically."""
 
 from impl.multilevel.multilevel import MultiLevel
-from impl.multilevel.quirks import QUIRKS, Quirk, quirk
+from impl.multilevel.quirks import QUIRKS, quirk
+from impl.quirk import Quirk
 
 __all__ = ["QUIRKS", "MultiLevel", "Quirk", "quirk"]

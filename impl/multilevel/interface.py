@@ -186,6 +186,10 @@ class Runtime(Protocol):
         """Give back the array of the memory cache; it holds no page."""
         ...
 
+    def cache_capacity(self) -> int:
+        """Return how many pages a memory cache can hold (``KVM_ARCH_NR_OBJS_PER_MEMORY_CACHE``)."""
+        ...
+
     def cache_count(self) -> int:
         """Return the number of pages in the vCPU's memory cache."""
         ...

@@ -3,15 +3,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
+from typing import Any, NamedTuple
 
 from impl.interface import Capabilities, Outcome, Run
 from impl.multilevel import table
-from impl.multilevel.quirks import Quirk, with_quirks
+from impl.multilevel.quirks import with_quirks
 from impl.multilevel.runtime import ConcreteRuntime, Stopped
+from impl.quirk import Quirk
 from model.layout import Layout
 from model.operations import ENOMEM, Kind, Op
+
+# A handler takes the runtime of its own table; mypy is told so where the table is known.
+Handler = Callable[[Any, ModuleType, Op], int]
+
+
+class Operations(NamedTuple):
+    """How each operation is carried out, and for which the caller holds ``mmu_lock``."""
+
+    handlers: Mapping[Kind, Handler]
+    caller_locks: frozenset[Kind]
 
 
 class MultiLevel:
@@ -32,15 +44,20 @@ class MultiLevel:
         self.layout = layout
         self.quirks = quirks
         self.algorithm = with_quirks(algorithm, quirks, layout)
-        self.capabilities = Capabilities(frozenset(Kind))
+        self.capabilities = Capabilities(frozenset(_HANDLERS))
+        self.operations = Operations(_HANDLERS, _CALLER_LOCKS)
+
+    def runtime(self) -> ConcreteRuntime:
+        """Return what carries out one sequence."""
+        return ConcreteRuntime(self.layout, self.quirks, self.algorithm)
 
     def run(self, ops: Sequence[Op]) -> Run:
         """Carry out ``ops``: the first is CREATE, DESTROY may only be the last."""
         check(ops)
-        rt = ConcreteRuntime(self.layout, self.quirks, self.algorithm)
+        rt = self.runtime()
         outcomes: list[Outcome] = []
         for position, op in enumerate(ops):
-            result = carry_out(rt, op)
+            result = carry_out(rt, op, self.operations)
             outcomes.append(outcome(rt, result or 0))
             if result is None:
                 return Run(outcomes, position)
@@ -58,15 +75,15 @@ def check(ops: Sequence[Op]) -> None:
         raise ValueError("'destroy' may only be the last operation")
 
 
-def carry_out(rt: ConcreteRuntime, op: Op) -> int | None:
+def carry_out(rt: ConcreteRuntime, op: Op, operations: Operations) -> int | None:
     """Return the result of ``op``, None where a fatal event ended it."""
     private = op.kind in (Kind.CREATE, Kind.DESTROY)
     rt.begin(op, private)
     try:
-        if op.kind in _CALLER_LOCKS:
+        if op.kind in operations.caller_locks:
             rt.spin_lock()
-        result = _HANDLERS[op.kind](rt, rt.algorithm, op)
-        if op.kind in _CALLER_LOCKS:
+        result = operations.handlers[op.kind](rt, rt.algorithm, op)
+        if op.kind in operations.caller_locks:
             rt.spin_unlock()
         rt.end()
         if op.kind is Kind.DESTROY:
@@ -94,9 +111,6 @@ def outcome(rt: ConcreteRuntime, result: int) -> Outcome:
         memory.taken - memory.freed,
         tuple(rt.events),
     )
-
-
-Handler = Callable[[ConcreteRuntime, ModuleType, Op], int]
 
 
 def _create(rt: ConcreteRuntime, do: ModuleType, op: Op) -> int:

@@ -3,39 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from types import FunctionType, ModuleType
-
 from impl.multilevel import as_in_kernel
+from impl.quirk import Quirk, Quirks, everywhere
 from model.entry import EntryFormat
 from model.layout import Layout
 from model.operations import Kind
-
-
-@dataclass(frozen=True)
-class Quirk:
-    """One behaviour of the kernel that can be switched on.
-
-    ``bites`` says in which layouts it can be observed; ``kinds`` are the operations it shows
-    in, ``rules`` the promises that it breaks there, ``function`` the kernel function it sits in.
-    ``replaces`` names the functions of ``table.py`` in whose place those of ``as_in_kernel.py``
-    are put, each with the layouts where they are; of none it is a matter of entries (``pte.py``).
-    """
-
-    name: str
-    statement: str = field(compare=False)
-    function: str = field(compare=False)
-    kinds: tuple[Kind, ...] = field(compare=False)
-    rules: tuple[str, ...] = field(compare=False)
-    bites: Callable[[Layout], bool] = field(compare=False, repr=False)
-    replaces: Mapping[str, Callable[[Layout], bool]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
-
-
-def _everywhere(_: Layout) -> bool:
-    return True
 
 
 def _four_levels(layout: Layout) -> bool:
@@ -81,8 +53,8 @@ NOTIFIER_END_INCLUSIVE = Quirk(
     "kvm_unmap_gfn_range",
     (Kind.UNMAP, Kind.AGE),
     ("collateral-change", "stale-mapping", "wrong-result"),
-    _everywhere,
-    {"notifier_last": _everywhere},
+    everywhere,
+    {"notifier_last": everywhere},
 )
 DIRTY_MASK_HULL = Quirk(
     "dirty-mask-hull",
@@ -90,8 +62,8 @@ DIRTY_MASK_HULL = Quirk(
     "kvm_arch_mmu_enable_log_dirty_pt_masked",
     (Kind.LOG_DIRTY_MASKED,),
     ("collateral-change",),
-    _everywhere,
-    {"kvm_arch_mmu_enable_log_dirty_pt_masked": _everywhere},
+    everywhere,
+    {"kvm_arch_mmu_enable_log_dirty_pt_masked": everywhere},
 )
 NO_REACH_CHECK = Quirk(
     "no-reach-check",
@@ -112,8 +84,8 @@ NO_REACH_CHECK = Quirk(
         Kind.COMMIT_REGION,
     ),
     ("aliasing",),
-    _everywhere,
-    {"beyond_reach": _everywhere},
+    everywhere,
+    {"beyond_reach": everywhere},
 )
 PGD_INIT_BY_EIGHT = Quirk(
     "pgd-init-by-eight",
@@ -123,7 +95,7 @@ PGD_INIT_BY_EIGHT = Quirk(
     (Kind.CREATE,),
     ("out-of-bounds",),
     _odd_root,
-    {"kvm_pgd_init": _everywhere},
+    {"kvm_pgd_init": everywhere},
 )
 PGD_INIT_SKIPS_PUD = Quirk(
     "pgd-init-skips-pud",
@@ -133,7 +105,7 @@ PGD_INIT_SKIPS_PUD = Quirk(
     (Kind.FAULT, Kind.FAULT_FAST, Kind.LOOKUP, Kind.FLUSH, Kind.DESTROY),
     ("bad-access",),
     _four_levels,
-    {"pgd_marker": _everywhere},
+    {"pgd_marker": everywhere},
 )
 WALK_SKIPS_PUD = Quirk(
     "walk-skips-pud",
@@ -143,7 +115,7 @@ WALK_SKIPS_PUD = Quirk(
     (Kind.FAULT,),
     ("out-of-bounds",),
     _four_levels,
-    {"pgd_none": _four_levels, "cache_minimum": _everywhere},
+    {"pgd_none": _four_levels, "cache_minimum": everywhere},
 )
 PGD_ALWAYS_PRESENT = Quirk(
     "pgd-always-present",
@@ -163,7 +135,7 @@ PGD_FREED_AS_ONE_PAGE = Quirk(
     (Kind.DESTROY,),
     ("leak",),
     _large_root,
-    {"pgd_free": _everywhere},
+    {"pgd_free": everywhere},
 )
 PMD_DESTRUCTOR_UNPAIRED = Quirk(
     "pmd-destructor-unpaired",
@@ -172,7 +144,7 @@ PMD_DESTRUCTOR_UNPAIRED = Quirk(
     (Kind.DESTROY,),
     ("accounting",),
     _middle_tables,
-    {"table_free": _everywhere},
+    {"table_free": everywhere},
 )
 PFN_TRUNCATED = Quirk(
     "pfn-truncated",
@@ -197,8 +169,8 @@ FLUSH_ALL_UNLOCKED = Quirk(
     "kvm_arch_flush_shadow_all",
     (Kind.FLUSH_ALL,),
     ("unlocked-access",),
-    _everywhere,
-    {"kvm_arch_flush_shadow_all": _everywhere},
+    everywhere,
+    {"kvm_arch_flush_shadow_all": everywhere},
 )
 
 QUIRKS: tuple[Quirk, ...] = (
@@ -216,52 +188,10 @@ QUIRKS: tuple[Quirk, ...] = (
     FLUSH_ALL_UNLOCKED,
 )
 
-
-def quirk(name: str) -> Quirk:
-    """Return the quirk called ``name``. Raises KeyError where there is none."""
-    for candidate in QUIRKS:
-        if candidate.name == name:
-            return candidate
-    raise KeyError(name)
-
-
-def replaceable(layout: Layout) -> dict[str, frozenset[Quirk]]:
-    """Return the functions of the table that quirks replace in a layout, and which quirks."""
-    names: dict[str, set[Quirk]] = {}
-    for candidate in QUIRKS:
-        for name, where in candidate.replaces.items():
-            if where(layout):
-                names.setdefault(name, set()).add(candidate)
-    return {name: frozenset(quirks) for name, quirks in names.items()}
-
-
-def replacements(quirks: Iterable[Quirk], layout: Layout) -> dict[str, FunctionType]:
-    """Return the kernel's versions of the functions that quirks replace in a layout."""
-    wanted = set(quirks)
-    return {
-        name: getattr(as_in_kernel, name)
-        for name, asking in replaceable(layout).items()
-        if asking & wanted
-    }
-
-
-def put_among(functions: Mapping[str, FunctionType], namespace: dict[str, object]) -> None:
-    """Put functions among those of a module, so that they call each other there."""
-    for name, function in functions.items():
-        namespace[name] = FunctionType(function.__code__, namespace, name, function.__defaults__)
-
-
-def with_quirks(algorithm: ModuleType, quirks: Iterable[Quirk], layout: Layout) -> ModuleType:
-    """Return the algorithm with quirks in a layout; itself where they replace nothing there."""
-    replaced = replacements(quirks, layout)
-    if not replaced:
-        return algorithm
-    module = ModuleType(algorithm.__name__, algorithm.__doc__)
-    vars(module).update(vars(algorithm))
-    own = {
-        name: function
-        for name, function in vars(algorithm).items()
-        if isinstance(function, FunctionType) and function.__globals__ is vars(algorithm)
-    }
-    put_among({**own, **replaced}, vars(module))
-    return module
+TABLE = Quirks(QUIRKS, as_in_kernel)
+quirk, replaceable, replacements, with_quirks = (
+    TABLE.named,
+    TABLE.replaceable,
+    TABLE.replacements,
+    TABLE.put_into,
+)

@@ -16,13 +16,15 @@ from impl.multilevel.memory import Memory
 from impl.multilevel.quirks import (
     PFN_TRUNCATED,
     YOUNG_READS_PFN_WORD,
-    Quirk,
     no_read_in_pfn_word,
 )
+from impl.quirk import Quirk
 from model.layout import Layout
 from model.operations import Op
 from model.ports import entry_point
 
+CACHE_CAPACITY = 4
+"""Pages that a vCPU's memory cache can hold."""
 STEP_LIMIT = 1 << 20
 """Runtime calls in one operation after which it counts as runaway."""
 
@@ -33,6 +35,9 @@ class Stopped(Exception):
 
 class ConcreteRuntime:
     """Implements ``impl.multilevel.interface.Runtime`` on real integers for one sequence."""
+
+    kernel: ModuleType = as_in_kernel
+    """The kernel's versions of functions, which quirks put into the algorithm."""
 
     def __init__(self, layout: Layout, quirks: frozenset[Quirk], algorithm: ModuleType) -> None:
         self.layout = layout
@@ -99,7 +104,8 @@ class ConcreteRuntime:
 
     def _file(self, code: CodeType) -> str:
         """Return the file of a function: the algorithm's, or that of the kernel's versions."""
-        module = as_in_kernel if code.co_filename == as_in_kernel.__file__ else self.algorithm
+        of_kernel = code.co_filename == self.kernel.__file__
+        module = self.kernel if of_kernel else self.algorithm
         return f"{module.__name__.replace('.', '/')}.py"
 
     def _step(self) -> None:
@@ -276,6 +282,10 @@ class ConcreteRuntime:
     def cache_close(self) -> None:
         """Give back the array of the memory cache."""
         self.memory.array = False
+
+    def cache_capacity(self) -> int:
+        """Return how many pages a memory cache can hold."""
+        return CACHE_CAPACITY
 
     def cache_count(self) -> int:
         """Return the number of pages in the memory cache."""

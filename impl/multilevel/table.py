@@ -12,10 +12,6 @@ from impl.multilevel.index import covers_all, gfn_of, gpa_of, slot_index
 from impl.multilevel.interface import Frame, RangeOp, Runtime, Slot
 from model.operations import EFAULT, ENOMEM, U64
 
-CACHE_CAPACITY = 4
-"""``KVM_ARCH_NR_OBJS_PER_MEMORY_CACHE``: pages that a vCPU's memory cache can hold."""
-
-
 # Allocation and initialisation
 
 
@@ -64,7 +60,7 @@ def kvm_mmu_topup_memory_cache(rt: Runtime, minimum: int) -> int:
         return 0
     if not rt.cache_open():
         return -ENOMEM
-    while rt.cache_count() < CACHE_CAPACITY:
+    while rt.cache_count() < rt.cache_capacity():
         page = rt.alloc_pages(0)
         if page == 0:
             return 0 if rt.cache_count() >= minimum else -ENOMEM

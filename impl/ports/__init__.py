@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from impl.interface import Implementation
-from impl.multilevel.quirks import Quirk
 from impl.ports.mips import MIPS
 from impl.ports.port import ReferencePort
+from impl.ports.riscv import RISCV
+from impl.quirk import Quirk
 from model.layout import Layout
 
-REFERENCES: dict[str, ReferencePort] = {port.port: port for port in (MIPS,)}
+REFERENCES: dict[str, ReferencePort] = {port.port: port for port in (MIPS, RISCV)}
 """Every reference implementation by its port's name; a new one is added here."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from impl.interface import Implementation
-from impl.multilevel.quirks import Quirk
+from impl.quirk import Quirk
 from impl.snapshot import Stepper
 from model.layout import Layout
 

@@ -10,6 +10,7 @@ from model.contracts import Contract
 from model.layout import Layout
 from model.machines import ORDERS, Machine
 from model.operations import Kind
+from model.rules import Rule, rules_of
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Port:
     permitted or not; ``machines`` those that can run a kernel of a layout, none where Kconfig
     refuses it. ``choices`` says in words what its Kconfig chooses beyond width and page size. Of
     the symbols of a layout, ``telling`` are those that a mail names, ``plain`` those that all have.
+    Of the operations, a tree may be without the ``optional`` ones: what it has not promises
+    nothing. ``unjudged`` are rules that mean nothing for this table, or that nobody looks at here.
     """
 
     name: str
@@ -36,6 +39,12 @@ class Port:
     choices: Callable[[Layout], tuple[str, ...]]
     telling: tuple[str, ...]
     plain: frozenset[str]
+    optional: frozenset[Kind] = frozenset()
+    unjudged: frozenset[str] = frozenset()
+
+    def rules(self, kind: Kind) -> list[Rule]:
+        """Return the rules by which an operation is judged here, in catalogue order."""
+        return [rule for rule in rules_of(kind) if rule.name not in self.unjudged]
 
     def byte_orders(self, layout: Layout) -> tuple[str, ...]:
         """Return the byte orders that Kconfig permits; both for a layout that it refuses."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from impl.multilevel.interface import RangeOp
-from impl.multilevel.quirks import Quirk
+from impl.quirk import Quirk
 from model.layout import Layout
 from model.operations import U64, Kind, Op
 from proofs import abstraction, terms
@@ -67,6 +67,10 @@ class Setting:
         """Return any ``unsigned long``."""
         return self._operand(name, self.layout.bits)
 
+    def address(self, name: str) -> Number:
+        """Return any guest-physical address, of the type that holds one."""
+        return self._operand(name, self.rt.shape.address_bits)
+
     def long(self, name: str) -> Number:
         """Return any 64-bit number, as a ``gfn_t`` is one."""
         return self._operand(name, 64)
@@ -84,7 +88,7 @@ class Setting:
 
     def frame(self, address: Number) -> Term:
         """Return the frame of an address modulo the reach, and name it as a point."""
-        found = self.rt.shape.frame_of(as_bits(address, self.layout.bits))
+        found = self.rt.shape.frame_of(as_bits(address, self.rt.shape.address_bits))
         self.path.point("frame", found)
         return found
 

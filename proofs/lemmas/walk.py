@@ -19,8 +19,8 @@ def index(at: Setting) -> None:
     """``pgd_index``, ``pud_index``, ``pmd_index``, ``pte_index`` of an address."""
     shape, layout = at.rt.shape, at.layout
     slot_index = at.program.bind({})["slot_index"]
-    one, two = at.word("gpa"), at.word("other")
-    frames = [shape.frame_of(as_bits(address, layout.bits)) for address in (one, two)]
+    one, two = at.address("gpa"), at.address("other")
+    frames = [shape.frame_of(as_bits(address, shape.address_bits)) for address in (one, two)]
     numbers = [
         [slot_index(address, level.span, level.entries) for level in layout.tables]
         for address in (one, two)
@@ -52,7 +52,9 @@ def index(at: Setting) -> None:
     for slot, level in zip(slots, layout.tables, strict=True):
         made = made + unsigned(slot) * level.span
     at.prove(
-        "exact", "the address of any slots fits a word", truth_of(lifted(made) <= layout.word_mask)
+        "exact",
+        "the address of any slots fits a word",
+        truth_of(lifted(made) <= layout.address_mask),
     )
     onto = [
         truth_of(slot_index(made, level.span, level.entries) == unsigned(slot))

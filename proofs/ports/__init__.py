@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from model.layout import Layout
-from model.ports.mips.layouts import PORT
-from proofs.ports.mips import CODE, TABLE
+from model.ports.mips.layouts import PORT as MIPS
+from model.ports.riscv.layouts import PORT as RISCV
+from proofs.ports.mips import CODE
+from proofs.ports.mips import TABLE as MIPS_TABLE
 from proofs.ports.port import CodePort, TablePort
+from proofs.ports.riscv import TABLE as RISCV_TABLE
 
-TABLES: dict[str, TablePort] = {PORT: TABLE}
+TABLES: dict[str, TablePort] = {MIPS: MIPS_TABLE, RISCV: RISCV_TABLE}
 """The reference tables that are proved; a new one is added here."""
-CODES: dict[str, CodePort] = {PORT: CODE}
+CODES: dict[str, CodePort] = {MIPS: CODE}
 """The kernel code that is proved; a new one is added here."""
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from impl.multilevel.quirks import Quirk
+from impl.quirk import Quirk
 from model.layout import Layout
 from proofs.c.syntax import Unit
 from proofs.kvm.binding import Bound, Names
@@ -15,6 +15,7 @@ from proofs.kvm.program import CProgram
 from proofs.kvm.task import Task
 from proofs.lemmas.base import Lemma
 from proofs.program import Program
+from proofs.symbolic import SymbolicRuntime
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +40,13 @@ class TablePort:
 
     ``program`` is the table, or another text of it, with quirks in a layout; ``lemmas``
     lists what is proved of a layout, ``clauses`` what each function's lemma decides. ``refuted_by``
-    says which theorems, as ``function/clause``, a quirk refutes in a layout.
+    says which theorems, as ``function/clause``, a quirk refutes in a layout. ``runtime`` carries
+    out its lemmas, on entries of the proof's own format or, with ``real_entries``, the layout's.
     """
 
     program: Callable[[str, frozenset[Quirk], Layout], Program]
     lemmas: Callable[[Layout], list[Lemma]]
     clauses: Mapping[str, tuple[str, ...]]
     refuted_by: Callable[[Quirk, Layout], frozenset[str]]
+    runtime: type[SymbolicRuntime] = SymbolicRuntime
+    real_entries: bool = False

@@ -92,7 +92,7 @@ class Tables(Surrounded):
         self.demand(
             "memory", "what is linked is a page taken for it", same(self.heap.kind(child), LOOSE)
         )
-        self.demand("init", "a table is empty when it is linked", self.is_empty(level + 1, child))
+        self.demand("init", "a table is empty when it is linked", self.is_ready(level + 1, child))
         heap, shape = self.heap, self.shape
         base = terms.low_bits(heap.base(table), shape.region_bits(level)) if level else 0
         frame = shape.frame_at(level, base, slot)
@@ -105,6 +105,10 @@ class Tables(Surrounded):
             bases=heap.bases.write(child, value=terms.bits(region, width)),
             ats=tuple(ats),
         )
+
+    def is_ready(self, level: int, table: Term) -> Truth:
+        """Return whether an arbitrary slot of a table is such that the table may be linked."""
+        return self.is_empty(level, table)
 
     def is_empty(self, level: int, table: Term) -> Truth:
         """Return whether an arbitrary slot of a table, linked or not, is empty."""

@@ -71,6 +71,10 @@ class Pages(Tables):
         self.demand("leak", "the memory cache is empty when it is given back", empty)
         self.around.array = False
 
+    def cache_capacity(self) -> int:
+        """Return how many pages the memory cache can hold."""
+        return CACHE_SLOTS
+
     def cache_count(self) -> Number:
         """Return the number of pages in the memory cache."""
         return (

@@ -37,16 +37,16 @@ class Field(NamedTuple):
 def split(layout: Layout, address: int) -> list[Field]:
     """Return the fields of ``address`` (bytes, >= 0), highest first, without gap or overlap.
 
-    They cover the layout's ``unsigned long`` and whatever the address has above it.
+    They cover the type of an address on this layout and whatever the address has above it.
     """
-    reach = layout.geometry.reach_bits
+    reach, width = layout.geometry.reach_bits, layout.address_bits or layout.bits
     bounds = [(level.name, level.shift) for level in layout.tables]
-    if reach < layout.bits:
+    if reach < width:
         bounds.insert(0, (BEYOND, reach))
-    if address > layout.word_mask:
-        bounds.insert(0, (LOST, layout.bits))
+    if address > layout.address_mask:
+        bounds.insert(0, (LOST, width))
     bounds.append((OFFSET, 0))
-    high = max(layout.bits, address.bit_length()) - 1
+    high = max(width, address.bit_length()) - 1
     found = []
     for name, low in bounds:
         value = (address >> low) & ((1 << (high - low + 1)) - 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from model.entry import ORDER_SHIFT
 from model.layout import Layout
 from model.ranges import maplets
 from slatcheck.search.differential import AS_BEFORE
@@ -31,8 +32,15 @@ def frames(layout: Layout, first: int, last: int) -> str:
 def entries(layout: Layout, pairs: Iterable[tuple[int, int]]) -> list[str]:
     """Return (frame, raw entry) pairs as lines, one for each run of equal or counting entries."""
     unit = layout.entry.encode_pfn(1)
-    lines = []
-    for run in maplets(dict(pairs), unit):
+    lines, small = [], {}
+    for frame, raw in sorted(pairs):
+        order = raw >> ORDER_SHIFT if raw > 0 else 0
+        if order:
+            last = frame + (1 << order) - 1
+            lines.append(f"{frames(layout, frame, last)}: {layout.entry.describe(raw)}, one leaf")
+        else:
+            small[frame] = raw
+    for run in maplets(small, unit):
         if run.value == AS_BEFORE:
             what = "as before"
         else:

@@ -13,6 +13,7 @@ from typing import Any
 from model.layout import Layout
 from model.operations import (
     ADDRESSED,
+    BYTES,
     HALF_OPEN,
     INCLUSIVE,
     SLOT,
@@ -147,6 +148,8 @@ def _extent(op: Op, shift: int) -> str:
 
 def _addressed(op: Op, shift: int) -> str:
     text = f"{op.kind.name.lower()} GPA {op.first:#x} (frame {op.first >> shift:#x})"
+    if op.kind in (Kind.MAP, Kind.SPLIT):
+        return text + _leaf(op, shift)
     if op.kind is not Kind.LOOKUP:
         text += ", write" if op.write else ", read"
     if op.kind is not Kind.FAULT:
@@ -155,9 +158,43 @@ def _addressed(op: Op, shift: int) -> str:
         text += f", answered with pfn {op.pfn:#x}, {'writable' if op.writable else 'read-only'}"
     else:
         text += f", answered with {_ANSWERS[op.answer]}"
+    if op.order:
+        text += f", the host has a page of {size(1 << op.order + shift)} there"
+    if op.skew:
+        text += f", out of step by {count(op.skew, 'page')}"
     if op.retries:
         text += f", invalidated {count(op.retries, 'time')} meanwhile"
     return text
+
+
+def _leaf(op: Op, shift: int) -> str:
+    """Say which leaf is put in, or how small the one there is to become."""
+    text = f", a leaf of {size(1 << op.order + shift)}"
+    if op.kind is Kind.MAP:
+        text += f" for pfn {op.pfn:#x}, {'writable' if op.writable else 'read-only'}"
+    return text
+
+
+def _device(op: Op, shift: int) -> str:
+    """Say which bytes are a device, or where none is any more."""
+    text = f"{op.kind.name.lower()} {size(op.last)} at GPA {op.first:#x}"
+    if op.kind is Kind.IOREMAP:
+        text += f" for pfn {op.pfn:#x}, {'writable' if op.writable else 'read-only'}"
+    return text
+
+
+def _slot(op: Op, shift: int) -> str:
+    pages = f"{op.last:#x} pages" if op.last != 1 else "1 page"
+    text = f"{op.kind.name.lower()} slot at frame {op.first:#x} of {pages}{_extent(op, shift)}"
+    if op.kind is not Kind.PREPARE_REGION:
+        return text
+    memory = f"a device from pfn {op.pfn:#x} on" if op.write else "memory"
+    return f"{text}, {memory}, {'writable' if op.writable else 'read-only'} in user space"
+
+
+def _borders(op: Op) -> str:
+    borders = [f"{border:#x}" for border in dict.fromkeys((op.first, op.last)) if border]
+    return "create" + (f", memslots end at frame {' and '.join(borders)}" if borders else "")
 
 
 def operation(op: Op, shift: int) -> str:
@@ -173,8 +210,11 @@ def operation(op: Op, shift: int) -> str:
     elif op.kind in HALF_OPEN:
         text = f"{name} [{op.first:#x}, {op.last:#x}){_extent(op, shift)}"
     elif op.kind in SLOT:
-        pages = f"{op.last:#x} pages" if op.last != 1 else "1 page"
-        text = f"{name} slot at frame {op.first:#x} of {pages}{_extent(op, shift)}"
+        text = _slot(op, shift)
+    elif op.kind in BYTES:
+        text = _device(op, shift)
+    elif op.kind is Kind.CREATE:
+        text = _borders(op)
     elif op.kind is Kind.LOG_DIRTY_MASKED:
         text = _masked(op, shift)
     else:

@@ -42,6 +42,6 @@ def addresses(layout: Layout, op: Op) -> list[Named]:
     found = [Named("first frame", first << layout.page_shift)]
     if last != first:
         found.append(Named("last frame", last << layout.page_shift))
-    if op.kind in HALF_OPEN and op.last << layout.page_shift > layout.word_mask:
+    if op.kind in HALF_OPEN and op.last << layout.page_shift > layout.address_mask:
         found.append(Named("end", op.last << layout.page_shift))
     return found

@@ -13,10 +13,10 @@ from impl.kernel.ports import open_for
 from impl.kernel.snapshot import KernelStepper
 from impl.ports import quirks_named, reference_of
 from impl.snapshot import Step, Stepper
-from model.abstract_map import NOTHING, AbstractMap, Expected
-from model.contracts import in_contract
+from model.abstract_map import NOTHING, Expected
 from model.entry import Entry
 from model.layout import Layout
+from model.leaf_map import map_of
 from model.operations import Op
 from model.ports import entry_point
 from slatcheck.explain.sources import ROOT, Sources
@@ -31,7 +31,8 @@ class Recording:
     """What a run of a trace showed.
 
     ``expected`` and ``maps`` are what the abstract map says of each operation: its answer, and
-    all raw entries afterwards. ``places`` are file and line of the entry points.
+    all raw entries afterwards; ``contracts`` whether a caller can pass such operands
+    then. ``places`` are file and line of the entry points.
     """
 
     trace: Trace
@@ -39,6 +40,7 @@ class Recording:
     steps: list[Step]
     symptoms: list[Symptom]
     expected: list[Expected]
+    contracts: list[bool]
     maps: list[dict[int, int]]
     places: dict[str, tuple[str, int]]
     sources: Sources
@@ -56,9 +58,17 @@ def record(trace: Trace, kernel: Path | None, cc: str | None, path: Path) -> Rec
     except ToolLimitError as limit:
         raise UnsupportedError(f"the run cannot be shown: {limit}") from None
     symptoms = [*subject.geometry, *_judge(trace, subject.stepper, steps)]
-    expected, maps = _foresee(trace.layout, trace.ops, steps)
+    expected, contracts, maps = _foresee(trace.layout, trace.ops, steps, symptoms)
     return Recording(
-        trace, subject.version, steps, symptoms, expected, maps, subject.places, subject.sources
+        trace,
+        subject.version,
+        steps,
+        symptoms,
+        expected,
+        contracts,
+        maps,
+        subject.places,
+        subject.sources,
     )
 
 
@@ -120,20 +130,28 @@ def _judge(trace: Trace, stepper: Stepper, steps: list[Step]) -> list[Symptom]:
 
 
 def _foresee(
-    layout: Layout, ops: Sequence[Op], steps: list[Step]
-) -> tuple[list[Expected], list[dict[int, int]]]:
-    """Return what the abstract map says of each step that ran, and what it holds after it."""
-    state = AbstractMap(layout)
-    expected, maps = [], []
-    for op, step in zip(ops, steps, strict=False):
-        if in_contract(layout, op):
+    layout: Layout, ops: Sequence[Op], steps: list[Step], symptoms: list[Symptom]
+) -> tuple[list[Expected], list[bool], list[dict[int, int]]]:
+    """Return what the abstract map says of each step that ran, and what it holds after it.
+
+    Where leaves have several sizes, what the table did is what the map holds as long as it is
+    right.
+    """
+    state = map_of(layout)
+    expected, contracts, maps = [], [], []
+    wrong = {one.step for one in symptoms}
+    for number, (op, step) in enumerate(zip(ops, steps, strict=False)):
+        contracts.append(state.in_contract(op))
+        if contracts[-1]:
             expected.append(state.expected(op, step.outcome.result))
         else:
             # Nothing is promised of the map: go on with what is there.
             expected.append(NOTHING)
             state.entries = _found(layout, step, state.entries)
+        if layout.large and number not in wrong:
+            state.entries = _found(layout, step, state.entries)
         maps.append({gfn: layout.entry.encode(one) for gfn, one in state.entries.items()})
-    return expected, maps
+    return expected, contracts, maps
 
 
 def _found(layout: Layout, step: Step, before: dict[int, Entry]) -> dict[int, Entry]:

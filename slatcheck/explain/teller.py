@@ -7,10 +7,19 @@ from collections.abc import Iterable, Mapping
 
 from impl.interface import Outcome
 from impl.snapshot import Snapshot
-from model.contracts import in_contract
 from model.entry import Entry
 from model.layout import Layout
-from model.operations import ADDRESSED, ANSWERING, EFAULT, ENOMEM, Kind, Op, operand_names
+from model.operations import (
+    ADDRESSED,
+    ANSWERING,
+    EFAULT,
+    ENOMEM,
+    INCLUSIVE,
+    INSTALLING,
+    Kind,
+    Op,
+    operand_names,
+)
 from model.rules import rule
 from model.triggers import TRIGGERS
 from slatcheck.display import describe
@@ -79,7 +88,7 @@ class _Teller:
         before, previous = self.held, self.last
         actual = done.snapshot.leaves(layout) if done.snapshot is not None else None
         wanted = recording.maps[number]
-        contract = in_contract(layout, op)
+        contract = recording.contracts[number]
         maps = Maps(before, wanted, actual)
         spans = ranges(layout, op)
         entry, entry_at = entry_of(recording, op)
@@ -165,7 +174,7 @@ def _operands(op: Op) -> tuple[tuple[str, str], ...]:
     found = [
         (name, f"{value:#x}")
         for name, value in zip(operand_names(op.kind), (op.first, op.last), strict=True)
-        if name
+        if name and (value or op.kind is not Kind.CREATE)
     ]
     if op.kind is Kind.LOG_DIRTY_MASKED:
         found.append(("mask", f"{op.mask:#x}"))
@@ -177,6 +186,10 @@ def _operands(op: Op) -> tuple[tuple[str, str], ...]:
         found.append(("page", "writable" if op.writable else "read-only"))
         if op.retries:
             found.append(("invalidations meanwhile", str(op.retries)))
+    if op.order:
+        found.append(("page of the host", f"2^{op.order} base pages"))
+    if op.skew:
+        found.append(("out of step by", f"{op.skew:#x} pages"))
     if op.oom:
         found.append(("fails", f"allocation {op.oom}"))
     return tuple(found)
@@ -195,7 +208,8 @@ def _split(layout: Layout, name: str, address: int) -> Split:
 def _astray(layout: Layout, field: Field) -> str:
     bits = f"bits {field.high}..{field.low}" if field.bits > 1 else f"bit {field.low}"
     if field.name == LOST:
-        return f"{bits} cut off, an unsigned long has {layout.bits}"
+        kind = "an address" if layout.address_bits else "an unsigned long"
+        return f"{bits} cut off, {kind} has {layout.address_bits or layout.bits}"
     return f"{bits} set where no level looks"
 
 
@@ -206,10 +220,10 @@ def _raw(layout: Layout, changes: Mapping[int, Entry | None]) -> dict[int, int]:
 def _result(layout: Layout, op: Op, value: int) -> str:
     if op.kind is Kind.LOOKUP:
         return layout.entry.describe(value)
-    if op.kind in ANSWERING:
+    if op.kind in ANSWERING and not (layout.large and op.kind in INCLUSIVE):
         meaning = "safe to remove" if op.kind is Kind.FLUSH else "yes"
         return f"{value} ({meaning if value else 'no' if meaning == 'yes' else 'not safe'})"
-    if op.kind in ADDRESSED or op.kind is Kind.CREATE:
+    if op.kind in ADDRESSED | INSTALLING or op.kind is Kind.CREATE:
         return _ERRNO.get(value, str(value))
     return "nothing"
 

@@ -17,7 +17,7 @@ from rich.tree import Tree
 
 from impl.snapshot import Slot, Table
 from slatcheck.display.ruler import field_name
-from slatcheck.display.words import clean, count
+from slatcheck.display.words import clean, count, size
 from slatcheck.explain import tree as trees
 from slatcheck.explain.grid import entry_words
 from slatcheck.explain.story import Split, Step, Story, difference, headline, reason
@@ -197,7 +197,20 @@ def _branch(story: Story, table: Table, by_parent: dict[int, list[Table]]) -> Tr
             tree.add(branch)
         else:
             tree.add(_say(f"[{slots}] ✗ {link.slot.value}", "red"))
+    if table.level < story.layout.levels - 1:
+        for line in _large(story, table):
+            tree.add(_say(line))
     return tree
+
+
+def _large(story: Story, table: Table) -> Iterable[str]:
+    """Say which leaves stand in a directory, where each is one for many frames."""
+    span = size(story.layout.tables[table.level].span)
+    found = sorted(table.entries.items())
+    for index, raw in found[:MAX_RUNS]:
+        yield f"[{index:#x}] leaf of {span}: {story.layout.entry.describe(raw)}"
+    if len(found) > MAX_RUNS:
+        yield f"and {len(found) - MAX_RUNS} more leaves of {span}"
 
 
 def _table_words(story: Story, table: Table) -> str:

@@ -104,6 +104,8 @@ def _bar(canvas: Canvas, scene: Scene, bar: Bar) -> None:
         _entries(canvas, scene, bar, top)
     else:
         _links(canvas, scene, bar, top)
+        if table.entries:
+            _entries(canvas, scene, bar, top)
 
 
 def _fate(scene: Scene, table: Table) -> str:
@@ -173,10 +175,13 @@ def _slots(link: Link) -> str:
 def _entries(canvas: Canvas, scene: Scene, bar: Bar, top: float) -> None:
     layout = scene.layout
     first, last = covers(layout, bar.table)
-    every = set(bar.table.entries) | {gfn - first for gfn in scene.moved if first <= gfn <= last}
+    every = set(bar.table.entries)
+    order = layout.tables[bar.table.level].shift - layout.page_shift
+    if not order:
+        every |= {gfn - first for gfn in scene.moved if first <= gfn <= last}
     marks: dict[Mark, list[int]] = {}
     for index in every:
-        marks.setdefault(compare(scene.maps, first + index), []).append(index)
+        marks.setdefault(compare(scene.maps, first + (index << order)), []).append(index)
     free = bar.x
     runs = [(*run, mark) for mark, found in marks.items() for run in coalesce(found)]
     # What is wrong is drawn last, so that nothing lies over it; labels go from left to right.
@@ -187,6 +192,9 @@ def _entries(canvas: Canvas, scene: Scene, bar: Bar, top: float) -> None:
     for low, high, mark in sorted(runs):
         x, wide = _mark(canvas, bar, bar.at(layout, low), bar.at(layout, high + 1))
         words = ("✗ " if mark.broken else "") + _run(low, high)
+        if order:
+            leaf = size(1 << layout.page_shift + order)
+            words += f" leaf of {leaf}" if low == high else f" leaves of {leaf}"
         free = _label(canvas, bar, x, free, top, words, mark.broken)
 
 

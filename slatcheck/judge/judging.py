@@ -15,7 +15,6 @@ from model.machines import BIG, ORDERS
 from model.operations import Kind
 from model.ports import byte_orders, permitted_layouts, port_of
 from model.ports import layout as layout_named
-from model.rules import rules_of
 from slatcheck import __version__
 from slatcheck.document.result import Check, Document, Verdict
 from slatcheck.judge import prove
@@ -185,9 +184,7 @@ def _join(document: Document, outcome: prove.Outcome) -> None:
         ]
     document.findings = list(by_mark.values())
     relate(document.findings)
-    document.notes += prove.unproved(request.layouts)
-    if prove.provable(request.layouts):
-        document.notes += prove.kernel_notes()
+    document.notes += prove.kernel_notes(document.layouts)
 
 
 def _add_tie(document: Document, request: Request) -> None:
@@ -279,9 +276,12 @@ def checks_of(report: Report) -> list[Check]:
     ]
     ended_by = _ends_everything(report)
     share = report.campaign.seconds / max(1, report.campaign.operations)
-    for kind, function in port_of(layout_named(report.unit.layout)).functions.items():
+    port = port_of(layout_named(report.unit.layout))
+    for kind, function in port.functions.items():
+        if kind in port.optional & report.missing.keys():
+            continue
         cases = report.campaign.compared.get(kind, 0)
-        for rule in rules_of(kind):
+        for rule in port.rules(kind):
             if rule.name == "geometry" and subject != "kernel":
                 # The built-in table is made from the model's geometry: there is nothing to compare.
                 continue

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from impl import ports as references
-from impl.multilevel.quirks import Quirk
 from impl.ports import quirks_named, quirks_of
+from impl.quirk import Quirk
 from model.layout import Layout
 from model.machines import ORDERS
 from model.ports import byte_orders, port_of
@@ -93,15 +93,23 @@ def _prove_kernel(request: Request, report: Callable[[Progress], None]) -> Docum
     outcome = of_kernel(request, report)
     tool = {"name": "slatcheck", "version": __version__}
     return Document(
-        tool, facts, list(request.layouts), outcome.checks, outcome.findings, kernel_notes()
+        tool,
+        facts,
+        list(request.layouts),
+        outcome.checks,
+        outcome.findings,
+        kernel_notes(request.layouts),
     )
 
 
-def kernel_notes() -> list[str]:
-    """Return what the proof of a tree's C assumes and trusts."""
+def kernel_notes(layouts: Sequence[Layout]) -> list[str]:
+    """Return what the proof of a tree's C assumes and trusts, and whose C is not proved."""
+    if not provable(layouts):
+        return unproved(layouts)
     front = "Clang's typed syntax tree and our interpreter of it; see docs/proof.md"
     assumed = {**dict(theorems.ASSUMPTIONS), "front end": front}
-    return [f"assumed, {name}: {what}" for name, what in assumed.items()] + trusted()
+    told = [f"assumed, {name}: {what}" for name, what in assumed.items()] + trusted()
+    return told + unproved(layouts)
 
 
 def of_kernel(

@@ -17,8 +17,8 @@ from impl.interface import Outcome, Run
 from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
 from impl.kernel.ports import kernel_port
-from impl.multilevel.quirks import Quirk
 from impl.ports import reference_of
+from impl.quirk import Quirk
 from model.contracts import in_contract
 from model.layout import Layout
 from model.operations import Kind, Op

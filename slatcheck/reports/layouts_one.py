@@ -30,6 +30,18 @@ FINDINGS = {
     "pfn-truncated": "pfn-bits-without-a-place",
     "young-reads-pfn-word": "xpa-young-looks-at-pfn-bits",
     "flush-all-unlocked": "flush-all-without-lock",
+    "unmap-skips-parts": "riscv-ranges-skip-part-of-a-leaf",
+    "wp-skips-parts": "riscv-ranges-skip-part-of-a-leaf",
+    "steps-over-leaves": "riscv-ranges-step-over-what-follows-a-hole",
+    "leaf-dirty-mask-hull": "riscv-dirty-mask-hull",
+    "age-first-leaf": "riscv-ageing-looks-at-one-leaf",
+    "leaf-over-table": "riscv-large-leaf-over-a-table",
+    "no-split": "riscv-no-page-below-a-large-leaf",
+    "host-size-unchecked": "riscv-host-page-out-of-step",
+    "tables-kept": "riscv-tables-never-freed",
+    "flush-truncated": "riscv32-flush-of-a-truncated-address",
+    "region-truncated": "riscv32-ranges-truncated",
+    "top-slot-refused": "riscv-slot-at-the-top-refused",
 }
 """The page of docs/findings that tells of each quirk of the kernel."""
 
@@ -105,6 +117,12 @@ def reach(layout: Layout) -> list[str]:
         f"The tables reach {bits} bits far: GPA 0x0..{top:#x}, {size(top + 1)}, "
         f"{layout.frames:,} frames."
     ]
+    if layout.address_bits:
+        said.append(
+            f"The type of a guest-physical address has {layout.address_bits} bits and an unsigned "
+            f"long {layout.bits}; memslots that reach beyond the tables are refused."
+        )
+        return said
     if bits < layout.bits:
         said.append(
             f"An unsigned long has {layout.bits} bits, so GPA {top + 1:#x}..{layout.word_mask:#x} "
@@ -135,11 +153,11 @@ def cost(layout: Layout) -> list[str]:
     have, need = layout.geometry.cache_min, layout.cache_needed
     enough = "as many as needed" if have == need else f"{need} are needed"
     enough = "more than needed" if have > need else enough
+    minimum = "kept ready are" if layout.large else "KVM_MMU_CACHE_MIN_PAGES is"
     return [
         f"One mapped page of {size(1 << layout.page_shift)} costs {size(found.allocated)} of "
         f"tables: {tables}.",
-        f"One fault takes up to {count(need, 'page')} for tables; KVM_MMU_CACHE_MIN_PAGES is "
-        f"{have}, {enough}.",
+        f"One fault takes up to {count(need, 'page')} for tables; {minimum} {have}, {enough}.",
     ]
 
 
@@ -155,6 +173,9 @@ def entry(layout: Layout) -> list[str]:
     )
     flags = ", ".join(f"{name} {_bits(mask)}" for name, mask in fmt.named)
     said = [f"An entry is {words}: {fields}.", f"Its flags, by bit: {flags}."]
+    if layout.large:
+        sizes = ", ".join(size(1 << layout.page_shift + order) for order in layout.leaf_orders)
+        said.append(f"A leaf maps {sizes}: it may stand in a directory, and has flags there too.")
     if "XPA" in layout.kconfig:
         said.append(
             "With XPA the high word is what the hardware reads, the low one holds the software "

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from impl.interface import Implementation
+from model.abstract_map import Expected
 from model.layout import Layout
 from model.operations import Kind, Op
 from model.rules import rule
@@ -29,9 +30,8 @@ DEFAULT_OPS = 30_000
 REVISIT = 8
 """Every n-th sequence keeps operations that are known to fail, but end: they may fail otherwise."""
 
-REVISIT_LARGE = 4
-TURNS = 4
-"""With leaves of several sizes every so many keep such operations, each one part of them."""
+WHOLE = 4
+"""With leaves of several sizes such operations come last, but for every n-th sequence."""
 
 Wanted = Callable[[Symptom], bool]
 """Whether a symptom is one of those looked for."""
@@ -184,25 +184,23 @@ class Search:
 
     def _try(self, campaign: Campaign, ops: list[Op]) -> None:
         campaign.sequences += 1
-        excluded = frozenset(self._left_out(campaign.sequences))
-        tried = self._tried if self._layout.large and campaign.sequences & 1 else None
-        ops, expected = plan(self._layout, ops, excluded, self._judge.habits, tried)
+        ops, expected = self._planned(campaign.sequences, ops)
         verdict = self._judge.examine(self._implementation, ops, expected)
         campaign.count(verdict.compared)
         for symptom in verdict.symptoms:
             self._note(symptom, ops)
 
-    def _left_out(self, number: int) -> set[tuple[str, str]]:
-        """Return the operations that the sequence of a number goes without."""
-        if not self._layout.large:
-            return self._excluded if number % REVISIT else self._endless
-        if number % REVISIT_LARGE:
-            return self._excluded | self._straying if number & 1 else self._excluded
-        # Where much is known to fail, a sequence with all of it would not get far.
-        turn = number // REVISIT_LARGE
-        return self._endless | {
-            pair for pair in self._excluded if (zlib.crc32("/".join(pair).encode()) + turn) % TURNS
-        }
+    def _planned(self, number: int, ops: list[Op]) -> tuple[list[Op], list[Expected]]:
+        """Return what is run of the sequence of a number, and what that must show."""
+        layout, habits = self._layout, self._judge.habits
+        if not layout.large:
+            revisit = number % REVISIT == 0
+            return plan(layout, ops, frozenset(self._endless if revisit else self._excluded))
+        if number % WHOLE == 0:
+            return plan(layout, ops, frozenset(self._excluded), habits)
+        # Where much is known to fail, a sequence that goes on with it would not get far.
+        excluded = frozenset(self._excluded | self._straying)
+        return plan(layout, ops, excluded, habits, self._tried, frozenset(self._endless))
 
     def _note(self, symptom: Symptom, ops: list[Op]) -> None:
         mark = symptom.fingerprint

@@ -15,7 +15,7 @@ from model.leaf_map import Habit, LeafMap, map_of
 from model.operations import ADDRESSED, ENOMEM, FAULTS, Answer, Kind, Op
 from model.ports import entry_point, port_of
 from model.rules import rule
-from model.triggers import beyond, tall, trigger
+from model.triggers import beyond, replaced, tall, trigger
 from slatcheck.document.identity import Fingerprint
 from slatcheck.search.leaves import LeafCase, habit
 
@@ -165,7 +165,8 @@ class Judge:
     ) -> list[Symptom]:
         """Judge one operation of a table that may cover the frames by leaves in several ways."""
         kind_of = trigger(state, op)
-        symptoms = [self._from_event(op, e, step, kind_of, contract) for e in outcome.events]
+        owed = replaced(state, op) or kind_of
+        symptoms = [self._from_event(op, e, step, kind_of, contract, owed) for e in outcome.events]
         if not contract or last:
             return symptoms
         past = dict(state.entries)
@@ -236,13 +237,18 @@ class Judge:
             return True
         return len(changes) == len(expected.changes) and changes == self._raw(expected)
 
-    def _from_event(self, op: Op, event: Event, step: int, kind_of: str, contract: bool) -> Symptom:
-        """Name an event. What is not about operands is told apart by its subject."""
+    def _from_event(
+        self, op: Op, event: Event, step: int, kind_of: str, contract: bool, owed: str = ""
+    ) -> Symptom:
+        """Name an event. What is not about operands is told apart by its subject.
+
+        ``owed`` is the class of the operands as far as a flush is concerned, if that is another.
+        """
         promise = rule(event.rule)
         safety = promise.memory_safety or promise.by_operands
         if promise.by_operands:
             # A flush has one address and one size, whatever the range was that it is part of.
-            kind_of = tall(self.layout, op) or kind_of
+            kind_of = tall(self.layout, op) or owed or kind_of
         slug = event.subject.replace(",", "").replace(" ", "-")
         return Symptom(
             rule=event.rule,
@@ -432,12 +438,14 @@ def plan(
     excluded: frozenset[tuple[str, str]],
     habits: frozenset[Habit] = frozenset(),
     tried: Counter[tuple[str, str]] | None = None,
+    endless: frozenset[tuple[str, str]] = frozenset(),
 ) -> tuple[list[Op], list[Expected]]:
     """Return ``ops`` less those whose (entry point, trigger) is excluded, and what they must show.
 
     An operation's trigger is looked at in the map that the kept ones before it leave; so is
     whether it is within the contract, where that depends on what went before. Where it is counted
-    what was ``tried``, one that is excluded comes last all the same, and nothing is said of it.
+    what was ``tried``, one that is excluded comes last all the same, and nothing is said of it;
+    it is none that is ``endless``.
     """
     state = map_of(layout, habits)
     entries = {entry for entry, _ in excluded}
@@ -450,7 +458,8 @@ def plan(
         if layout.large and not state.in_contract(op):
             continue
         if op.kind in watched and (shape := _shape(state, op)) in excluded:
-            left.append((len(kept), op, shape))
+            if shape not in endless:
+                left.append((len(kept), op, shape))
             continue
         kept.append(op)
         expected.append(state.apply(op))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from impl.multilevel.quirks import QUIRKS
+from impl.ports import every_quirk
 from model.ports import layouts
 from model.rules import RULES
 from slatcheck import commands
@@ -74,7 +74,7 @@ def test_names_are_offered(tmp_path: Path) -> None:
         (["check", "--layout", "mips64-16k"], {x for x in every if x.startswith("mips64-16k")}),
         (["layouts", "mips32-4k", "mips32-6"], {x for x in every if x.startswith("mips32-6")}),
         (["rule", ""], {one.name for one in RULES}),
-        (["check", "--quirk", ""], {one.name for one in QUIRKS}),
+        (["check", "--quirk", ""], {one.name for one in every_quirk()}),
         (["check", "--format", ""], set(forms.NAMES)),
         (["check", "--fail-on", ""], {"unsafe", "imprecise"}),
         (["prove", "--solver", "b"], {"bitwuzla"}),

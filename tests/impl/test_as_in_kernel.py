@@ -11,7 +11,8 @@ import pytest
 from impl.multilevel import QUIRKS, Quirk, as_in_kernel, quirk, table
 from impl.multilevel.quirks import replaceable, replacements, with_quirks
 from model.layout import Layout
-from model.ports import layout, layouts
+from model.ports import layout
+from tests.mips import layouts
 
 OF_ENTRIES = {"pfn-truncated", "young-reads-pfn-word"}
 """Quirks of the helpers for entries, which are not in the table."""

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impl.memory_cost import block_order, linear_cost, slots_touched, table_cost
-from model.ports import layout, layouts
+from model.ports import layout
+from tests.mips import layouts
 
 MIB = 1 << 20
 BOOT_VECTOR = 0x1FC00000

@@ -22,7 +22,8 @@ from model.operations import (
     Kind,
     Op,
 )
-from model.ports import layout, layouts
+from model.ports import layout, port_of
+from tests.mips import layouts
 
 NAMES = [
     "mips32-4k",
@@ -48,7 +49,8 @@ def boundaries(one: Layout) -> list[int]:
 def operations(draw: st.DrawFn, one: Layout) -> Op:
     near = st.sampled_from(boundaries(one))
     frames = st.builds(lambda base, offset: max(0, base + offset), near, st.integers(-2, 2))
-    kinds = [Kind.FAULT] * 8 + [k for k in Kind if k not in (Kind.CREATE, Kind.DESTROY)]
+    mine = port_of(one).functions
+    kinds = [Kind.FAULT] * 8 + [k for k in mine if k not in (Kind.CREATE, Kind.DESTROY)]
     kind = draw(st.sampled_from(kinds))
     first = draw(frames)
     if kind in ADDRESSED:

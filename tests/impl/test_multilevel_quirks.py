@@ -6,8 +6,8 @@ import pytest
 from impl.multilevel import QUIRKS, MultiLevel, Quirk, quirk
 from model.layout import Layout
 from model.operations import HALF_OPEN, Answer, Kind, Op
-from model.ports import layouts
 from tests.impl.test_multilevel import difference
+from tests.mips import layouts
 
 
 def write(one: Layout, frame: int, pfn: int = 0) -> Op:

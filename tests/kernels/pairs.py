@@ -16,8 +16,8 @@ from model.ports import layout
 from slatcheck.document.causes import causes_of
 from slatcheck.document.result import Cause, Finding
 from slatcheck.judge.findings import merge
+from slatcheck.search.below import request
 from slatcheck.search.campaign import Campaign, Search
-from slatcheck.search.probes import request
 from slatcheck.search.unit import Report, Unit, kernel_implementation
 from tests.kernels.test_planted import BUGS, Bug
 from tests.proofs.c.edits import Edit, edited
@@ -160,7 +160,9 @@ class Stage:
             elif kind is not Kind.CREATE:
                 mask = kind is Kind.LOG_DIRTY_MASKED
                 pages = 1 if kind is Kind.TEST_AGE else self._layout.bits if mask else top
-                yield from (request(kind, first, min(size, pages)) for first, size in ranges)
+                yield from (
+                    request(self._layout, kind, first, min(size, pages)) for first, size in ranges
+                )
         yield from (Op(kind, 0, top) for kind in (Kind.FLUSH, Kind.MKCLEAN, Kind.MKOLD))
 
     def _faults(self) -> Iterator[list[Op]]:

@@ -32,14 +32,13 @@ from tests.kernels.gstage_repairs import (
     MASKED,
     SV32,
     SV39,
-    Edit,
     found,
     loaded,
     text,
     tree_with,
     words,
 )  # fmt: skip
-from tests.proofs.c.edits import apply
+from tests.proofs.c.edits import Edit, apply
 
 BUDGET = 2_000
 

@@ -9,7 +9,8 @@ import pytest
 
 from impl.kernel.ports import open_tree
 from impl.multilevel import QUIRKS, quirk
-from impl.multilevel.quirks import PGD_FREED_AS_ONE_PAGE, YOUNG_READS_PFN_WORD, Quirk
+from impl.multilevel.quirks import PGD_FREED_AS_ONE_PAGE, YOUNG_READS_PFN_WORD
+from impl.quirk import Quirk
 from model.ports import layout
 from slatcheck.judge.side_by_side import Comparison, diff
 

@@ -13,7 +13,8 @@ import slatcheck
 from impl.kernel.ports import bind, open_tree
 from impl.kernel.ports.mips.files import MMU
 from impl.kernel.slices import functions
-from impl.multilevel.quirks import PGD_FREED_AS_ONE_PAGE, YOUNG_READS_PFN_WORD, Quirk
+from impl.multilevel.quirks import PGD_FREED_AS_ONE_PAGE, YOUNG_READS_PFN_WORD
+from impl.quirk import Quirk
 from model.ports import layout
 from model.ports.mips.functions import FUNCTIONS
 from slatcheck.judge.judging import Request, check

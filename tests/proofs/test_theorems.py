@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import pytest
 
-from model.ports import layout, layouts, permitted_layouts
+from model.ports import layout
 from model.ports.mips.functions import FUNCTIONS
 from proofs.engine import Options
 from proofs.lemmas.ranges import RANGES
 from proofs.ports.mips.table_lemmas import ENTRY_CLAUSES, lemmas
 from proofs.runner import Task, carry_out, tasks_of
 from proofs.theorems import ASSUMPTIONS, CLAUSES, MAP_STATEMENTS, theorems
+from tests.mips import layouts, permitted_layouts
 
 
 @pytest.mark.parametrize("name", ["mips32-64k", "mips64-64k-va48"])

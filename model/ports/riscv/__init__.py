@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from model.operations import Kind
 from model.ports.port import Port
 from model.ports.riscv.functions import CONTRACTS, FUNCTIONS
 from model.ports.riscv.layouts import PORT, choices, layouts
@@ -20,4 +21,6 @@ RISCV = Port(
     choices=choices,
     telling=("32BIT", "64BIT"),
     plain=frozenset({"MMU", "RISCV", "PGTABLE_LEVELS"}),
+    unjudged=frozenset({"unsafe-to-remove"}),
+    optional=frozenset({Kind.SPLIT}),
 )

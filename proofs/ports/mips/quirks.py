@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from impl.multilevel import quirks
-from impl.multilevel.quirks import Quirk
+from impl.quirk import Quirk
 from model.layout import Layout
 
 _FAULTS = ("kvm_mips_pte_for_gpa", "_kvm_mips_map_page_fast", "kvm_mips_map_page")

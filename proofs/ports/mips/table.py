@@ -7,7 +7,8 @@ import inspect
 
 from impl.multilevel import table
 from impl.multilevel.interface import RangeOp
-from impl.multilevel.quirks import Quirk, replaceable, replacements
+from impl.multilevel.quirks import replaceable, replacements
+from impl.quirk import Quirk
 from model.layout import Layout
 from model.ports.mips.functions import FUNCTIONS
 from proofs.python_source import PythonProgram

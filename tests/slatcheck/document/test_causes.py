@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given
 
 from model.operations import Kind
-from model.ports import layouts, permitted_layouts
 from model.ports.mips.functions import FUNCTIONS
 from slatcheck import cli
 from slatcheck.document import causes
@@ -29,6 +28,7 @@ from slatcheck.errors import InputError
 from slatcheck.judge import traces
 from slatcheck.reports import forms
 from slatcheck.reports import json as json_report
+from tests.mips import layouts, permitted_layouts
 from tests.slatcheck.reports.documents import documents
 from tests.slatcheck.reports.test_reports import NAMES, document, finding, full
 

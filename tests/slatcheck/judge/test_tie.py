@@ -14,13 +14,14 @@ import pytest
 import slatcheck
 from impl.interface import Event, Outcome, Run
 from impl.multilevel import QUIRKS, MultiLevel, quirk
-from impl.multilevel.quirks import Quirk
+from impl.quirk import Quirk
 from model.operations import Kind
-from model.ports import layout, permitted_layouts
+from model.ports import layout
 from slatcheck.display import words
 from slatcheck.document.result import Document
 from slatcheck.judge.tie import Tie, chosen, tie
 from slatcheck.reports import text
+from tests.mips import permitted_layouts
 
 
 class _Emulator:

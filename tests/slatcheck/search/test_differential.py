@@ -16,11 +16,12 @@ from impl.multilevel import QUIRKS, MultiLevel, Quirk
 from model.entry import Entry
 from model.layout import Layout
 from model.operations import ENOMEM, U64, Answer, Kind, Op
-from model.ports import layout, layouts, permitted_layouts
+from model.ports import layout
 from model.ports.mips.functions import FUNCTIONS
 from slatcheck.judge.side_by_side import ModelImplementation
 from slatcheck.search.differential import AS_BEFORE, Judge, Symptom, plan
 from slatcheck.search.sequences import BLOCK, HEADER, Decoder
+from tests.mips import layouts, permitted_layouts
 
 ALL = frozenset(Kind)
 ONE = layout("mips64-4k")

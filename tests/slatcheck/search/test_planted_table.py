@@ -9,9 +9,10 @@ from types import ModuleType
 import pytest
 
 from impl.multilevel import QUIRKS, MultiLevel, quirk, table
-from model.ports import layout, permitted_layouts
+from model.ports import layout
 from model.rules import RULES
 from slatcheck.search.campaign import DEFAULT_OPS, Search
+from tests.mips import permitted_layouts
 
 
 @dataclass(frozen=True)

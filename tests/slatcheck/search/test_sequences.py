@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from model.layout import Layout
 from model.operations import ADDRESSED, U64, Kind, Op
-from model.ports import layout, layouts
+from model.ports import layout
 from slatcheck.search.sequences import BLOCK, HEADER, Addresses, Decoder, addresses
+from tests.mips import layouts
 
 EVERY = pytest.mark.parametrize("one", layouts(), ids=lambda one: one.name)
 ALL = frozenset(Kind)

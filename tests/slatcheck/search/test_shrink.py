@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from impl.multilevel import MultiLevel, quirk
 from model.layout import Layout
 from model.operations import Kind, Op
-from model.ports import layout, layouts
+from model.ports import layout
 from slatcheck.search.differential import Judge
 from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 from slatcheck.search.shrink import LIMIT, Shows, shrink
+from tests.mips import layouts
 
 LAYOUTS = st.sampled_from(layouts())
 SOURCES = st.randoms(use_true_random=True)
