@@ -15,7 +15,7 @@ from model.leaf_map import Habit, LeafMap, map_of
 from model.operations import ADDRESSED, ENOMEM, FAULTS, Answer, Kind, Op
 from model.ports import entry_point, port_of
 from model.rules import rule
-from model.triggers import beyond, replaced, tall, trigger
+from model.triggers import beyond, has_holes, replaced, tall, trigger
 from slatcheck.document.identity import Fingerprint
 from slatcheck.search.leaves import LeafCase, habit
 
@@ -187,6 +187,8 @@ class Judge:
         rule_name, said, imprecise = named
         if beyond(self.layout, op):
             rule_name, imprecise = "aliasing", False
+        if rule_name == "collateral-change" and has_holes(op.mask):
+            kind_of = "mask-with-holes"
         stops = bool(case.different) or op.kind is Kind.CREATE
         shown = [f for d in case.different for f in {d.first, d.last}]
         return [

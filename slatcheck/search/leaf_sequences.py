@@ -10,7 +10,7 @@ from model.slots import Slots
 from slatcheck.search.sequences import BLOCK, HEADER, Decoder, by_weight
 
 _WEIGHTS: tuple[tuple[Kind, int], ...] = (
-    (Kind.FAULT, 64),
+    (Kind.FAULT, 62),
     (Kind.MAP, 20),
     (Kind.LOOKUP, 6),
     (Kind.FLUSH, 18),
@@ -18,9 +18,9 @@ _WEIGHTS: tuple[tuple[Kind, int], ...] = (
     (Kind.LOG_DIRTY_MASKED, 28),
     (Kind.UNMAP, 22),
     (Kind.AGE, 14),
-    (Kind.TEST_AGE, 10),
+    (Kind.TEST_AGE, 8),
     (Kind.FLUSH_SLOT, 10),
-    (Kind.COMMIT_REGION, 14),
+    (Kind.COMMIT_REGION, 18),
     (Kind.PREPARE_REGION, 6),
     (Kind.IOREMAP, 12),
     (Kind.IOUNMAP, 8),
@@ -64,7 +64,7 @@ class LeafDecoder(Decoder):
     def _alias(self, byte: int, focus: list[int]) -> None:
         """Let two frames of the focus differ by what an unsigned long cannot hold."""
         frames = (self.layout.word_mask >> self.layout.page_shift) + 1
-        if frames < self.layout.frames and byte & 0x30 == 0x30:
+        if frames < self.layout.frames and byte & 0x10:
             focus[1] = (focus[0] + frames) % self.layout.frames
 
     def _create(self, byte: int, focus: list[int]) -> Op:
