@@ -8,6 +8,7 @@ say the same.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 
 from model.abstract_map import AbstractMap, Expected
 from model.contracts import in_contract, slot_limits
@@ -76,16 +77,25 @@ def mask_runs(base: int, mask: int) -> list[Run]:
     return runs
 
 
+class Habit(Enum):
+    """What a table may do where the map would do something else, both of them right."""
+
+    REFUSES = "refuses to map a page where a larger leaf is"
+    DROPS = "drops a larger leaf instead of splitting it"
+    REPLACES = "puts a large leaf in the place of smaller ones"
+
+
 class LeafMap(AbstractMap):
     """Leaves by the first guest frame of each, and the memslots of the virtual machine.
 
-    ``apply`` does what a table does that takes whole leaves and splits where it must; ``flaws``
-    judges any other cover of the frames by leaves.
+    ``apply`` does what a table does that takes whole leaves and splits where it must, unless it
+    has other ``habits``; ``flaws`` judges any other cover of the frames by leaves.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, habits: frozenset[Habit] = frozenset()) -> None:
         super().__init__(layout)
         self.slots = Slots(layout)
+        self.habits = habits
 
     # What an operation names
 
@@ -158,7 +168,8 @@ class LeafMap(AbstractMap):
             return Expected((0,), {})
         frame = op.first >> self.layout.page_shift
         order = self.largest(op)
-        if any(self.smaller(frame >> order << order, order)):
+        replaces = Habit.REPLACES in self.habits
+        if not replaces and any(self.smaller(frame >> order << order, order)):
             order = 0
         base = frame >> order << order
         leaf = Entry(op.pfn - frame + base, self.permission(op), True, True, order)
@@ -173,11 +184,21 @@ class LeafMap(AbstractMap):
     def _installed(self, base: int, leaf: Entry) -> dict[int, Entry | None]:
         """Return what changes when a leaf is put in, larger ones split, smaller ones dropped."""
         changes: dict[int, Entry | None] = dict.fromkeys(self.smaller(base, leaf.order))
-        around = self.holder(base)
-        if around is not None and self.entries[around].order > leaf.order:
+        around = self._around(base, leaf.order)
+        if around is not None and Habit.DROPS in self.habits:
+            changes[around] = None
+        elif around is not None:
             changes |= self._split(around, base, leaf.order)
         changes[base] = leaf
         return {f: e for f, e in changes.items() if self.entries.get(f) != e}
+
+    def _around(self, frame: int, order: int) -> int | None:
+        """Return the leaf that holds ``frame`` if it is larger than ``order``."""
+        around = self.holder(frame)
+        return around if around is not None and self.entries[around].order > order else None
+
+    def _refuses(self, frame: int, order: int) -> bool:
+        return Habit.REFUSES in self.habits and self._around(frame, order) is not None
 
     def _split(self, around: int, base: int, order: int) -> dict[int, Entry | None]:
         """Return the leaves that a leaf is divided into, down to one of ``order`` at ``base``."""
@@ -195,6 +216,8 @@ class LeafMap(AbstractMap):
     def map(self, op: Op) -> Expected:
         """Put in a leaf of exactly the size that is asked for; refusing is allowed."""
         base = op.first >> self.layout.page_shift >> op.order << op.order
+        if self._refuses(base, op.order):
+            return Expected((-EEXIST,), {})
         leaf = Entry(op.pfn, op.writable, True, True, op.order)
         return self._change((0, -EEXIST), self._installed(base, leaf))
 
@@ -206,6 +229,8 @@ class LeafMap(AbstractMap):
         changes: dict[int, Entry | None] = {}
         for first, last in self.runs(op):
             for frame in range(first, last + 1):
+                if self._refuses(frame, 0):
+                    return Expected((-EEXIST,), changes)
                 leaf = Entry(op.pfn + frame - first, op.writable, True, True, device=True)
                 page = self._installed(frame, leaf)
                 self.settle(page)
@@ -476,6 +501,6 @@ _HANDLERS: dict[Kind, Callable[[LeafMap, Op], Expected]] = {
 }
 
 
-def map_of(layout: Layout) -> AbstractMap:
+def map_of(layout: Layout, habits: frozenset[Habit] = frozenset()) -> AbstractMap:
     """Return an empty map for a layout."""
-    return LeafMap(layout) if layout.large else AbstractMap(layout)
+    return LeafMap(layout, habits) if layout.large else AbstractMap(layout)

@@ -6,11 +6,13 @@ from __future__ import annotations
 import gc
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from impl.interface import Implementation
+from model.abstract_map import Expected
 from model.layout import Layout
 from model.operations import Kind, Op
 from model.rules import rule
@@ -28,6 +30,8 @@ DEFAULT_OPS = 30_000
 REVISIT = 8
 """Every n-th sequence keeps operations that are known to fail, but end: they may fail otherwise."""
 
+WHOLE = 4
+"""With leaves of several sizes such operations come last, but for every n-th sequence."""
 
 Wanted = Callable[[Symptom], bool]
 """Whether a symptom is one of those looked for."""
@@ -101,6 +105,8 @@ class Search:
         # zlib.crc32, not hash(): the same in every process.
         self._seed = seed ^ zlib.crc32(name.encode())
         self._excluded: set[tuple[str, str]] = set()
+        self._straying: set[tuple[str, str]] = set()
+        self._tried: Counter[tuple[str, str]] = Counter()
         self._endless: set[tuple[str, str]] = set()
         self._first: dict[str, tuple[Symptom, list[Op]]] = {}
         self._remembered: Mapping[str, list[Op]] = {}
@@ -178,13 +184,23 @@ class Search:
 
     def _try(self, campaign: Campaign, ops: list[Op]) -> None:
         campaign.sequences += 1
-        revisit = campaign.sequences % REVISIT == 0
-        excluded = self._endless if revisit else self._excluded
-        ops, expected = plan(self._layout, ops, frozenset(excluded))
+        ops, expected = self._planned(campaign.sequences, ops)
         verdict = self._judge.examine(self._implementation, ops, expected)
         campaign.count(verdict.compared)
         for symptom in verdict.symptoms:
             self._note(symptom, ops)
+
+    def _planned(self, number: int, ops: list[Op]) -> tuple[list[Op], list[Expected]]:
+        """Return what is run of the sequence of a number, and what that must show."""
+        layout, habits = self._layout, self._judge.habits
+        if not layout.large:
+            revisit = number % REVISIT == 0
+            return plan(layout, ops, frozenset(self._endless if revisit else self._excluded))
+        if number % WHOLE == 0:
+            return plan(layout, ops, frozenset(self._excluded), habits)
+        # Where much is known to fail, a sequence that goes on with it would not get far.
+        excluded = frozenset(self._excluded | self._straying)
+        return plan(layout, ops, excluded, habits, self._tried, frozenset(self._endless))
 
     def _note(self, symptom: Symptom, ops: list[Op]) -> None:
         mark = symptom.fingerprint
@@ -194,6 +210,9 @@ class Search:
             self._first[mark] = (symptom, trace)
         if symptom.stops:
             self._excluded.add((symptom.entry, symptom.trigger))
+        elif self._layout.large and symptom.rule == "wrong-result":
+            # Other leaves are left than were planned with: what follows is not as planned.
+            self._straying.add((symptom.entry, symptom.trigger))
             if symptom.rule == "runaway":
                 self._endless.add((symptom.entry, symptom.trigger))
 

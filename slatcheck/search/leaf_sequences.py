@@ -7,24 +7,24 @@ from model.contracts import slot_limits
 from model.layout import Layout
 from model.operations import Kind, Op
 from model.slots import Slots
-from slatcheck.search.sequences import Decoder, by_weight
+from slatcheck.search.sequences import BLOCK, HEADER, Decoder, by_weight
 
 _WEIGHTS: tuple[tuple[Kind, int], ...] = (
-    (Kind.FAULT, 60),
+    (Kind.FAULT, 62),
     (Kind.MAP, 20),
-    (Kind.LOOKUP, 10),
-    (Kind.FLUSH, 20),
-    (Kind.MKCLEAN, 16),
-    (Kind.LOG_DIRTY_MASKED, 20),
-    (Kind.UNMAP, 26),
-    (Kind.AGE, 18),
-    (Kind.TEST_AGE, 12),
-    (Kind.FLUSH_SLOT, 8),
-    (Kind.COMMIT_REGION, 10),
+    (Kind.LOOKUP, 6),
+    (Kind.FLUSH, 18),
+    (Kind.MKCLEAN, 14),
+    (Kind.LOG_DIRTY_MASKED, 28),
+    (Kind.UNMAP, 22),
+    (Kind.AGE, 14),
+    (Kind.TEST_AGE, 8),
+    (Kind.FLUSH_SLOT, 10),
+    (Kind.COMMIT_REGION, 18),
     (Kind.PREPARE_REGION, 6),
-    (Kind.IOREMAP, 10),
+    (Kind.IOREMAP, 12),
     (Kind.IOUNMAP, 8),
-    (Kind.SPLIT, 11),
+    (Kind.SPLIT, 9),
 )
 _DELTAS = (0, 0, 0, 1, -1, 2, -2, 3)
 MOST_DEVICE_PAGES = 16
@@ -42,6 +42,7 @@ class LeafDecoder(Decoder):
     def __init__(self, layout: Layout, kinds: frozenset[Kind], reach_only: bool = False) -> None:
         super().__init__(layout, kinds, reach_only=True)
         self._slots = Slots(layout)
+        self._focus: list[int] = []
         self._makers |= {
             Kind.MAP: self._mapped,
             Kind.SPLIT: self._split,
@@ -50,8 +51,26 @@ class LeafDecoder(Decoder):
             Kind.PREPARE_REGION: self._prepared,
         }
 
+    def decode(self, data: bytes) -> list[Op]:
+        """Return what ``data`` says; often a memslot is prepared before anything is mapped."""
+        ops = super().decode(data)
+        if data[4] & 1 and Kind.PREPARE_REGION in self.kinds:
+            new = self._prepared(data[HEADER : HEADER + BLOCK], self._focus)
+            behind = Op(Kind.FAULT, (new.first + new.last) << self.layout.page_shift, pfn=5)
+            late = data[4] & 2 and new.first + new.last < self.layout.frames
+            ops[1:1] = [behind, new] if late and Kind.FAULT in self.kinds else [new]
+        return ops
+
+    def _alias(self, byte: int, focus: list[int]) -> None:
+        """Let two frames of the focus differ by what an unsigned long cannot hold."""
+        frames = (self.layout.word_mask >> self.layout.page_shift) + 1
+        if frames < self.layout.frames and byte & 0x10:
+            focus[1] = (focus[0] + frames) % self.layout.frames
+
     def _create(self, byte: int, focus: list[int]) -> Op:
         """Put borders of memslots at the focus: aligned or not, close together or far apart."""
+        self._alias(byte, focus)
+        self._focus = focus
         first, second = focus[0] + _DELTAS[byte & 7], focus[1]
         if byte & 8:
             second = first + 1 + (byte >> 4 & 3)
@@ -125,7 +144,8 @@ class LeafDecoder(Decoder):
         return Op(self._kind(block), slot.base, slot.pages)
 
     def _prepared(self, block: bytes, focus: list[int]) -> Op:
-        base, pages = self._slots.of(self._frame(block[1], block[2], focus))
+        frame = focus[block[1] & 1] if block[6] & 3 else self._frame(block[1], block[2], focus)
+        base, pages = self._slots.of(frame)
         if block[3] & 0xF0 == 0xF0:
             limit, most = slot_limits(self.layout)
             base, pages = self.layout.frames - (block[3] & 1), 1 + (block[5] & 1)
