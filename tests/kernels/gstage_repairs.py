@@ -33,7 +33,7 @@ def words(where: str, old: str, new: str, nth: int = 1) -> Edit:
 
 @dataclass(frozen=True)
 class Repair:
-    """What mends one cause.
+    """What fixes one cause.
 
     ``shows`` are the findings that come back without it, as rule/entry/trigger, of which each part
     may be ``*``; ``on`` is the layout that shows one soonest.
@@ -48,7 +48,7 @@ class Repair:
         return self.name
 
     def explains(self, fingerprint: str) -> bool:
-        """Return whether a finding belongs to the cause that is mended."""
+        """Return whether a finding belongs to the cause that is fixed."""
         return any(_fits(pattern, fingerprint) for pattern in self.shows)
 
 
