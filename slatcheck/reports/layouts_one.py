@@ -225,7 +225,7 @@ def _table(layout: Layout) -> list[str]:
                 size(one.covers),
                 size(one.used),
                 f"{size(one.block)} (order {one.order}, {pages})",
-                f"{one.most:,}",
+                f"{one.most:,}" if one.most < 1 << 30 else f"2^{one.most.bit_length() - 1}",
             ]
         )
     return columns(rows, right=(2, 3, 4, 6))
