@@ -242,8 +242,12 @@ def _ruler(layout: Layout) -> list[str]:
         max(len(name) + 2, len(span) + 2, round(room * one.bits / total))
         for one, name, span in zip(fields, names, bits, strict=True)
     ]
-    while sum(widths) > room:
-        widths[widths.index(max(widths))] -= 1
+    spare = [
+        width - max(map(len, texts)) for width, *texts in zip(widths, names, bits, strict=True)
+    ]
+    while sum(widths) > room and max(spare) > 0:
+        widest = max(range(len(widths)), key=lambda n: (spare[n] > 0, widths[n]))
+        widths[widest], spare[widest] = widths[widest] - 1, spare[widest] - 1
     edges = [f"{left}{mid.join('─' * width for width in widths)}{right}" for left, mid, right in
              ("┌┬┐", "└┴┘")]  # fmt: skip
     rows = [
