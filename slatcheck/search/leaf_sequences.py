@@ -54,6 +54,8 @@ class LeafDecoder(Decoder):
     def decode(self, data: bytes) -> list[Op]:
         """Return what ``data`` says; often a memslot is prepared before anything is mapped."""
         ops = super().decode(data)
+        if self._word and data[4] & 4:
+            ops[1:1] = self._aliased(data[4])
         if data[4] & 1 and Kind.PREPARE_REGION in self.kinds:
             new = self._prepared(data[HEADER : HEADER + BLOCK], self._focus)
             behind = Op(Kind.FAULT, (new.first + new.last) << self.layout.page_shift, pfn=5)
@@ -61,11 +63,34 @@ class LeafDecoder(Decoder):
             ops[1:1] = [behind, new] if late and Kind.FAULT in self.kinds else [new]
         return ops
 
+    @property
+    def _word(self) -> int:
+        """How many frames an unsigned long can tell apart, 0 where that is all of them."""
+        frames = (self.layout.word_mask >> self.layout.page_shift) + 1
+        return frames if frames < self.layout.frames else 0
+
+    def _aliased(self, byte: int) -> list[Op]:
+        """Return a leaf, and a request for what is the same frame to an unsigned long."""
+        low = self._focus[0] % self._word
+        high = (low + self._word) % self.layout.frames
+        slot = self._slots.of(high)
+        order = self.layout.leaf_orders[1] if byte & 16 else 0
+        gpa = low << self.layout.page_shift
+        pfn = low & ((1 << order) - 1) or 5
+        page = Op(Kind.FAULT, gpa, pfn=pfn, write=True, writable=True, order=order)
+        if order:
+            device = slot.pages <= MOST_DEVICE_PAGES
+            request = Op(Kind.PREPARE_REGION, *slot, pfn=7 * device, write=device, writable=True)
+        elif byte & 8:
+            request = Op(Kind.COMMIT_REGION, *slot)
+        else:
+            request = Op(Kind.LOG_DIRTY_MASKED, slot.base, high - slot.base, mask=1)
+        return [op for op in (page, request) if op.kind in self.kinds]
+
     def _alias(self, byte: int, focus: list[int]) -> None:
         """Let two frames of the focus differ by what an unsigned long cannot hold."""
-        frames = (self.layout.word_mask >> self.layout.page_shift) + 1
-        if frames < self.layout.frames and byte & 0x10:
-            focus[1] = (focus[0] + frames) % self.layout.frames
+        if self._word and byte & 0x10:
+            focus[1] = (focus[0] + self._word) % self.layout.frames
 
     def _create(self, byte: int, focus: list[int]) -> Op:
         """Put borders of memslots at the focus: aligned or not, close together or far apart."""
