@@ -43,6 +43,7 @@ class LeafDecoder(Decoder):
         super().__init__(layout, kinds, reach_only=True)
         self._slots = Slots(layout)
         self._focus: list[int] = []
+        self._border = 0
         self._makers |= {
             Kind.MAP: self._mapped,
             Kind.SPLIT: self._split,
@@ -70,21 +71,30 @@ class LeafDecoder(Decoder):
         return frames if frames < self.layout.frames else 0
 
     def _aliased(self, byte: int) -> list[Op]:
-        """Return a leaf, and a request for what is the same frame to an unsigned long."""
-        low = self._focus[0] % self._word
-        high = (low + self._word) % self.layout.frames
+        """Return a leaf, and a request for it or for what is the same frame to an unsigned long."""
+        high = self._focus[0] if self._focus[0] >= self._word else self._focus[0] + self._word
+        if byte & 16:
+            return self._device_above(self._border if self._border >= self._word else high)
         slot = self._slots.of(high)
-        order = self.layout.leaf_orders[1] if byte & 16 else 0
+        request = Op(Kind.LOG_DIRTY_MASKED, slot.base, high - slot.base, mask=1)
+        if byte & 8:
+            high, request = slot.base, Op(Kind.COMMIT_REGION, *slot)
+        frame = high if byte & 32 else high % self._word
+        gpa = frame << self.layout.page_shift
+        page = Op(Kind.FAULT, gpa, pfn=5, write=True, writable=True)
+        return [op for op in (page, request) if op.kind in self.kinds]
+
+    def _device_above(self, frame: int) -> list[Op]:
+        """Return a large leaf, and a device in a memslot that begins where that seems to be."""
+        slot = self._slots.of(frame)
+        low, order = slot.base % self._word, self.layout.leaf_orders[1]
+        pfn = low & ((1 << order) - 1)
         gpa = low << self.layout.page_shift
-        pfn = low & ((1 << order) - 1) or 5
         page = Op(Kind.FAULT, gpa, pfn=pfn, write=True, writable=True, order=order)
-        if order:
-            device = slot.pages <= MOST_DEVICE_PAGES
-            request = Op(Kind.PREPARE_REGION, *slot, pfn=7 * device, write=device, writable=True)
-        elif byte & 8:
-            request = Op(Kind.COMMIT_REGION, *slot)
-        else:
-            request = Op(Kind.LOG_DIRTY_MASKED, slot.base, high - slot.base, mask=1)
+        device = slot.pages <= MOST_DEVICE_PAGES
+        request = Op(
+            Kind.PREPARE_REGION, *slot, pfn=7 * device, write=device, writable=True
+        )  # fmt: skip
         return [op for op in (page, request) if op.kind in self.kinds]
 
     def _alias(self, byte: int, focus: list[int]) -> None:
@@ -102,7 +112,7 @@ class LeafDecoder(Decoder):
         if byte & 0xC0 == 0:
             first, second = 0, 0
         first, second = sorted(max(0, min(border, self.layout.top)) for border in (first, second))
-        self._slots = Slots(self.layout, first, second)
+        self._slots, self._border = Slots(self.layout, first, second), first
         return Op(Kind.CREATE, first, second)
 
     def _frame(self, a: int, b: int, focus: list[int]) -> int:
