@@ -9,6 +9,7 @@ from model.leaf_map import LeafMap
 from model.leaves import end_of
 from model.operations import (
     ADDRESSED,
+    CLEANING,
     HALF_OPEN,
     INSTALLING,
     SLOT,
@@ -61,6 +62,11 @@ def beyond(layout: Layout, op: Op) -> str | None:
     if last > layout.top and max(first, last) << layout.page_shift > layout.address_mask:
         return "truncated"
     return "beyond-reach" if last > layout.top else None
+
+
+def beside(layout: Layout, op: Op) -> str | None:
+    """Return the class of operands for which ``op`` may reach what it does not name, if any."""
+    return "mask-with-holes" if has_holes(op.mask) else tall(layout, op)
 
 
 def has_holes(mask: int) -> bool:
@@ -183,4 +189,6 @@ def trigger(state: AbstractMap, op: Op) -> str:
     found = _large(state, op)
     if op.kind in ADDRESSED:
         found = found or tall(state.layout, op) or _plain_fault(state, op)
+    elif op.kind in CLEANING:
+        found = found or tall(state.layout, op)
     return found or special(state, op) or tall(state.layout, op) or "any"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from impl.interface import Event, Implementation, Outcome, Run
 from model.abstract_map import NOTHING, AbstractMap, Expected
@@ -15,7 +16,7 @@ from model.leaf_map import Habit, LeafMap, map_of
 from model.operations import ADDRESSED, ENOMEM, FAULTS, Answer, Kind, Op
 from model.ports import entry_point, port_of
 from model.rules import rule
-from model.triggers import beyond, has_holes, replaced, tall, trigger
+from model.triggers import beside, beyond, replaced, tall, trigger
 from slatcheck.document.identity import Fingerprint
 from slatcheck.search.leaves import LeafCase, habit
 
@@ -187,8 +188,8 @@ class Judge:
         rule_name, said, imprecise = named
         if beyond(self.layout, op):
             rule_name, imprecise = "aliasing", False
-        if rule_name == "collateral-change" and has_holes(op.mask):
-            kind_of = "mask-with-holes"
+        if rule_name == "collateral-change":
+            kind_of = beside(self.layout, op) or kind_of
         stops = bool(case.different) or op.kind is Kind.CREATE
         shown = [f for d in case.different for f in {d.first, d.last}]
         return [
@@ -434,48 +435,40 @@ def _shape(state: AbstractMap, op: Op) -> tuple[str, str]:
     return entry_point(state.layout, op.kind), trigger(state, op)
 
 
+class Left(NamedTuple):
+    """An operation that a plan leaves out: after how many others it would come, and its shape."""
+
+    after: int
+    op: Op
+    shape: tuple[str, str]
+
+
 def plan(
     layout: Layout,
     ops: Sequence[Op],
     excluded: frozenset[tuple[str, str]],
     habits: frozenset[Habit] = frozenset(),
-    tried: Counter[tuple[str, str]] | None = None,
-    endless: frozenset[tuple[str, str]] = frozenset(),
+    left: list[Left] | None = None,
 ) -> tuple[list[Op], list[Expected]]:
     """Return ``ops`` less those whose (entry point, trigger) is excluded, and what they must show.
 
     An operation's trigger is looked at in the map that the kept ones before it leave; so is
-    whether it is within the contract, where that depends on what went before. Where it is counted
-    what was ``tried``, one that is excluded comes last all the same, and nothing is said of it;
-    it is none that is ``endless``.
+    whether it is within the contract, where that depends on what went before. What is left out
+    is added to ``left``.
     """
     state = map_of(layout, habits)
     entries = {entry for entry, _ in excluded}
     kept: list[Op] = []
     expected: list[Expected] = []
-    left: list[tuple[int, Op, tuple[str, str]]] = []
     functions = port_of(layout).functions
     watched = {k for k, f in functions.items() if f in entries} - {Kind.CREATE, Kind.DESTROY}
     for op in ops:
         if layout.large and not state.in_contract(op):
             continue
         if op.kind in watched and (shape := _shape(state, op)) in excluded:
-            if shape not in endless:
-                left.append((len(kept), op, shape))
+            if left is not None:
+                left.append(Left(len(kept), op, shape))
             continue
         kept.append(op)
         expected.append(state.apply(op))
-    if tried is None or not left:
-        return kept, expected
-    at, last, _ = _rarest(left, tried, len(kept))
-    return [*kept[:at], last], expected[:at]
-
-
-def _rarest(
-    left: list[tuple[int, Op, tuple[str, str]]], tried: Counter[tuple[str, str]], size: int
-) -> tuple[int, Op, tuple[str, str]]:
-    """Choose, near the end, an operation of the shape that was tried least; count it."""
-    late = [one for one in left if one[0] > size // 2] or left
-    chosen = min(late, key=lambda one: (tried[one[2]], -one[0]))
-    tried[chosen[2]] += 1
-    return chosen
+    return kept, expected

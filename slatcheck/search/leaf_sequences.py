@@ -43,6 +43,7 @@ class LeafDecoder(Decoder):
         super().__init__(layout, kinds, reach_only=True)
         self._slots = Slots(layout)
         self._focus: list[int] = []
+        self._border = 0
         self._makers |= {
             Kind.MAP: self._mapped,
             Kind.SPLIT: self._split,
@@ -54,6 +55,8 @@ class LeafDecoder(Decoder):
     def decode(self, data: bytes) -> list[Op]:
         """Return what ``data`` says; often a memslot is prepared before anything is mapped."""
         ops = super().decode(data)
+        if self._word and data[4] & 4:
+            ops[1:1] = self._aliased(data[4])
         if data[4] & 1 and Kind.PREPARE_REGION in self.kinds:
             new = self._prepared(data[HEADER : HEADER + BLOCK], self._focus)
             behind = Op(Kind.FAULT, (new.first + new.last) << self.layout.page_shift, pfn=5)
@@ -61,11 +64,43 @@ class LeafDecoder(Decoder):
             ops[1:1] = [behind, new] if late and Kind.FAULT in self.kinds else [new]
         return ops
 
+    @property
+    def _word(self) -> int:
+        """How many frames an unsigned long can tell apart, 0 where that is all of them."""
+        frames = (self.layout.word_mask >> self.layout.page_shift) + 1
+        return frames if frames < self.layout.frames else 0
+
+    def _aliased(self, byte: int) -> list[Op]:
+        """Return a leaf, and a request for it or for what is the same frame to an unsigned long."""
+        high = self._focus[0] if self._focus[0] >= self._word else self._focus[0] + self._word
+        if byte & 16:
+            return self._device_above(self._border if self._border >= self._word else high)
+        slot = self._slots.of(high)
+        request = Op(Kind.LOG_DIRTY_MASKED, slot.base, high - slot.base, mask=1)
+        if byte & 8:
+            high, request = slot.base, Op(Kind.COMMIT_REGION, *slot)
+        frame = high if byte & 32 else high % self._word
+        gpa = frame << self.layout.page_shift
+        page = Op(Kind.FAULT, gpa, pfn=5, write=True, writable=True)
+        return [op for op in (page, request) if op.kind in self.kinds]
+
+    def _device_above(self, frame: int) -> list[Op]:
+        """Return a large leaf, and a device in a memslot that begins where that seems to be."""
+        slot = self._slots.of(frame)
+        low, order = slot.base % self._word, self.layout.leaf_orders[1]
+        pfn = low & ((1 << order) - 1)
+        gpa = low << self.layout.page_shift
+        page = Op(Kind.FAULT, gpa, pfn=pfn, write=True, writable=True, order=order)
+        device = slot.pages <= MOST_DEVICE_PAGES
+        request = Op(
+            Kind.PREPARE_REGION, *slot, pfn=7 * device, write=device, writable=True
+        )  # fmt: skip
+        return [op for op in (page, request) if op.kind in self.kinds]
+
     def _alias(self, byte: int, focus: list[int]) -> None:
         """Let two frames of the focus differ by what an unsigned long cannot hold."""
-        frames = (self.layout.word_mask >> self.layout.page_shift) + 1
-        if frames < self.layout.frames and byte & 0x10:
-            focus[1] = (focus[0] + frames) % self.layout.frames
+        if self._word and byte & 0x10:
+            focus[1] = (focus[0] + self._word) % self.layout.frames
 
     def _create(self, byte: int, focus: list[int]) -> Op:
         """Put borders of memslots at the focus: aligned or not, close together or far apart."""
@@ -77,7 +112,7 @@ class LeafDecoder(Decoder):
         if byte & 0xC0 == 0:
             first, second = 0, 0
         first, second = sorted(max(0, min(border, self.layout.top)) for border in (first, second))
-        self._slots = Slots(self.layout, first, second)
+        self._slots, self._border = Slots(self.layout, first, second), first
         return Op(Kind.CREATE, first, second)
 
     def _frame(self, a: int, b: int, focus: list[int]) -> int:

@@ -232,6 +232,8 @@ FAULTS = (
     Bug("next frame mapped", "wrong-entry", MAP, "PFN_DOWN(hpa)", "PFN_DOWN(hpa) + 1"),
     Bug("always a page", "wrong-entry", MAP, "gstage_page_size_to_level(page_size,",
         "gstage_page_size_to_level(PAGE_SIZE,", entry="kvm_riscv_gstage_map_page"),
+    Bug("nothing mapped", "wrong-entry", MAP,
+        "return gstage_set_pte(kvm, level, pcache, gpa, &new_pte)", "return 0"),
     Bug("neighbour mapped", "wrong-entry", FAULT, "pcache, gpa,", "pcache, gpa ^ PAGE_SIZE,"),
     Bug("frame of the page, not of the leaf", "wrong-entry", FAULT,
         "gfn = (gpa & ~((gpa_t)vma_pagesize - 1))", "gfn = (gpa & ~((gpa_t)PAGE_SIZE - 1))"),

@@ -40,7 +40,7 @@ from tests.kernels.gstage_repairs import (
 )  # fmt: skip
 from tests.proofs.c.edits import Edit, apply
 
-BUDGET = 2_000
+BUDGET = 1_000
 
 
 @dataclass(frozen=True)

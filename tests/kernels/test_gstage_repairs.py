@@ -9,9 +9,9 @@ import pytest
 
 from tests.kernels.gstage_repairs import LAYOUTS, REPAIRS, Repair, found, loaded, text, tree_with
 
-BUDGET = 20_000
+BUDGET = 10_000
 MILLION = 1_000_000
-ALONE = 3_000
+ALONE = 2_000
 """Enough for each cause to come back, in the layout that shows it soonest."""
 
 
