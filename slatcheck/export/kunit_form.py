@@ -45,6 +45,7 @@ def render_kunit(case: Case) -> str:
 
     Raises InputError, in one line, for a finding that KUnit cannot express.
     """
+    template = of_port(case.layout, "kunit.c.j2")
     main = _main(case)
     _check(case)
     run = [
@@ -63,7 +64,7 @@ def render_kunit(case: Case) -> str:
     kinds = {step.op.kind for step in case.steps}
     name = re.sub(r"[^a-z0-9]+", "_", case.trace.fingerprint.lower()).strip("_")
     return render(
-        of_port(case.layout, "kunit.c.j2"),
+        template,
         about=comment(about, " *"),
         layout=called(case.layout, case.trace.byte_order),
         name=name,

@@ -225,7 +225,7 @@ class Process(Machine):
             self._refuse("it printed from where nothing is")
 
     def _at_finding(self) -> bool:
-        word = struct.Struct(">I")
+        word = struct.Struct(">I" if self.image.big_endian else "<I")
         try:
             addresses = [self.symbols.address(name) for name in ("slat_step", "slat_last")]
         except KeyError:
