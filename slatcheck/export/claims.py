@@ -43,9 +43,7 @@ class Claims:
     limit: Limit | None
 
 
-def claims(
-    state: LeafMap, op: Op, before: Leaves, expected: Expected, returned: int
-) -> Claims:
+def claims(state: LeafMap, op: Op, before: Leaves, expected: Expected, returned: int) -> Claims:
     """Return what ``op`` may leave of the leaves ``before``.
 
     ``state`` is the map after it, ``expected`` what was promised, ``returned`` what it returned.
@@ -144,7 +142,9 @@ def in_words(layout: Layout, claim: Claim) -> str:
     parts = []
     if claim.entry is not None:
         raw = layout.entry.encode(claim.entry)
-        parts.append(layout.entry.describe(raw) + (", counting up" if claim.last > claim.first else ""))
+        parts.append(
+            layout.entry.describe(raw) + (", counting up" if claim.last > claim.first else "")
+        )
     parts += ["absent"] if claim.gone else []
     parts += ["as before"] if claim.kept else []
     many = claim.last - claim.first + 1
