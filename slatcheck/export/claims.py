@@ -63,7 +63,8 @@ def claims(state: LeafMap, op: Op, before: Leaves, expected: Expected, returned:
         gone, kept = (judge(piece._replace(new=new)) is None for new in (None, old))
         # An entry on its own: no size of the leaf that holds it is asked for.
         entry = now and now._replace(order=0)
-        if entry is not None and (entry == old or judge(piece._replace(new=entry)) is not None):
+        as_old = kept and old is not None and entry == old._replace(order=0)
+        if entry is not None and (as_old or judge(piece._replace(new=entry)) is not None):
             entry = None
         if old is None:
             gone, kept = gone or kept, False

@@ -25,10 +25,10 @@ BOOKS = frozenset(
     {
         *(one.name for one in RULES if one.memory_safety),
         *("leak", "accounting", "cache-exhausted", "runaway", "unlocked-access"),
-        *("geometry", "kernel-warning", "oom-not-atomic"),
+        *("geometry", "kernel-warning", "oom-not-atomic", "unflushed"),
     }
 )
-"""Rules that a kernel alone cannot show: they need the runner's books of accesses and pages."""
+"""Rules that a kernel alone cannot show: they need the runner's books: accesses, pages, flushes."""
 
 ANSWERS = {
     Answer.NO_SLOT: "KVM_PFN_NOSLOT",

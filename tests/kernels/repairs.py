@@ -38,16 +38,16 @@ static void free_tables(pte_t *table, u32 level, u32 entries)
 }
 
 """
-_UNMAPPED = "gstage_unmap_range(kvm, 0UL, gstage_gpa_size, false);\n"
+_TAKEN = "pgd = READ_ONCE(kvm->arch.pgd);\n"
 _FREED = """\
-		free_tables((pte_t *)kvm->arch.pgd, gstage_pgd_levels - 1,
-			    gstage_pgd_size / sizeof(pte_t));
+		free_tables((pte_t *)pgd, gstage_pgd_levels - 1, PTRS_PER_PTE << gstage_pgd_xbits);
 """
 _BY_BIT = """\
 for (; mask; mask &= mask - 1) {
 		start = (base_gfn + __ffs(mask)) << PAGE_SHIFT;
 		gstage_wp_range(kvm, start, start + PAGE_SIZE);
 	}"""
+_FOR_THE_GUEST = "pte_mkdirty(pfn_pte(pfn, pgprot_noncached(PAGE_WRITE)))"
 _INSTEAD = "{ set_pte(ptep, __pte(0)); gstage_remote_tlb_flush(kvm, current_level, addr); }"
 
 REPAIRS = (
@@ -69,7 +69,7 @@ REPAIRS = (
     ),
     Edit(
         "devices for the guest", "kvm_riscv_gstage_ioremap",
-        "pfn_pte(pfn, PAGE_KERNEL_IO)", "pte_mkdirty(pfn_pte(pfn, pgprot_noncached(PAGE_WRITE)))", file=MMU,
+        "pfn_pte(pfn, PAGE_KERNEL_IO)", _FOR_THE_GUEST, file=MMU,
     ),
     Edit(
         "bit by bit", "kvm_arch_mmu_enable_log_dirty_pt_masked",
@@ -77,7 +77,7 @@ REPAIRS = (
     ),
     Edit(
         "tables are freed", "kvm_riscv_gstage_free_pgd",
-        _UNMAPPED, _UNMAPPED + _FREED, file=MMU,
+        _TAKEN, _TAKEN + _FREED, file=MMU,
     ),
     Edit(
         "what frees them", "kvm_riscv_gstage_free_pgd",

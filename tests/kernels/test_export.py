@@ -478,7 +478,7 @@ def test_the_examples_of_the_documentation_are_what_is_written(
         for form in ("pytest", "c", "kunit")
     }
     assert blocks("python") == [texts["pytest"]]
-    whole, suite = blocks("c")
+    whole, _, suite = blocks("c")
     assert whole == texts["c"]
     assert suite in texts["kunit"]
     _, program, ktap = blocks("text")
