@@ -290,10 +290,14 @@ class LeafMap(AbstractMap):
         """Return where the map as it is now is none that ``op`` may leave of ``before``."""
         runs = self.runs(op)
         found = pieces(before, self.entries, runs, changed, self.layout.level_orders)
-        wrong = differences(found, self._judge(op, before, result))
+        wrong = differences(found, self.judge(op, before, result))
         return wrong or self._bounds(op, result, changed)
 
-    def _judge(self, op: Op, before: Leaves, result: int) -> Judged:
+    def judge(self, op: Op, before: Leaves, result: int) -> Judged:
+        """Return what says of frames whether ``op``, having returned ``result``, may leave them so.
+
+        ``before`` are the leaves before it; the memslots are those of this map.
+        """
         if op.kind is Kind.PREPARE_REGION:
             return self._prepared(op, result)
         if op.kind is Kind.IOREMAP:
@@ -316,7 +320,7 @@ class LeafMap(AbstractMap):
         allowed = {self.permission(op)}
         if old is not None and old.pfn == op.pfn and op.writable:
             allowed.add(old.writable)
-        first, last = self._host_page(op)
+        first, last = self.host_page(op)
 
         def judge(piece: Piece) -> Flaw | None:
             new = piece.new
@@ -335,7 +339,7 @@ class LeafMap(AbstractMap):
 
         return judge
 
-    def _host_page(self, op: Op) -> Run:
+    def host_page(self, op: Op) -> Run:
         """Return the frames that a fault may map: those of the host's page in the memslot."""
         frame = op.first >> self.layout.page_shift
         slot = self.slots.of(frame)

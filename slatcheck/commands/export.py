@@ -81,6 +81,6 @@ def _written(case: cases.Case, form: str, kernel: Path | None, cc: str | None) -
 
     assert kernel is not None
     text = c_form.render_c(case) if form == "c" else kunit_form.render_kunit(case)
-    exported = running.Exported(text, program.Form(form), case.layout)
+    exported = running.Exported(text, program.Form(form), case.layout, case.trace.byte_order)
     running.require_shown(exported, case.trace.fingerprint, kernel, cc)
     return text

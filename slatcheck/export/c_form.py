@@ -21,6 +21,7 @@ from model.operations import (
 from model.ports import entry_point, port_of
 from slatcheck.errors import InputError
 from slatcheck.export.case import Case, Step
+from slatcheck.export.claims import in_words
 from slatcheck.export.head import head
 from slatcheck.export.running import called
 from slatcheck.export.template import comment, of_port, render
@@ -29,7 +30,7 @@ CODES = (
     *("EV_BAD_ACCESS", "EV_OUT_OF_BOUNDS", "EV_USE_AFTER_FREE", "EV_DOUBLE_FREE", "EV_WILD_FREE"),
     *("EV_UNINITIALISED", "EV_LEAK", "EV_ACCOUNTING", "EV_RUNAWAY", "EV_WARNING", "EV_BUG"),
     *("EV_UNLOCKED", "EV_CACHE_EXHAUSTED", "EV_DIRTY_UNREPORTED", "EV_WRONG_RESULT"),
-    *("EV_STRUCTURE", "EV_TOOL_LIMIT"),
+    *("EV_STRUCTURE", "EV_TOOL_LIMIT", "EV_UNFLUSHED"),
 )
 """The names of runner/slat.h for the numbers of EVENTS."""
 
@@ -37,7 +38,8 @@ SUBJECT_NAMES = (
     *("SU_NONE", "SU_PGD", "SU_PUD", "SU_PMD", "SU_PTE", "SU_LOOSE", "SU_OBJECTS"),
     *("SU_EMPTY_TABLE", "SU_LOCK", "SU_SRCU", "SU_PFN", "SU_CONSTRUCTOR", "SU_COUNTER"),
     *("SU_LOAD", "SU_STORE", "SU_NULL", "SU_PGD_REST", "SU_LINKED", "SU_SLOTS", "SU_ENTRY"),
-    *("SU_DIRTY_LOCK", "SU_READ_ONLY", "SU_RING", "SU_ARENA", "SU_CHILDREN"),
+    *("SU_DIRTY_LOCK", "SU_READ_ONLY", "SU_RING", "SU_ARENA", "SU_CHILDREN", "SU_P4D"),
+    *("SU_REMOVED", "SU_PERMISSION", "SU_TABLE", "SU_MMAP"),
 )
 """The names of runner/slat.h for the numbers of SUBJECTS."""
 
@@ -63,6 +65,7 @@ def render_c(case: Case) -> str:
             f"{case.trace.fingerprint} cannot be a C program: it shows when the tree's headers are "
             "compiled, not when they run; export it --as pytest"
         )
+    template = of_port(case.layout, "c.c.j2")
     emulators = " or ".join(f"{name} FILE" for name in port_of(case.layout).user_emulators)
     run = [
         "slatcheck run THIS-FILE --kernel PATH (in an emulator, isolated), or with "
@@ -77,7 +80,7 @@ def render_c(case: Case) -> str:
     )
     steps = [shown(case.layout, step) for step in case.steps]
     return render(
-        of_port(case.layout, "c.c.j2"),
+        template,
         about=comment(about, " *"),
         layout=called(case.layout, case.trace.byte_order),
         fingerprint=case.trace.fingerprint,
@@ -108,20 +111,33 @@ def shown(layout: Layout, step: Step) -> dict[str, object]:
         "words": step.words,
         "kind": op.kind.name,
         "function": entry_point(layout, op.kind),
-        "first": number(op.first, layout.bits if op.kind in ADDRESSED else 64),
+        "first": number(op.first, _address_bits(layout) if op.kind in ADDRESSED else 64),
         "last": number(op.last, 64),
         "mask": number(op.mask, layout.bits),
-        "write": "true" if op.write else "false",
+        "pfn": number(op.pfn, 64),
+        "order": op.order,
+        "write": _truth(op.write),
+        "writable": _truth(op.writable),
         "begins": _begins(layout, op),
         "result": _result(results[0]) if results else "",
         "results": [_result(value) for value in results or ()],
         "changes": _changes(layout, step),
         "lost": _lost(layout, step),
+        "may": _may(layout, step),
+        "limit": step.claims.limit if step.claims else None,
         "judged": promised is not None and op.kind is not Kind.DESTROY,
         "fault": op.kind in (Kind.FAULT, Kind.FAULT_FAST),
         "dirty": [number(gfn, 64) for gfn in sorted(promised.dirty)] if promised else [],
         "others": sorted({pair for event in step.others for pair in _event(event)}),
     }
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _address_bits(layout: Layout) -> int:
+    return layout.address_bits or layout.bits
 
 
 def number(value: int, bits: int) -> str:
@@ -136,14 +152,20 @@ def _result(value: int) -> str:
 def _begins(layout: Layout, op: Op) -> list[str]:
     """Return the fields that say how the environment answers an operation."""
     out = [f".kind = OP_{op.kind.name}"]
+    flags: list[str] = []
     if op.kind in (Kind.FAULT, Kind.FAULT_FAST):
-        out.append(f".first = {number(op.first, layout.bits)}")
-        flags = [name for name, on in (("IS_WRITE", op.write),) if on]
-        if op.kind is Kind.FAULT:
-            flags += ["HOST_PAGE_WRITABLE"] if op.writable else []
-            flags += [ANSWERS[op.answer]] if ANSWERS[op.answer] else []
-            out.append(f".pfn = {number(op.pfn, 64)}")
-        out += [f".flags = {' | '.join(flags)}"] if flags else []
+        out.append(f".first = {number(op.first, _address_bits(layout))}")
+        flags = ["IS_WRITE"] if op.write else []
+    if op.kind is Kind.PREPARE_REGION:
+        flags = ["HOST_DEVICE"] if op.write else []
+    if op.kind in (Kind.FAULT, Kind.PREPARE_REGION):
+        flags += ["HOST_PAGE_WRITABLE"] if op.writable else []
+        flags += [ANSWERS[op.answer]] if ANSWERS[op.answer] else []
+        out.append(f".pfn = {number(op.pfn, 64)}")
+    out += [f".flags = {' | '.join(flags)}"] if flags else []
+    if op.kind is Kind.FAULT:
+        out += [f".order = {op.order}"] if op.order else []
+        out += [f".skew = {op.skew & 0xFFFFFFFF}"] if op.skew else []
     out += [f".retries = {op.retries}"] if op.retries else []
     out += [f".oom = {min(op.oom, 0xFFFFFFFF)}"] if op.oom else []
     return out
@@ -172,6 +194,27 @@ def _lost(layout: Layout, step: Step) -> list[tuple[str, str, str]]:
         for gfn, entry in sorted((step.promised.changes if step.promised else {}).items())
         if entry and not layout.entry.holds(entry.pfn)
     ]
+
+
+def _may(layout: Layout, step: Step) -> list[tuple[str, str]]:
+    """Return (fields, in words) of each claim about guest frames.
+
+    Raises InputError where nothing at all would be right: a program would never be mended.
+    """
+    out = []
+    for claim in step.claims.frames if step.claims else ():
+        words = in_words(layout, claim)
+        if claim.entry is None and not (claim.gone or claim.kept):
+            raise InputError(
+                f"step {step.number}, {step.words}, cannot be a C program: what it must leave at "
+                f"{words.partition(':')[0]} depends on what it is; export it --as pytest"
+            )
+        fields = [number(claim.first, 64), number(claim.last, 64)]
+        raw = layout.entry.encode(claim.entry) if claim.entry else 0
+        fields += [number(raw & U64, 64)] if raw else []
+        fields += [f".{name} = 1" for name in ("gone", "kept") if getattr(claim, name)]
+        out.append((", ".join(fields), words))
+    return out
 
 
 def _event(event: Event) -> list[tuple[str, str, str]]:

@@ -8,15 +8,16 @@ from pathlib import Path
 
 from impl.interface import Event
 from model.abstract_map import Expected
-from model.contracts import in_contract
 from model.entry import Entry
 from model.layout import Layout
+from model.leaf_map import LeafMap, map_of
 from model.operations import Op
 from model.rules import rule
 from slatcheck.display import describe
 from slatcheck.display.words import operation
 from slatcheck.errors import InputError
 from slatcheck.explain.record import Recording, record
+from slatcheck.export.claims import Claims, claims
 from slatcheck.judge.traces import Trace
 from slatcheck.search.differential import Symptom
 
@@ -27,7 +28,8 @@ class Step:
 
     ``promised`` is what must come of it, None where nothing is promised of the map or where it
     breaks another promise than the finding's. ``after`` is the map afterwards. ``others`` are
-    events in it that belong to other findings.
+    events in it that belong to other findings. ``claims`` are what it may leave where leaves have
+    several sizes, None where they have not or nothing is promised.
     """
 
     number: int
@@ -36,6 +38,7 @@ class Step:
     promised: Expected | None
     after: dict[int, Entry]
     others: tuple[Event, ...]
+    claims: Claims | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,9 @@ def of(trace: Trace, kernel: Path | None, cc: str | None, path: Path) -> Case:
             f"there is nothing to export (it shows {shown})"
         )
     symptom = found[0]
-    steps = tuple(_step(done, number, symptom) for number in range(symptom.step + 1))
+    count = symptom.step + 1
+    may = _claims(done, count)
+    steps = tuple(_step(done, number, symptom, may[number]) for number in range(count))
     others = sorted(
         {one.fingerprint for one in done.symptoms if one.step <= symptom.step} - {trace.fingerprint}
     )
@@ -119,7 +124,31 @@ def _subject(done: Recording) -> str:
     return f"Linux {done.version}" if done.version else "the built-in page table"
 
 
-def _step(done: Recording, number: int, finding: Symptom) -> Step:
+def _claims(done: Recording, count: int) -> list[Claims | None]:
+    """Return what each of the first steps may leave of the leaves before it."""
+    state = map_of(done.trace.layout)
+    if not isinstance(state, LeafMap):
+        return [None] * count
+    out: list[Claims | None] = []
+    for number, (op, step) in enumerate(zip(done.trace.ops[:count], done.steps, strict=False)):
+        if done.contracts[number]:
+            before, result = dict(state.entries), step.outcome.result
+            expected = state.expected(op, result)
+            out.append(claims(state, op, before, expected, result))
+        else:
+            out.append(None)
+        state.entries = _decoded(done, number)
+    return out
+
+
+def _decoded(done: Recording, number: int) -> dict[int, Entry]:
+    """Return the map after a step."""
+    decode = done.trace.layout.entry.decode
+    found = {gfn: decode(raw) for gfn, raw in done.maps[number].items()}
+    return {gfn: entry for gfn, entry in found.items() if entry is not None}
+
+
+def _step(done: Recording, number: int, finding: Symptom, may: Claims | None) -> Step:
     layout, op = done.trace.layout, done.trace.ops[number]
     here = [one for one in done.symptoms if one.step == number and one.rule != "geometry"]
     events = done.steps[number].outcome.events
@@ -130,17 +159,13 @@ def _step(done: Recording, number: int, finding: Symptom) -> Step:
         if named.fingerprint != finding.fingerprint
     ]
     strange = any(one.fingerprint != finding.fingerprint for one in here[len(events) :])
-    judged = in_contract(layout, op) and not strange
-    entries = {
-        gfn: entry
-        for gfn, raw in done.maps[number].items()
-        if (entry := layout.entry.decode(raw)) is not None
-    }
+    judged = done.contracts[number] and not strange
     return Step(
         number + 1,
         op,
         operation(op, layout.page_shift),
         done.expected[number] if judged else None,
-        entries,
+        _decoded(done, number),
         tuple(others),
+        may if judged else None,
     )

@@ -25,10 +25,10 @@ BOOKS = frozenset(
     {
         *(one.name for one in RULES if one.memory_safety),
         *("leak", "accounting", "cache-exhausted", "runaway", "unlocked-access"),
-        *("geometry", "kernel-warning", "oom-not-atomic"),
+        *("geometry", "kernel-warning", "oom-not-atomic", "unflushed"),
     }
 )
-"""Rules that a kernel alone cannot show: they need the runner's books of accesses and pages."""
+"""Rules that a kernel alone cannot show: they need the runner's books: accesses, pages, flushes."""
 
 ANSWERS = {
     Answer.NO_SLOT: "KVM_PFN_NOSLOT",
@@ -45,6 +45,7 @@ def render_kunit(case: Case) -> str:
 
     Raises InputError, in one line, for a finding that KUnit cannot express.
     """
+    template = of_port(case.layout, "kunit.c.j2")
     main = _main(case)
     _check(case)
     run = [
@@ -63,7 +64,7 @@ def render_kunit(case: Case) -> str:
     kinds = {step.op.kind for step in case.steps}
     name = re.sub(r"[^a-z0-9]+", "_", case.trace.fingerprint.lower()).strip("_")
     return render(
-        of_port(case.layout, "kunit.c.j2"),
+        template,
         about=comment(about, " *"),
         layout=called(case.layout, case.trace.byte_order),
         name=name,

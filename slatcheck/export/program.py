@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import struct
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -70,6 +71,21 @@ class Ran:
     at_finding: bool = False
 
 
+MOST_KEPT = 8
+"""Compiled machines that a process keeps."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Objects, and stamps of the tree's files that were read for them."""
+
+    objects: tuple[bytes, ...]
+    stamps: dict[Path, tuple[int, int, int]]
+
+
+_machines: dict[tuple[object, ...], _Kept] = {}
+
+
 def build(
     text: str, form: Form, tree: Path, layout: Layout, cc: str | None, big_endian: bool = True
 ) -> Image:
@@ -90,12 +106,11 @@ def build(
         prepare(job)
         source = job.folder / NAMES[form]
         source.write_text(text, encoding="utf-8")
-        runner, checked = HERE / "runner", form is Form.C
+        checked = form is Form.C
         objects = [
             _compile(job, source, checked),
             *(_compile(job, opened.root / path, checked) for _, path in job.port.beside(layout)),
-            _compile(job, runner / "program.c", False),
-            _compile(job, job.port.processor.folder / "setjmp.S", False),
+            *_machine(job),
         ]
         if form is Form.KUNIT:
             # In a kernel other files have these; a reproducer includes them itself.
@@ -142,6 +157,34 @@ def _compile(job: Job, source: Path, instrument: bool) -> Path:
     run_confined(job.command(source, output, instrument), job, f"compiling {source.name}")
     read_only_inside(job, output.with_suffix(".d"))
     return output
+
+
+def _machine(job: _Program) -> list[Path]:
+    """Compile what is around the tree's code, or write out what this process has compiled before.
+
+    It depends on the tree's headers and on nothing of the file that is built.
+    """
+    sources = HERE / "runner" / "program.c", job.port.processor.folder / "setjmp.S"
+    layout, made_by = job.layout.name, job.toolchain
+    key = (job.tree.root, job.tree.digest(), layout, job.big_endian, made_by, job.form)
+    kept = _machines.get(key)
+    if kept is None or kept.stamps != _stamps(kept.stamps):
+        outputs = [_compile(job, source, False) for source in sources]
+        read = [one for out in outputs for one in read_only_inside(job, out.with_suffix(".d"))]
+        kept = _Kept(tuple(out.read_bytes() for out in outputs), _stamps(read))
+        _machines[key] = kept
+        while len(_machines) > MOST_KEPT:
+            del _machines[next(iter(_machines))]
+    outputs = [job.folder / f"{source.stem}.o" for source in sources]
+    for output, content in zip(outputs, kept.objects, strict=True):
+        output.write_bytes(content)
+    return outputs
+
+
+def _stamps(files: Iterable[Path]) -> dict[Path, tuple[int, int, int]]:
+    """Return what changes of a file when it is edited or replaced; those that are gone are out."""
+    found = {path: path.stat() for path in files if path.is_file()}
+    return {path: (one.st_ino, one.st_size, one.st_mtime_ns) for path, one in found.items()}
 
 
 def _link(job: Job, objects: list[Path]) -> bytes:
@@ -225,7 +268,7 @@ class Process(Machine):
             self._refuse("it printed from where nothing is")
 
     def _at_finding(self) -> bool:
-        word = struct.Struct(">I")
+        word = struct.Struct(">I" if self.image.big_endian else "<I")
         try:
             addresses = [self.symbols.address(name) for name in ("slat_step", "slat_last")]
         except KeyError:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from impl.kernel.build import Image
 from model.layout import Layout
-from model.machines import BIG
-from model.ports import layouts
+from model.machines import BIG, LITTLE
+from model.ports import byte_orders, layouts
 from slatcheck.display.words import find_layout
 from slatcheck.document.result import Verdict
 from slatcheck.errors import InputError
@@ -30,7 +30,7 @@ class Exported:
     text: str
     form: Form
     layout: Layout
-    byte_order: str = BIG
+    byte_order: str
 
 
 def read(path: Path) -> Exported:
@@ -53,13 +53,20 @@ def read(path: Path) -> Exported:
     return Exported(text, Form(form), *named(name))
 
 
+def usual(layout: Layout) -> str:
+    """Return the byte order that is not told: big-endian where a layout can be."""
+    orders = byte_orders(layout)
+    return BIG if BIG in orders else orders[0]
+
+
 def called(layout: Layout, byte_order: str) -> str:
-    """Return what an exported file calls a layout; big-endian is not told."""
-    return layout.name if byte_order == BIG else f"{layout.name}:le"
+    """Return what an exported file calls a layout; the usual byte order is not told."""
+    told = {BIG: "be", LITTLE: "le"}[byte_order]
+    return layout.name if byte_order == usual(layout) else f"{layout.name}:{told}"
 
 
 def named(text: str) -> tuple[Layout, str]:
-    """Return a layout and a byte order, big where none is told.
+    """Return a layout and a byte order, the usual one where none is told.
 
     Raises InputError where there is none of this name.
     """
@@ -68,7 +75,7 @@ def named(text: str) -> tuple[Layout, str]:
     if layout is None:
         near = close(name, [one.name for one in layouts()])
         raise InputError(f"unknown layout '{name}'{near or '; see slatcheck layouts'}")
-    return layout, order or BIG
+    return layout, order or usual(layout)
 
 
 def build(exported: Exported, tree: Path, cc: str | None) -> Image:

@@ -67,13 +67,24 @@ def comment(lines: Iterable[tuple[str, list[str]]], start: str) -> str:
     return "\n".join(f"{start} {line}".rstrip() for line in out)
 
 
+FORMS = {"kunit.c.j2": "KUnit", "c.c.j2": "C"}
+"""What a port may have a template of, and what the form is called."""
+
+
 def of_port(layout: Layout, template: str) -> str:
     """Return the name of a port's template. Raises InputError where the port has none."""
-    name = f"ports/{layout.port}/{template}"
-    if not resources.files("slatcheck.export").joinpath(name).is_file():
-        arch = port_of(layout).arch
-        raise InputError(f"C cannot be written for {arch} yet; export it --as pytest")
-    return name
+    if not _has(layout, template):
+        instead = ["--as c"] if _has(layout, "c.c.j2") else []
+        raise InputError(
+            f"no {FORMS[template]} form for {port_of(layout).title} yet: "
+            f"use {' or '.join([*instead, '--as pytest'])}"
+        )
+    return f"ports/{layout.port}/{template}"
+
+
+def _has(layout: Layout, template: str) -> bool:
+    folder = resources.files("slatcheck.export")
+    return folder.joinpath(f"ports/{layout.port}/{template}").is_file()
 
 
 def render(template: str, /, **values: Any) -> str:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from model.operations import Answer, Kind, Op, to_json
+from model.ports import layout
 from slatcheck import cli
 from slatcheck.document.result import Verdict
 from slatcheck.export import program, running
@@ -142,6 +143,7 @@ def write_replay(folder: Path, one: Finding) -> Path:
         "layout": one.layout,
         "quirks": [],
         "seed": 0,
+        "byte_order": running.usual(layout(one.layout)),
         "trace": [to_json(op) for op in one.ops],
     }
     path = folder / "replay.json"
@@ -476,7 +478,7 @@ def test_the_examples_of_the_documentation_are_what_is_written(
         for form in ("pytest", "c", "kunit")
     }
     assert blocks("python") == [texts["pytest"]]
-    whole, suite = blocks("c")
+    whole, _, suite = blocks("c")
     assert whole == texts["c"]
     assert suite in texts["kunit"]
     _, program, ktap = blocks("text")

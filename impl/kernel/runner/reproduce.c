@@ -29,6 +29,14 @@ static const char *const subjects[] = {
 	"mmap_lock",
 };
 
+static void show(u64 raw)
+{
+	if (raw)
+		slat_say("entry %x", raw);
+	else
+		slat_say("absent");
+}
+
 static void breaks(void)
 {
 	if (slat_step == slat_last)
@@ -104,15 +112,19 @@ void must(int kept, const char *what)
 	breaks();
 }
 
+#include "cover.c"
+
 void end(s64 value)
 {
 	int fault = running.kind == OP_FAULT || running.kind == OP_FAULT_FAST;
 
 	result = value;
 	settle(&running, value);
+	follow_cover(changes_from);
 	events();
-	if (fault && value < 0)
-		must(slat.tables == tables_before, "a fault that fails must link no table");
+	if ((fault || running.kind == OP_MAP) && value < 0)
+		must(slat.tables == tables_before, fault ? "a fault that fails must link no table" :
+							   "a map that fails must link no table");
 	if (running.kind == OP_CREATE)
 		must(!slat.tables, "a new table must have no table below its root");
 	if (running.kind == OP_FLUSH && value)
@@ -133,14 +145,6 @@ void must_return_either(s64 one, s64 other)
 void must_return(s64 wanted)
 {
 	must_return_either(wanted, wanted);
-}
-
-static void show(u64 raw)
-{
-	if (raw)
-		slat_say("entry %x", raw);
-	else
-		slat_say("absent");
 }
 
 static void differs(u64 gfn, const u64 *wanted, const u64 *got)
@@ -212,6 +216,15 @@ static void must_report(u32 count, u64 gfn)
 void must_report_dirty(u64 gfn)
 {
 	must_report(1, gfn);
+}
+
+void must_report_logged(u64 gfn)
+{
+	u32 i;
+
+	for (i = dirty_from; i < slat_control.dirty && slat_dirty[i] != gfn; i++)
+		;
+	must(i < slat_control.dirty, "mark_page_dirty() must be told of the frame");
 }
 
 void must_report_nothing_dirty(void)

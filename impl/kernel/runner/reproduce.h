@@ -10,6 +10,7 @@
 /* How a fault is answered: .flags of an operation. */
 enum {
 	IS_WRITE = 1,			/* the guest wants to write */
+	HOST_DEVICE = 1,		/* of a new slot: a device is mapped there in user space */
 	HOST_PAGE_WRITABLE = 2,		/* the host's page may be written to */
 	HOST_NO_SLOT = 1 << 8,		/* there is no memory slot */
 	HOST_READ_ONLY = 2 << 8,	/* a write, and the slot is read-only */
@@ -40,12 +41,27 @@ void must_return_either(s64 one, s64 other);
 void slat_must_change(const struct slat_change *wanted, u32 count);
 void must_change_nothing(void);
 
+/*
+ * Where leaves have several sizes: what these guest frames, ends inclusive, may hold now, and all
+ * others hold what they held. The first of them this raw entry, the rest the frames that follow.
+ */
+struct slat_may { u64 first, last, raw; int gone, kept; };
+#define must_hold(...) \
+	slat_must_hold((const struct slat_may[]){ __VA_ARGS__ }, \
+		       sizeof((const struct slat_may[]){ __VA_ARGS__ }) / sizeof(struct slat_may))
+void slat_must_hold(const struct slat_may *may, u32 count);
+void must_hold_nothing_else(void);
+/* The leaves that came where frames first..last are have at most 2^order of them. */
+void must_be_at_most(u32 order, u64 first, u64 last);
+
 /* Anything else that must be so. */
 void must(int kept, const char *what);
 
 /* mark_page_dirty() must have been told of just this guest frame, or of none. */
 void must_report_dirty(u64 gfn);
 void must_report_nothing_dirty(void);
+/* It must have been told of this guest frame, which is logged; of others it may. */
+void must_report_logged(u64 gfn);
 
 /* The machine, and the virtual machine in it. */
 extern struct kvm *const kvm;

@@ -104,7 +104,8 @@ def test_numbers_of_the_runner_have_its_names() -> None:
     text = (ROOT / "impl/kernel/runner/slat.h").read_text()
     for kind, names in (("slat_code", CODES), ("slat_subject", SUBJECT_NAMES)):
         body = text.partition(f"enum {kind} {{")[2].partition("}")[0]
-        assert tuple(name.strip() for name in body.split(",") if name.strip()) == names
+        found = [name.strip() for name in body.split(",") if name.strip()]
+        assert tuple(name for name in found if name != "SU_COUNT") == names
     assert (len(CODES), len(SUBJECT_NAMES)) == (len(EVENTS), len(SUBJECTS))
 
 

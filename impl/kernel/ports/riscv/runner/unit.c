@@ -1,88 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The tree's own files, and one call into them for each operation. */
 #include SLAT_MAIN_C
-#ifdef SLAT_GSTAGE_C
-#include SLAT_GSTAGE_C
-#endif
+#include "stage.h"
 #include "pgtable_slice.h"
 #include "kvm_main_slice.h"
-#include "slat.h"
+#include "guest.h"
 
 enum { WRITE = 1, WRITABLE = 2 };
-/* Any number that is not that of a fresh structure: a flush must name it. */
-enum { VMID = 42 };
 
-u32 slat_cache_min;
-struct slat_shape slat_shape;
-
-/* slots.h */
-void slat_slots_begin(u64 first, u64 second);
-void slat_log_slot(u64 base, int on);
-struct kvm_memory_slot *slat_name_slot(u64 base, u64 pages);
-struct kvm_memory_slot *slat_slot_of(u64 gfn);
-pgd_t *slat_host_tables(unsigned long hva, u32 order);
-
-/* --- the two ages of the table's functions: of the machine, or of a stage of translation --- */
-#ifdef SLAT_GSTAGE_C
-static struct kvm_gstage stage_of(struct kvm *kvm)
-{
-	struct kvm_gstage stage = { .kvm = kvm };
-
-#ifdef SLAT_STAGE_INIT
-	kvm_riscv_gstage_init(&stage, kvm);
-#else
-	stage.vmid = kvm->arch.vmid.vmid;
-	stage.pgd = kvm->arch.pgd;
-#endif
-	return stage;
-}
-
-#define TABLE(kvm) (&(struct kvm_gstage[]){ stage_of(kvm) }[0])
-#define OUT , &(struct kvm_gstage_mapping){ 0 }
-#else
-#define TABLE(kvm) (kvm)
-#define OUT
-#endif
-
-/* --- what is found at boot --- */
-/* The machine boots: what the last one found is forgotten. */
-static void forget(void)
-{
-	static unsigned long levels;
-#ifdef SLAT_MODE_FOUND
-	static unsigned long mode;
-
-	if (!levels)
-		mode = SLAT_MODE_FOUND;
-	SLAT_MODE_FOUND = mode;
-#endif
-	if (!levels)
-		levels = SLAT_LEVELS_FOUND;
-	SLAT_LEVELS_FOUND = levels;
-}
-
-void slat_detect(void)
-{
-	forget();
-	kvm_riscv_gstage_mode_detect();
-	slat_shape.levels = SLAT_LEVELS_FOUND;
-	slat_shape.index_bits = SLAT_INDEX_BITS;
-	slat_shape.root_bits = SLAT_ROOT_BITS;
-	slat_shape.root_order = get_order(SLAT_ROOT_SIZE);
-	slat_shape.reach_bits = SLAT_REACH_BITS;
-	/* each operation that may need tables tops its cache up to as many */
-	slat_cache_min = slat_shape.levels;
-}
-
-/* --- operations --- */
 static s64 create(const struct slat_op *op, struct kvm *kvm, struct kvm_vcpu *vcpu)
 {
-	slat_detect();
-	slat_slots_begin(op->first, op->last);
-	kvm->mm = current->mm;
-	kvm->arch.vmid.vmid = VMID;
-	/* as kvm_arch_vcpu_create() does */
-	vcpu->arch.mmu_page_cache.gfp_zero = __GFP_ZERO;
+	slat_new_guest(kvm, vcpu, op->first, op->last);
 	return SLAT_CREATE(kvm);
 }
 
@@ -98,9 +26,8 @@ static s64 fault(const struct slat_op *op, struct kvm_vcpu *vcpu)
 {
 	gfn_t gfn = op->first >> PAGE_SHIFT;
 	struct kvm_memory_slot *slot = slat_slot_of(gfn);
-	unsigned long hva = slot->userspace_addr + (unsigned long)(gfn - slot->base_gfn) * PAGE_SIZE;
+	unsigned long hva = slat_hva(vcpu->kvm, slot, gfn, op->order);
 
-	vcpu->kvm->mm->pgd = slat_host_tables(hva, op->order);
 	return SLAT_MAP_FAULT(vcpu, slot, op->first, hva, !!(op->flags & WRITE) OUT);
 }
 
@@ -115,8 +42,7 @@ static s64 with_cache(const struct slat_op *op, struct kvm *kvm, struct kvm_vcpu
 	spin_lock(&kvm->mmu_lock);
 	if (op->kind == OP_MAP)
 		result = SLAT_MAP_PAGE(TABLE(kvm), cache, op->first, (phys_addr_t)op->pfn << PAGE_SHIFT,
-				       op->order < BITS_PER_LONG - PAGE_SHIFT ? PAGE_SIZE << op->order : 0,
-				       !(op->flags & WRITABLE), true OUT);
+				       slat_bytes(op->order), !(op->flags & WRITABLE), true OUT);
 #ifdef SLAT_SPLIT
 	else
 		result = SLAT_SPLIT(TABLE(kvm), cache, op->first, op->order / SLAT_INDEX_BITS, true);
