@@ -22,6 +22,12 @@ def table_of(layout: Layout) -> TablePort:
     return TABLES[layout.port]
 
 
+def has_table(layout: Layout) -> bool:
+    """Return whether there is a proof of the reference table in this layout."""
+    port = TABLES.get(layout.port)
+    return port is not None and layout.levels <= port.most_levels
+
+
 def code_of(layout: Layout) -> CodePort:
     """Return the proof of a layout's kernel code. Raises KeyError where there is none."""
     return CODES[layout.port]

@@ -42,6 +42,7 @@ class TablePort:
     lists what is proved of a layout, ``clauses`` what each function's lemma decides. ``refuted_by``
     says which theorems, as ``function/clause``, a quirk refutes in a layout. ``runtime`` carries
     out its lemmas, on entries of the proof's own format or, with ``real_entries``, the layout's.
+    Layouts of more than ``most_levels`` are left out: their proof was never seen to its end.
     """
 
     program: Callable[[str, frozenset[Quirk], Layout], Program]
@@ -50,3 +51,4 @@ class TablePort:
     refuted_by: Callable[[Quirk, Layout], frozenset[str]]
     runtime: type[SymbolicRuntime] = SymbolicRuntime
     real_entries: bool = False
+    most_levels: int = 9

@@ -121,6 +121,7 @@ def _add_proofs(document: Document, request: Request, report: Callable[[Progress
         request.layouts, quirks=request.quirks, jobs=request.jobs, cache=request.cache
     )
     outcome = prove.carry_out(wanted, report)
+    document.notes += prove.untouched(request.layouts)
     document.checks += outcome.checks
     known = {one.fingerprint for one in document.findings}
     document.findings += [one for one in outcome.findings if one.fingerprint not in known]

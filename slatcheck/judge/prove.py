@@ -16,7 +16,7 @@ from model.ports import byte_orders, port_of
 from model.ports import layout as layout_named
 from proofs import engine, runner, theorems
 from proofs.engine import Clause, Options, Proof
-from proofs.ports import CODES, TABLES, table_of
+from proofs.ports import CODES, has_table, table_of
 from proofs.runner import MAP, Store, Task
 from proofs.theorems import Theorem
 from slatcheck import __version__
@@ -80,7 +80,10 @@ def prove(request: Request, report: Callable[[Progress], None]) -> Document:
         return _prove_kernel(request, report)
     outcome = carry_out(request, report)
     tool = {"name": "slatcheck", "version": __version__}
+    if not any(map(has_table, request.layouts)):
+        raise InputError(f"{untouched(request.layouts)[0]}: there is nothing to prove")
     notes = [f"assumed, {name}: {what}" for name, what in theorems.ASSUMPTIONS]
+    notes += untouched(request.layouts)
     layouts = list(request.layouts)
     return Document(tool, None, layouts, outcome.checks, outcome.findings, notes)
 
@@ -143,6 +146,12 @@ def provable(layouts: Iterable[Layout]) -> tuple[Layout, ...]:
     return tuple(layout for layout in layouts if layout.port in CODES)
 
 
+def untouched(layouts: Iterable[Layout]) -> list[str]:
+    """Return a note of the layouts in which the built-in table is not proved; none if it is."""
+    names = [layout.name for layout in layouts if not has_table(layout)]
+    return [f"not proved: the built-in table in {', '.join(names)}"] if names else []
+
+
 def unproved(layouts: Iterable[Layout]) -> list[str]:
     """Return for each port of ``layouts`` whose code cannot be proved that this is so."""
     ports = dict.fromkeys(port_of(layout).title for layout in layouts if layout.port not in CODES)
@@ -167,7 +176,7 @@ def carry_out(request: Request, report: Callable[[Progress], None]) -> Outcome:
     """Carry out all proofs of a request."""
     store = Store(keeping.place(request.cache), request.cache)
     # A port may be judged without a reference table: then there is no theorem of one.
-    proved = [layout for layout in request.layouts if layout.port in TABLES]
+    proved = [layout for layout in request.layouts if has_table(layout)]
     plain = {layout.name: _tasks(layout, request.quirks) for layout in proved}
     wanted = [Task(MAP), *(task for tasks in plain.values() for task in tasks)]
     done = _told(report, plain)

@@ -25,7 +25,7 @@ from model.contracts import in_contract
 from model.layout import Layout
 from model.operations import Kind, Op
 from model.ports import entry_point
-from proofs.ports import TABLES
+from proofs.ports import has_table
 from slatcheck.display.describe import frames
 from slatcheck.display.words import count, operation
 from slatcheck.search.drawing import draw
@@ -120,7 +120,7 @@ def comparable(layouts: Iterable[Layout]) -> list[Layout]:
 
     Tables with large leaves may cover the same frames by other leaves, and both be right.
     """
-    return [layout for layout in layouts if layout.port in TABLES and not layout.large]
+    return [layout for layout in layouts if has_table(layout) and not layout.large]
 
 
 def _tied(unit: Unit) -> Tie | None:

@@ -7,4 +7,6 @@ from proofs.ports.riscv.quirks import refuted_by
 from proofs.ports.riscv.table import program
 from proofs.ports.riscv.table_lemmas import CLAUSES, lemmas
 
-TABLE = TablePort(program, lemmas, CLAUSES, refuted_by, LeafRuntime, real_entries=True)
+TABLE = TablePort(
+    program, lemmas, CLAUSES, refuted_by, LeafRuntime, real_entries=True, most_levels=3
+)
