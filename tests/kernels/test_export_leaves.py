@@ -153,6 +153,20 @@ def test_a_pytest_file_fails_until_the_bug_is_mended(
     assert not given(file, repaired)
 
 
+def test_a_program_can_print_and_end_and_nothing_else(tree: Path, tmp_path: Path) -> None:
+    includes = ("arch/riscv/kvm/mmu.c", "stage.h", "pgtable_slice.h", "kvm_main_slice.h")
+    lines = [f'#include "{name}"' for name in (*includes, "guest.h", "reproduce.h")]
+    lines += ['int main(void) { about("x", 1);']
+    lines += ['__asm__ volatile("li a7, 222\\n\\tecall" ::: "a0", "a7", "memory"); return 0; }']
+    path = tmp_path / "hostile.c"
+    path.write_text("\n".join(["/*", f" * slatcheck-run: c {NARROW}", " */", *lines, ""]))
+    verdict, ran = running.run(running.build(running.read(path), tree, None))
+    assert (verdict, ran.fault) == (
+        Verdict.UNKNOWN,
+        "it made system call 222, which is not answered",
+    )
+
+
 def test_there_is_no_kunit_form_yet(
     tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
