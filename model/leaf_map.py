@@ -8,11 +8,13 @@ say the same.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 
 from model.abstract_map import AbstractMap, Expected
-from model.contracts import in_contract, slot_limits
+from model.contracts import in_contract
 from model.entry import Entry
 from model.layout import Layout
+from model.leaf_contracts import in_contract_now
 from model.leaves import (
     Difference,
     Flaw,
@@ -33,13 +35,10 @@ from model.leaves import (
 )
 from model.operations import (
     AGEING,
-    BYTES,
     CLEANING,
     EFAULT,
     ENOMEM,
-    HALF_OPEN,
     REMOVING,
-    SLOT,
     Answer,
     Kind,
     Op,
@@ -76,16 +75,25 @@ def mask_runs(base: int, mask: int) -> list[Run]:
     return runs
 
 
+class Habit(Enum):
+    """What a table may do where the map would do something else, both of them right."""
+
+    REFUSES = "refuses to map a page where a larger leaf is"
+    DROPS = "drops a larger leaf instead of splitting it"
+    REPLACES = "puts a large leaf in the place of smaller ones"
+
+
 class LeafMap(AbstractMap):
     """Leaves by the first guest frame of each, and the memslots of the virtual machine.
 
-    ``apply`` does what a table does that takes whole leaves and splits where it must; ``flaws``
-    judges any other cover of the frames by leaves.
+    ``apply`` does what a table does that takes whole leaves and splits where it must, unless it
+    has other ``habits``; ``flaws`` judges any other cover of the frames by leaves.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, habits: frozenset[Habit] = frozenset()) -> None:
         super().__init__(layout)
         self.slots = Slots(layout)
+        self.habits = habits
 
     # What an operation names
 
@@ -158,7 +166,8 @@ class LeafMap(AbstractMap):
             return Expected((0,), {})
         frame = op.first >> self.layout.page_shift
         order = self.largest(op)
-        if any(self.smaller(frame >> order << order, order)):
+        replaces = Habit.REPLACES in self.habits
+        if not replaces and any(self.smaller(frame >> order << order, order)):
             order = 0
         base = frame >> order << order
         leaf = Entry(op.pfn - frame + base, self.permission(op), True, True, order)
@@ -173,11 +182,21 @@ class LeafMap(AbstractMap):
     def _installed(self, base: int, leaf: Entry) -> dict[int, Entry | None]:
         """Return what changes when a leaf is put in, larger ones split, smaller ones dropped."""
         changes: dict[int, Entry | None] = dict.fromkeys(self.smaller(base, leaf.order))
-        around = self.holder(base)
-        if around is not None and self.entries[around].order > leaf.order:
+        around = self._around(base, leaf.order)
+        if around is not None and Habit.DROPS in self.habits:
+            changes[around] = None
+        elif around is not None:
             changes |= self._split(around, base, leaf.order)
         changes[base] = leaf
         return {f: e for f, e in changes.items() if self.entries.get(f) != e}
+
+    def _around(self, frame: int, order: int) -> int | None:
+        """Return the leaf that holds ``frame`` if it is larger than ``order``."""
+        around = self.holder(frame)
+        return around if around is not None and self.entries[around].order > order else None
+
+    def _refuses(self, frame: int, order: int) -> bool:
+        return Habit.REFUSES in self.habits and self._around(frame, order) is not None
 
     def _split(self, around: int, base: int, order: int) -> dict[int, Entry | None]:
         """Return the leaves that a leaf is divided into, down to one of ``order`` at ``base``."""
@@ -195,6 +214,8 @@ class LeafMap(AbstractMap):
     def map(self, op: Op) -> Expected:
         """Put in a leaf of exactly the size that is asked for; refusing is allowed."""
         base = op.first >> self.layout.page_shift >> op.order << op.order
+        if self._refuses(base, op.order):
+            return Expected((-EEXIST,), {})
         leaf = Entry(op.pfn, op.writable, True, True, op.order)
         return self._change((0, -EEXIST), self._installed(base, leaf))
 
@@ -206,6 +227,8 @@ class LeafMap(AbstractMap):
         changes: dict[int, Entry | None] = {}
         for first, last in self.runs(op):
             for frame in range(first, last + 1):
+                if self._refuses(frame, 0):
+                    return Expected((-EEXIST,), changes)
                 leaf = Entry(op.pfn + frame - first, op.writable, True, True, device=True)
                 page = self._installed(frame, leaf)
                 self.settle(page)
@@ -387,83 +410,13 @@ class LeafMap(AbstractMap):
     # What callers can pass
 
     def in_contract(self, op: Op) -> bool:
-        """Return whether the kernel's own callers can pass these operands now."""
-        return in_contract(self.layout, op) and _CONTRACTS.get(op.kind, _anything)(self, op)
+        """Return whether the kernel's own callers can pass these operands now.
 
-    def _fault_contract(self, op: Op) -> bool:
-        """The host's mapping is aligned in its own addresses; every frame of it has memory."""
-        frame = op.first >> self.layout.page_shift
-        if frame > self.layout.top or op.order not in self.layout.leaf_orders:
-            return False
-        low = (1 << op.order) - 1
-        aligned = not (frame + op.skew - op.pfn) & low
-        # Where the host's page does not fit the guest's, its neighbours are asked for as well.
-        room = low + 1 if op.skew & low else 0
-        return aligned and op.pfn >= room and (op.pfn | low) + room <= self.layout.pfn_top
+        A memslot that is prepared is new: nothing is mapped there.
+        """
+        allowed = in_contract(self.layout, op) and in_contract_now(self.layout, self.slots, op)
+        return allowed and not (op.kind is Kind.PREPARE_REGION and self.mapped(op))
 
-    def _one_slot(self, op: Op) -> bool:
-        run = frame_range(op, self.layout.page_shift)
-        if run is None or run[1] > self.layout.top:
-            return False
-        slot = self.slots.of(run[0])
-        if op.kind is Kind.LOG_DIRTY_MASKED and op.first != slot.base:
-            return False
-        return run[1] <= slot.last
-
-    def _within(self, op: Op) -> bool:
-        run = frame_range(op, self.layout.page_shift)
-        return run is not None and run[1] <= self.layout.top
-
-    def _exact_slot(self, op: Op) -> bool:
-        return self.slots.is_slot(op.first, op.last)
-
-    def _prepare_contract(self, op: Op) -> bool:
-        """A memslot that is new, so nothing is mapped there; one beyond the reach is refused."""
-        limit, most = slot_limits(self.layout)
-        end = op.first + op.last
-        beyond = self.layout.frames < end <= limit and 0 < op.last <= most
-        if not beyond and (not self._exact_slot(op) or self.slots.logs(op.first)):
-            return False
-        return not self.mapped(op)
-
-    def _map_contract(self, op: Op) -> bool:
-        frame = op.first >> self.layout.page_shift
-        low = (1 << op.order) - 1
-        if frame > self.layout.top or op.order not in self.layout.leaf_orders or op.pfn & low:
-            return False
-        slot = self.slots.of(frame)
-        fits = slot.base <= frame & ~low and frame | low <= slot.last
-        return fits and op.pfn | low <= self.layout.pfn_top and not self.slots.logs(frame)
-
-    def _split_contract(self, op: Op) -> bool:
-        known = op.order in self.layout.leaf_orders
-        return known and op.first >> self.layout.page_shift <= self.layout.top
-
-    def _device_contract(self, op: Op) -> bool:
-        page = (1 << self.layout.page_shift) - 1
-        if (op.first | op.last) & page or not op.last or not self._within(op):
-            return False
-        pages = op.last >> self.layout.page_shift
-        return op.kind is Kind.IOUNMAP or op.pfn + pages - 1 <= self.layout.pfn_top
-
-
-def _anything(_map: LeafMap, _op: Op) -> bool:
-    return True
-
-
-_CONTRACTS: dict[Kind, Callable[[LeafMap, Op], bool]] = {
-    Kind.FAULT: LeafMap._fault_contract,
-    Kind.LOOKUP: LeafMap._within,
-    Kind.FLUSH: LeafMap._within,
-    Kind.MKCLEAN: LeafMap._within,
-    Kind.LOG_DIRTY_MASKED: LeafMap._one_slot,
-    **dict.fromkeys(HALF_OPEN, LeafMap._one_slot),
-    **dict.fromkeys(SLOT, LeafMap._exact_slot),
-    **dict.fromkeys(BYTES, LeafMap._device_contract),
-    Kind.PREPARE_REGION: LeafMap._prepare_contract,
-    Kind.MAP: LeafMap._map_contract,
-    Kind.SPLIT: LeafMap._split_contract,
-}
 
 _HANDLERS: dict[Kind, Callable[[LeafMap, Op], Expected]] = {
     Kind.CREATE: LeafMap.create,
@@ -480,6 +433,6 @@ _HANDLERS: dict[Kind, Callable[[LeafMap, Op], Expected]] = {
 }
 
 
-def map_of(layout: Layout) -> AbstractMap:
+def map_of(layout: Layout, habits: frozenset[Habit] = frozenset()) -> AbstractMap:
     """Return an empty map for a layout."""
-    return LeafMap(layout) if layout.large else AbstractMap(layout)
+    return LeafMap(layout, habits) if layout.large else AbstractMap(layout)

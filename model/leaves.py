@@ -35,6 +35,8 @@ class Difference(NamedTuple):
 class Piece(NamedTuple):
     """Guest frames ``first..last`` that lie in one leaf, or none, before and after an operation.
 
+    Frames that are in none at either time are a piece where the operation names them.
+
     ``old`` and ``new`` are what frame ``first`` is mapped to. ``inside`` says that the operation
     names the frames, ``touched`` that it names some frame of the leaf that held them.
     """
@@ -100,9 +102,9 @@ def pieces(
     ordered = sorted(borders)
     for first, end in pairwise(ordered):
         was, now = holder(before, first, orders), holder(after, first, orders)
-        if was is None and now is None:
-            continue
         inside = any(low <= first <= high for low, high in runs)
+        if was is None and now is None and not inside:
+            continue
         yield Piece(
             first, end - 1, seen(before, was, first), seen(after, now, first), inside,
             was in touched,

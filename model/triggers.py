@@ -9,6 +9,7 @@ from model.leaf_map import LeafMap
 from model.leaves import end_of
 from model.operations import (
     ADDRESSED,
+    CLEANING,
     HALF_OPEN,
     INSTALLING,
     SLOT,
@@ -63,6 +64,17 @@ def beyond(layout: Layout, op: Op) -> str | None:
     return "beyond-reach" if last > layout.top else None
 
 
+def beside(layout: Layout, op: Op) -> str | None:
+    """Return the class of operands for which ``op`` may reach what it does not name, if any."""
+    return "mask-with-holes" if has_holes(op.mask) else tall(layout, op)
+
+
+def has_holes(mask: int) -> bool:
+    """Return whether a mask has clear bits between its lowest and its highest set bit."""
+    run = mask >> ((mask & -mask).bit_length() - 1) if mask else 0
+    return bool(run & (run + 1))
+
+
 _ENDED = (HALF_OPEN | SLOT) - {Kind.TEST_AGE}
 """Operations that take an end; what follows it must stay as it is."""
 
@@ -76,8 +88,7 @@ def _range_trigger(state: AbstractMap, op: Op) -> str | None:
         if end in state.entries and op.kind not in INSTALLING:
             return "next-page-mapped"
     if op.kind is Kind.LOG_DIRTY_MASKED:
-        run = op.mask >> ((op.mask & -op.mask).bit_length() - 1) if op.mask else 0
-        return "mask-with-holes" if run & (run + 1) else None
+        return "mask-with-holes" if has_holes(op.mask) else None
     found = frame_range(op, layout.page_shift)
     return "whole-range" if found and found[0] == 0 and found[1] >= layout.top else None
 
@@ -105,6 +116,15 @@ def tall(layout: Layout, op: Op) -> str | None:
         return None
     above = min(found[1], layout.top) << layout.page_shift > layout.word_mask
     return "above-unsigned-long" if above else None
+
+
+def replaced(state: LeafMap, op: Op) -> str | None:
+    """Return 'larger-than-leaves' where the host's large page lies over leaves that are smaller."""
+    frame = op.first >> state.layout.page_shift
+    if op.kind is not Kind.FAULT or not op.order or state.slots.logs(frame):
+        return None
+    smaller = any(state.smaller(frame >> op.order << op.order, op.order))
+    return "larger-than-leaves" if smaller else None
 
 
 def _large_fault(state: LeafMap, op: Op) -> str | None:
@@ -169,4 +189,6 @@ def trigger(state: AbstractMap, op: Op) -> str:
     found = _large(state, op)
     if op.kind in ADDRESSED:
         found = found or tall(state.layout, op) or _plain_fault(state, op)
+    elif op.kind in CLEANING:
+        found = found or tall(state.layout, op)
     return found or special(state, op) or tall(state.layout, op) or "any"

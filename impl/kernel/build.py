@@ -90,6 +90,8 @@ class Job:
             "-include",
             "linux/kconfig.h",
             *self.defines(),
+            # The same text gives the same image, wherever it was made: results are kept by it.
+            f"-ffile-prefix-map={self.folder}=.",
             "-MD",
             "-MF",
             str(output.with_suffix(".d")),

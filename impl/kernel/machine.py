@@ -26,7 +26,10 @@ ENDLESS = "no end in sight"
 """The cause of a call that had to be ended."""
 
 SECONDS = 10.0
-"""Seconds after which a call that makes no access any more is ended; a call takes milliseconds."""
+"""Seconds of processor time after which a call is ended that makes no access any more.
+
+A call takes milliseconds; on a busy machine it may wait for much longer than it runs.
+"""
 
 CODE, CODE_END = 0x0040_0000, 0x0050_0000
 """Where runner/image.ld puts code: [CODE, CODE_END) in bytes; everything else is data."""
@@ -44,12 +47,12 @@ class _Watch(threading.Thread):
         while True:
             time.sleep(0.5)
             running = self._running
-            if running is not None and time.monotonic() - running[0] > SECONDS:
+            if running is not None and time.process_time() - running[0] > SECONDS:
                 running[1].emu_stop()
 
     def start_call(self, machine: Any) -> None:
         """Note that a call begins."""
-        self._running = time.monotonic(), machine
+        self._running = time.process_time(), machine
 
     def end_call(self) -> None:
         """Note that the call is over."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from impl.interface import Implementation
@@ -17,7 +17,8 @@ class ReferencePort:
     """The reference implementation of one architecture's table.
 
     ``table`` makes it for a layout, with some of its ``quirks`` switched on; ``stepper`` makes one
-    that shows its table after each operation. ``source`` is the file that holds the algorithm.
+    that shows its table after each operation. ``pages`` names the page of
+    findings that tells of each quirk. ``source`` is the file that holds the algorithm.
     ``others`` are further implementations by name, for comparison, each for so many frames.
     """
 
@@ -25,5 +26,6 @@ class ReferencePort:
     table: Callable[[Layout, frozenset[Quirk]], Implementation]
     stepper: Callable[[Layout, frozenset[Quirk]], Stepper]
     quirks: tuple[Quirk, ...]
+    pages: Mapping[str, str]
     source: str
     others: dict[str, Callable[[Layout, int], Implementation]]

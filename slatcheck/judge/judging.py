@@ -22,7 +22,7 @@ from slatcheck.judge.code.claims import disagreements
 from slatcheck.judge.contract_checks import contract_checks
 from slatcheck.judge.findings import merge, relate
 from slatcheck.judge.subject import kernel_facts
-from slatcheck.judge.tie import ties
+from slatcheck.judge.tie import comparable, ties
 from slatcheck.progress import Progress
 from slatcheck.search.unit import Report, Unit, search
 from support.cache import Mode
@@ -191,7 +191,7 @@ def _add_tie(document: Document, request: Request) -> None:
     """Say how far the tree's C and the table that was proved agree, where both were asked for."""
     if request.kernel is None or document.kernel is None:
         return
-    if "differential" in request.evidence:
+    if "differential" in request.evidence and comparable(request.layouts):
         found = ties(
             request.kernel,
             request.layouts,

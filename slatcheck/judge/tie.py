@@ -7,10 +7,12 @@ the quirks that have to be switched on for that are where they are known to diff
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
+from operator import eq
 from pathlib import Path
 
 from impl.interface import Outcome, Run
@@ -27,9 +29,11 @@ from proofs.ports import TABLES
 from slatcheck.display.describe import frames
 from slatcheck.display.words import count, operation
 from slatcheck.search.drawing import draw
+from slatcheck.search.kept_searches import by_image
 from slatcheck.search.sequences import Decoder
-from slatcheck.search.unit import Report, Unit, kernel_implementation
-from support.cache import Mode
+from slatcheck.search.unit import Report, Unit, kernel_image
+from support import cache as keeping
+from support.cache import Mode, settle
 from support.pool import spread
 
 BUDGET = 2_500
@@ -100,9 +104,9 @@ def ties(
 ) -> list[Tie]:
     """Tie a tree to the proved table on one layout of each number of levels.
 
-    A layout for which the tree cannot be built has no tie, and none whose port has no such table.
+    A layout for which the tree cannot be built has no tie.
     """
-    proved = [layout for layout in layouts if layout.port in TABLES]
+    proved = comparable(layouts)
     units = [
         Unit(one.name, True, kernel, cc, (), seed, None, cache)
         for one in sorted(chosen(proved), key=lambda one: -one.levels)
@@ -111,13 +115,45 @@ def ties(
     return [one for number in reversed(range(len(units))) if (one := found[number]) is not None]
 
 
+def comparable(layouts: Iterable[Layout]) -> list[Layout]:
+    """Return the layouts on which a tree's C can be compared with the proved table step by step.
+
+    Tables with large leaves may cover the same frames by other leaves, and both be right.
+    """
+    return [layout for layout in layouts if layout.port in TABLES and not layout.large]
+
+
 def _tied(unit: Unit) -> Tie | None:
     report = Report(unit, "kernel")
     try:
-        implementation = kernel_implementation(unit, report)
+        made = kernel_image(unit, report)
     except (TreeError, UnsupportedError):
         return None
-    return tie(implementation, unit.seed, _UNSEEN | report.unchecked.keys())
+    unseen = _UNSEEN | report.unchecked.keys()
+    file = by_image(unit.folder, "tie", made, (unit.seed, sorted(unseen), sorted(report.missing)))
+    found, fresh = settle(
+        unit.cache,
+        f"the comparison of {unit.layout} with the proved table",
+        _load(file),
+        lambda: tie(EmulatedKernel(made, report.missing), unit.seed, unseen),
+        eq,
+    )
+    if fresh and file is not None:
+        keeping.write(file, json.dumps(asdict(found)))
+    return found
+
+
+def _load(file: Path | None) -> Tie | None:
+    """Return the tie that is kept in a file, None where there is none that can be read."""
+    if file is None:
+        return None
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        data["quirks"] = tuple(data["quirks"])
+        data["coverage"] = {name: (int(a), int(b)) for name, (a, b) in data["coverage"].items()}
+        return Tie(**data)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def tie(kernel: EmulatedKernel, seed: int = 0, unseen: frozenset[str] = _UNSEEN) -> Tie:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from impl.memory_cost import table_cost
-from impl.ports import quirks_of
+from impl.ports import quirks_of, reference_of
 from model.layout import Layout
 from model.ports import machines, port_of
 from slatcheck.display.address import split
@@ -16,34 +16,6 @@ from slatcheck.display.ruler import field_name
 from slatcheck.display.words import columns, count, size
 
 WIDTH = 100
-
-FINDINGS = {
-    "notifier-end-inclusive": "notifier-end-taken-as-inclusive",
-    "dirty-mask-hull": "dirty-mask-hull",
-    "no-reach-check": "addresses-beyond-the-reach",
-    "pgd-init-by-eight": "root-of-four-entries-overrun",
-    "pgd-init-skips-pud": "four-level-root-never-usable",
-    "walk-skips-pud": "four-level-root-never-usable",
-    "pgd-always-present": "four-level-root-never-usable",
-    "pgd-freed-as-one-page": "root-block-half-leaked",
-    "pmd-destructor-unpaired": "pmd-destructor-without-constructor",
-    "pfn-truncated": "pfn-bits-without-a-place",
-    "young-reads-pfn-word": "xpa-young-looks-at-pfn-bits",
-    "flush-all-unlocked": "flush-all-without-lock",
-    "unmap-skips-parts": "riscv-ranges-skip-part-of-a-leaf",
-    "wp-skips-parts": "riscv-ranges-skip-part-of-a-leaf",
-    "steps-over-leaves": "riscv-ranges-step-over-what-follows-a-hole",
-    "leaf-dirty-mask-hull": "riscv-dirty-mask-hull",
-    "age-first-leaf": "riscv-ageing-looks-at-one-leaf",
-    "leaf-over-table": "riscv-large-leaf-over-a-table",
-    "no-split": "riscv-no-page-below-a-large-leaf",
-    "host-size-unchecked": "riscv-host-page-out-of-step",
-    "tables-kept": "riscv-tables-never-freed",
-    "flush-truncated": "riscv32-flush-of-a-truncated-address",
-    "region-truncated": "riscv32-ranges-truncated",
-    "top-slot-refused": "riscv-slot-at-the-top-refused",
-}
-"""The page of docs/findings that tells of each quirk of the kernel."""
 
 
 @dataclass(frozen=True)
@@ -202,9 +174,11 @@ def _bits(mask: int) -> str:
 
 def quirks(layout: Layout) -> list[tuple[str, str, str]]:
     """Return (name, statement, page of docs/findings) of what kernels are known to do here."""
+    known = quirks_of(layout)
+    pages = reference_of(layout).pages if known else {}
     return [
-        (one.name, one.statement, f"docs/findings/{FINDINGS[one.name]}.md")
-        for one in quirks_of(layout)
+        (one.name, one.statement, f"docs/findings/{pages[one.name]}.md")
+        for one in known
         if one.bites(layout)
     ]
 
@@ -251,7 +225,7 @@ def _table(layout: Layout) -> list[str]:
                 size(one.covers),
                 size(one.used),
                 f"{size(one.block)} (order {one.order}, {pages})",
-                f"{one.most:,}",
+                f"{one.most:,}" if one.most < 1 << 30 else f"2^{one.most.bit_length() - 1}",
             ]
         )
     return columns(rows, right=(2, 3, 4, 6))
@@ -268,8 +242,12 @@ def _ruler(layout: Layout) -> list[str]:
         max(len(name) + 2, len(span) + 2, round(room * one.bits / total))
         for one, name, span in zip(fields, names, bits, strict=True)
     ]
-    while sum(widths) > room:
-        widths[widths.index(max(widths))] -= 1
+    spare = [
+        width - max(map(len, texts)) for width, *texts in zip(widths, names, bits, strict=True)
+    ]
+    while sum(widths) > room and max(spare) > 0:
+        widest = max(range(len(widths)), key=lambda n: (spare[n] > 0, widths[n]))
+        widths[widest], spare[widest] = widths[widest] - 1, spare[widest] - 1
     edges = [f"{left}{mid.join('─' * width for width in widths)}{right}" for left, mid, right in
              ("┌┬┐", "└┴┘")]  # fmt: skip
     rows = [

@@ -6,17 +6,19 @@ from __future__ import annotations
 import gc
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from impl.interface import Implementation
+from model.abstract_map import Expected
 from model.layout import Layout
 from model.operations import Kind, Op
 from model.rules import rule
 from slatcheck.document.evidence import NOTHING, Evidence
 from slatcheck.document.identity import Fingerprint
-from slatcheck.search.differential import Judge, Symptom, plan
+from slatcheck.search.differential import Judge, Left, Symptom, plan
 from slatcheck.search.drawing import LENGTH, draw
 from slatcheck.search.leaf_sequences import decoder_of
 from slatcheck.search.probes import Prober
@@ -28,7 +30,13 @@ DEFAULT_OPS = 30_000
 REVISIT = 8
 """Every n-th sequence keeps operations that are known to fail, but end: they may fail otherwise."""
 
+WHOLE = 4
+"""With leaves of several sizes such operations come last, but for every n-th sequence."""
+EARLY = 24
+ENDINGS = 3
+"""A few of those that come early are run by themselves, as they are cheap."""
 
+Plan = tuple[list[Op], list[Expected]]
 Wanted = Callable[[Symptom], bool]
 """Whether a symptom is one of those looked for."""
 
@@ -101,6 +109,8 @@ class Search:
         # zlib.crc32, not hash(): the same in every process.
         self._seed = seed ^ zlib.crc32(name.encode())
         self._excluded: set[tuple[str, str]] = set()
+        self._straying: set[tuple[str, str]] = set()
+        self._tried: Counter[tuple[str, str]] = Counter()
         self._endless: set[tuple[str, str]] = set()
         self._first: dict[str, tuple[Symptom, list[Op]]] = {}
         self._remembered: Mapping[str, list[Op]] = {}
@@ -178,13 +188,45 @@ class Search:
 
     def _try(self, campaign: Campaign, ops: list[Op]) -> None:
         campaign.sequences += 1
-        revisit = campaign.sequences % REVISIT == 0
-        excluded = self._endless if revisit else self._excluded
-        ops, expected = plan(self._layout, ops, frozenset(excluded))
-        verdict = self._judge.examine(self._implementation, ops, expected)
-        campaign.count(verdict.compared)
-        for symptom in verdict.symptoms:
-            self._note(symptom, ops)
+        for planned, expected in self._planned(campaign.sequences, ops):
+            verdict = self._judge.examine(self._implementation, planned, expected)
+            campaign.count(verdict.compared)
+            for symptom in verdict.symptoms:
+                self._note(symptom, planned)
+
+    def _planned(self, number: int, ops: list[Op]) -> list[Plan]:
+        """Return what is run of the sequence of a number, and what that must show."""
+        layout, habits = self._layout, self._judge.habits
+        if not layout.large:
+            revisit = number % REVISIT == 0
+            return [plan(layout, ops, frozenset(self._endless if revisit else self._excluded))]
+        if number % WHOLE == 0:
+            return [plan(layout, ops, frozenset(self._excluded), habits)]
+        # Where much is known to fail, a sequence that goes on with it would not get far.
+        left: list[Left] = []
+        excluded = frozenset(self._excluded | self._straying)
+        whole = plan(layout, ops, excluded, habits, left)
+        left = [one for one in left if one.shape not in self._endless]
+        late = [one for one in left if one.after > len(whole[0]) // 2]
+        early = [one for one in left if one.after < EARLY]
+        ended = [self._ended(whole, one) for one in self._rarest(early, ENDINGS)]
+        last = self._rarest(late, 1)
+        return [self._ended(whole, last[0]) if last else whole, *ended]
+
+    def _rarest(self, left: list[Left], most: int) -> list[Left]:
+        """Return some operations of different shapes, the least tried ones first; count them."""
+        by_shape = {one.shape: one for one in left}
+        ordered = sorted(by_shape.values(), key=lambda one: (self._tried[one.shape], -one.after))
+        self._tried.update(one.shape for one in ordered[:most])
+        return ordered[:most]
+
+    def _ended(self, whole: Plan, last: Left) -> Plan:
+        """Return the beginning of a plan with an operation that was left out, and nothing behind.
+
+        Nothing is said of what that must show.
+        """
+        ops, expected = whole
+        return [*ops[: last.after], last.op], expected[: last.after]
 
     def _note(self, symptom: Symptom, ops: list[Op]) -> None:
         mark = symptom.fingerprint
@@ -194,6 +236,9 @@ class Search:
             self._first[mark] = (symptom, trace)
         if symptom.stops:
             self._excluded.add((symptom.entry, symptom.trigger))
+        elif self._layout.large and symptom.rule == "wrong-result":
+            # Other leaves are left than were planned with: what follows is not as planned.
+            self._straying.add((symptom.entry, symptom.trigger))
             if symptom.rule == "runaway":
                 self._endless.add((symptom.entry, symptom.trigger))
 

@@ -6,18 +6,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from impl.interface import Event, Implementation, Outcome, Run
 from model.abstract_map import NOTHING, AbstractMap, Expected
 from model.entry import Entry
 from model.layout import Layout
-from model.leaf_map import LeafMap, map_of
+from model.leaf_map import Habit, LeafMap, map_of
 from model.operations import ADDRESSED, ENOMEM, FAULTS, Answer, Kind, Op
 from model.ports import entry_point, port_of
 from model.rules import rule
-from model.triggers import beyond, tall, trigger
+from model.triggers import beside, beyond, replaced, tall, trigger
 from slatcheck.document.identity import Fingerprint
-from slatcheck.search.leaves import LeafCase
+from slatcheck.search.leaves import LeafCase, habit
 
 _SPURIOUS = frozenset({Kind.MKCLEAN, Kind.MKOLD, Kind.AGE})
 
@@ -59,11 +60,15 @@ class Verdict:
 
 
 class Judge:
-    """Compares runs on one layout with the abstract map."""
+    """Compares runs on one layout with the abstract map.
+
+    ``habits`` are those that were seen of the implementation: plans that know them come true.
+    """
 
     def __init__(self, layout: Layout, pages: bool = True) -> None:
         self.layout = layout
         self.pages = pages
+        self.habits: frozenset[Habit] = frozenset()
 
     def examine(
         self,
@@ -81,9 +86,12 @@ class Judge:
         start = 0
         if expected is not None:
             start = self._foreseen(ops, expected, run, symptoms)
-        state = map_of(self.layout)
+        state = map_of(self.layout, self.habits)
         for op in ops[:start] if start < len(ops) else ():
             state.apply(op)
+        if isinstance(state, LeafMap):
+            # A habit says what came true so far, not what must be.
+            state.habits = frozenset()
         compared = Counter(op.kind for op in ops[:start])
         before = run.outcomes[start - 1] if start else Outcome(0, {})
         for step in range(start, min(len(ops), len(run.outcomes))):
@@ -118,7 +126,7 @@ class Judge:
                 return step
             symptoms += [self._from_event(op, one, step, "any", True) for one in events]
             before = outcome
-        return min(len(ops), len(run.outcomes))
+        return min(len(expected), len(run.outcomes))
 
     def _step(
         self,
@@ -158,10 +166,14 @@ class Judge:
     ) -> list[Symptom]:
         """Judge one operation of a table that may cover the frames by leaves in several ways."""
         kind_of = trigger(state, op)
-        symptoms = [self._from_event(op, e, step, kind_of, contract) for e in outcome.events]
+        owed = replaced(state, op) or kind_of
+        symptoms = [self._from_event(op, e, step, kind_of, contract, owed) for e in outcome.events]
         if not contract or last:
             return symptoms
         past = dict(state.entries)
+        seen = habit(state, op, outcome)
+        if seen is not None:
+            self.habits |= {seen}
         expected = state.expected(op, outcome.result)
         if self._agrees(op, expected, outcome, before):
             return symptoms
@@ -176,6 +188,8 @@ class Judge:
         rule_name, said, imprecise = named
         if beyond(self.layout, op):
             rule_name, imprecise = "aliasing", False
+        if rule_name == "collateral-change":
+            kind_of = beside(self.layout, op) or kind_of
         stops = bool(case.different) or op.kind is Kind.CREATE
         shown = [f for d in case.different for f in {d.first, d.last}]
         return [
@@ -226,13 +240,18 @@ class Judge:
             return True
         return len(changes) == len(expected.changes) and changes == self._raw(expected)
 
-    def _from_event(self, op: Op, event: Event, step: int, kind_of: str, contract: bool) -> Symptom:
-        """Name an event. What is not about operands is told apart by its subject."""
+    def _from_event(
+        self, op: Op, event: Event, step: int, kind_of: str, contract: bool, owed: str = ""
+    ) -> Symptom:
+        """Name an event. What is not about operands is told apart by its subject.
+
+        ``owed`` is the class of the operands as far as a flush is concerned, if that is another.
+        """
         promise = rule(event.rule)
         safety = promise.memory_safety or promise.by_operands
         if promise.by_operands:
             # A flush has one address and one size, whatever the range was that it is part of.
-            kind_of = tall(self.layout, op) or kind_of
+            kind_of = tall(self.layout, op) or owed or kind_of
         slug = event.subject.replace(",", "").replace(" ", "-")
         return Symptom(
             rule=event.rule,
@@ -416,23 +435,39 @@ def _shape(state: AbstractMap, op: Op) -> tuple[str, str]:
     return entry_point(state.layout, op.kind), trigger(state, op)
 
 
+class Left(NamedTuple):
+    """An operation that a plan leaves out: after how many others it would come, and its shape."""
+
+    after: int
+    op: Op
+    shape: tuple[str, str]
+
+
 def plan(
-    layout: Layout, ops: Sequence[Op], excluded: frozenset[tuple[str, str]]
+    layout: Layout,
+    ops: Sequence[Op],
+    excluded: frozenset[tuple[str, str]],
+    habits: frozenset[Habit] = frozenset(),
+    left: list[Left] | None = None,
 ) -> tuple[list[Op], list[Expected]]:
     """Return ``ops`` less those whose (entry point, trigger) is excluded, and what they must show.
 
     An operation's trigger is looked at in the map that the kept ones before it leave; so is
-    whether it is within the contract, where that depends on what went before.
+    whether it is within the contract, where that depends on what went before. What is left out
+    is added to ``left``.
     """
-    state = map_of(layout)
+    state = map_of(layout, habits)
     entries = {entry for entry, _ in excluded}
-    kept, expected = [], []
+    kept: list[Op] = []
+    expected: list[Expected] = []
     functions = port_of(layout).functions
     watched = {k for k, f in functions.items() if f in entries} - {Kind.CREATE, Kind.DESTROY}
     for op in ops:
         if layout.large and not state.in_contract(op):
             continue
-        if op.kind in watched and _shape(state, op) in excluded:
+        if op.kind in watched and (shape := _shape(state, op)) in excluded:
+            if left is not None:
+                left.append(Left(len(kept), op, shape))
             continue
         kept.append(op)
         expected.append(state.apply(op))

@@ -8,9 +8,9 @@ from functools import cached_property
 
 from impl.interface import Outcome
 from model.abstract_map import Expected
-from model.entry import Entry
+from model.entry import ORDER_SHIFT, Entry
 from model.layout import Layout
-from model.leaf_map import LeafMap
+from model.leaf_map import EEXIST, Habit, LeafMap
 from model.leaves import Difference, Flaw, Leaves
 from model.operations import CLEANING, ENOMEM, FAULTS, INSTALLING, Answer, Kind, Op
 
@@ -18,6 +18,26 @@ Named = tuple[str, str, bool]
 _PARTLY = frozenset({Kind.IOREMAP, Kind.PREPARE_REGION})
 """Operations on many pages, whose callers take back what was done before a failure."""
 _SPURIOUS = frozenset({Kind.AGE})
+MOST_OF_A_DROP = 2
+"""Where a page drops a larger leaf, that goes and the page comes; a split leaves more."""
+
+
+def habit(state: LeafMap, op: Op, outcome: Outcome) -> Habit | None:
+    """Return the habit that an outcome tells of, None for none; ``state`` is the map before."""
+    if op.kind not in INSTALLING or op.kind is Kind.PREPARE_REGION:
+        return None
+    frame = op.first >> state.layout.page_shift
+    around = state.holder(frame)
+    if outcome.result == -EEXIST and op.kind is not Kind.FAULT:
+        larger = around is not None and state.entries[around].order > op.order
+        return Habit.REFUSES if larger else None
+    order = max((raw >> ORDER_SHIFT for raw in outcome.changes.values() if raw), default=None)
+    if around is None or order is None:
+        return None
+    if state.entries[around].order > order and len(outcome.changes) <= MOST_OF_A_DROP:
+        return Habit.DROPS
+    replaced = op.kind is Kind.FAULT and any(state.smaller(frame >> order << order, order))
+    return Habit.REPLACES if replaced else None
 
 
 @dataclass(frozen=True)

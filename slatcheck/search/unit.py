@@ -9,6 +9,7 @@ from pathlib import Path
 
 from impl import ports as references
 from impl.interface import Implementation
+from impl.kernel.build import Image
 from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
 from impl.kernel.images import image
@@ -25,9 +26,10 @@ from slatcheck.document.result import Verdict
 from slatcheck.errors import InputError
 from slatcheck.search.campaign import DEFAULT_OPS, Campaign, Hit, Search
 from slatcheck.search.differential import Judge, Symptom
+from slatcheck.search.kept_searches import Searches, alike
 from slatcheck.search.kept_traces import Traces
 from support import cache as keeping
-from support.cache import Mode
+from support.cache import Mode, settle
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,30 @@ def search(unit: Unit) -> Report:
         return report
     report = Report(unit, "kernel")
     try:
-        first = kernel_implementation(unit, report)
+        made = kernel_image(unit, report)
     except (TreeError, UnsupportedError) as problem:
         report.failure = (Verdict.UNSUPPORTED, str(problem))
         return report
-    _campaign(unit, report, lambda: _again(first))
-    add_geometry(report, first)
+    _searched(unit, report, made)
     return report
+
+
+def _searched(unit: Unit, report: Report, made: Image) -> None:
+    """Search an image, unless the result of this very search is kept."""
+    missing = report.missing
+
+    def anew() -> Campaign:
+        _campaign(unit, report, lambda: EmulatedKernel(made, missing))
+        add_geometry(report, EmulatedKernel(made, missing))
+        return report.campaign
+
+    about = (unit.title, unit.seed, unit.max_ops or DEFAULT_OPS, sorted(missing.items()))
+    kept = Searches(unit.folder, made, about)
+    report.campaign, fresh = settle(
+        unit.cache, f"the search of {unit.title}", kept.load(), anew, alike
+    )
+    if fresh and report.failure is None:
+        kept.save(report.campaign)
 
 
 def table(unit: Unit) -> Implementation:
@@ -107,6 +126,11 @@ def table(unit: Unit) -> Implementation:
 
 
 def kernel_implementation(unit: Unit, report: Report) -> EmulatedKernel:
+    """Build a unit's tree and return it; see kernel_image()."""
+    return EmulatedKernel(kernel_image(unit, report), report.missing)
+
+
+def kernel_image(unit: Unit, report: Report) -> Image:
     """Build a unit's tree and return it; what could not be bound or checked goes to ``report``.
 
     Raises TreeError and UnsupportedError.
@@ -124,12 +148,7 @@ def kernel_implementation(unit: Unit, report: Report) -> EmulatedKernel:
             ("uninitialised", "unlocked-access"),
             "the compiler cannot instrument loads and stores: use clang",
         )
-    return EmulatedKernel(made, binding.missing)
-
-
-def _again(kernel: EmulatedKernel) -> EmulatedKernel:
-    """Return the same image in a machine of its own."""
-    return type(kernel)(kernel.emulator.image, kernel.capabilities.missing)
+    return made
 
 
 def add_geometry(report: Report, kernel: EmulatedKernel) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -46,7 +46,12 @@ def read(tree: Path) -> frozenset[str]:
 
 def share_what_is_read(tree: Path, folder: Path) -> None:
     """Share the files that are read, and no others: git has less to do with them."""
-    for name in read(tree):
+    link(tree, folder, read(tree))
+
+
+def link(tree: Path, folder: Path, names: Iterable[str]) -> None:
+    """Build a tree in ``folder`` that shares the named files with ``tree``."""
+    for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         _share(str(tree / name), str(folder / name))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from impl.ports import every_quirk
+from impl.ports import REFERENCES, quirks_of
 from model.layout import Layout
 from model.ports import layout, layouts
 from slatcheck import cli
@@ -38,14 +38,15 @@ def test_every_layout_is_explained_with_its_own_numbers(where: Layout) -> None:
     assert all(above.low == below.high + 1 for above, below in pairwise(found))
     for one in found:
         assert one.used <= one.block and one.covers == 1 << one.low
-    for quirk in every_quirk():
+    for quirk in quirks_of(where):
         assert (f"{quirk.name}:" in flat) == quirk.bites(where)
 
 
 def test_each_quirk_has_its_page_of_findings() -> None:
-    assert set(layouts_one.FINDINGS) == {one.name for one in every_quirk()}
-    for page in layouts_one.FINDINGS.values():
-        assert (ROOT / "docs/findings" / f"{page}.md").is_file()
+    for port in REFERENCES.values():
+        assert set(port.pages) == {one.name for one in port.quirks}
+        for page in port.pages.values():
+            assert (ROOT / "docs/findings" / f"{page}.md").is_file()
 
 
 def test_what_has_no_place_in_an_entry_is_said() -> None:
