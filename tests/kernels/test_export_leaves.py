@@ -9,17 +9,20 @@ from pathlib import Path
 import pytest
 
 from impl.kernel.build import Image
+from impl.kernel.ports.riscv.files import MMU
 from model.operations import Kind, Op
 from slatcheck import cli
 from slatcheck.document.result import Verdict
 from slatcheck.export import running, support
 from slatcheck.export.program import Ran
 from slatcheck.export.support import Broken
-from tests.kernels.repairs import repaired as repair
+from tests.kernels.copies import edit, share
+from tests.kernels.gstage_repairs import text
 from tests.kernels.test_export import Finding, blocks, export, write_replay
 
 pytestmark = pytest.mark.kernel
 C = Op(Kind.CREATE)
+FOLDERS = ("arch/riscv/include", "arch/riscv/kvm", "arch/riscv/mm", "include", "virt/kvm")
 NARROW, WIDE = "riscv32-sv32x4", "riscv64-sv39x4"
 
 
@@ -105,7 +108,10 @@ def tree(kernel_trees: Mapping[str, Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def repaired(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return repair(tree, tmp_path_factory.mktemp("repaired") / "tree")
+    folder = tmp_path_factory.mktemp("repaired") / "tree"
+    share(tree, folder, FOLDERS)
+    edit(folder, MMU, lambda _: text(tree))
+    return folder
 
 
 @pytest.mark.parametrize("name", FINDINGS)
