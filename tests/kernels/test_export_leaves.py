@@ -9,17 +9,20 @@ from pathlib import Path
 import pytest
 
 from impl.kernel.build import Image
+from impl.kernel.ports.riscv.files import MMU
 from model.operations import Kind, Op
 from slatcheck import cli
 from slatcheck.document.result import Verdict
 from slatcheck.export import running, support
 from slatcheck.export.program import Ran
 from slatcheck.export.support import Broken
-from tests.kernels.repairs import repaired as repair
+from tests.kernels.copies import edit, share
+from tests.kernels.gstage_repairs import text
 from tests.kernels.test_export import Finding, blocks, export, write_replay
 
 pytestmark = pytest.mark.kernel
 C = Op(Kind.CREATE)
+FOLDERS = ("arch/riscv/include", "arch/riscv/kvm", "arch/riscv/mm", "include", "virt/kvm")
 NARROW, WIDE = "riscv32-sv32x4", "riscv64-sv39x4"
 
 
@@ -105,7 +108,10 @@ def tree(kernel_trees: Mapping[str, Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def repaired(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return repair(tree, tmp_path_factory.mktemp("repaired") / "tree")
+    folder = tmp_path_factory.mktemp("repaired") / "tree"
+    share(tree, folder, FOLDERS)
+    edit(folder, MMU, lambda _: text(tree))
+    return folder
 
 
 @pytest.mark.parametrize("name", FINDINGS)
@@ -151,6 +157,20 @@ def test_a_pytest_file_fails_until_the_bug_is_mended(
     file = export(tmp_path, FINDINGS[name], "pytest", tree)
     assert [one.fingerprint for one in given(file, tree)] == [FINDINGS[name].fingerprint]
     assert not given(file, repaired)
+
+
+def test_a_program_can_print_and_end_and_nothing_else(tree: Path, tmp_path: Path) -> None:
+    includes = ("arch/riscv/kvm/mmu.c", "stage.h", "pgtable_slice.h", "kvm_main_slice.h")
+    lines = [f'#include "{name}"' for name in (*includes, "guest.h", "reproduce.h")]
+    lines += ['int main(void) { about("x", 1);']
+    lines += ['__asm__ volatile("li a7, 222\\n\\tecall" ::: "a0", "a7", "memory"); return 0; }']
+    path = tmp_path / "hostile.c"
+    path.write_text("\n".join(["/*", f" * slatcheck-run: c {NARROW}", " */", *lines, ""]))
+    verdict, ran = running.run(running.build(running.read(path), tree, None))
+    assert (verdict, ran.fault) == (
+        Verdict.UNKNOWN,
+        "it made system call 222, which is not answered",
+    )
 
 
 def test_there_is_no_kunit_form_yet(

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from impl.kernel.emulated import EVENTS, SUBJECTS
+from model.ports import layout
 from model.rules import RULES
 from slatcheck import cli
+from slatcheck.export import running
 from slatcheck.export.c_form import CODES, COMPILED, SUBJECT_NAMES
 from slatcheck.export.kunit_form import BOOKS
 from tests.slatcheck.explain.test_explain_command import replay_data
@@ -126,3 +128,16 @@ def test_the_table_of_the_documentation_is_what_is_refused() -> None:
         )
         for one in RULES
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "order", "text"),
+    [
+        ("mips32-4k", "big", "mips32-4k"),
+        ("mips32-4k", "little", "mips32-4k:le"),
+        ("riscv64-sv39x4", "little", "riscv64-sv39x4"),
+    ],
+)
+def test_only_an_unusual_byte_order_is_told(name: str, order: str, text: str) -> None:
+    assert running.called(layout(name), order) == text
+    assert running.named(text) == (layout(name), order)
