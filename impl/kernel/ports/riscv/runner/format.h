@@ -17,6 +17,8 @@ static void record_format(void)
 	slat_format[5] = made(__pte(pte_val(whole) & ~(unsigned long)_PAGE_WRITE));
 	slat_format[6] = made(pfn_pte(1, __pgprot(0)));
 	slat_format[7] = made(pfn_pte(0x2aaaaaaUL, __pgprot(0)));
+#ifdef SLAT_DEVICE
 	slat_format[8] = made(pfn_pte(0, SLAT_DEVICE));
+#endif
 	slat_format[9] = made(pfn_pte(0, __pgprot(_PAGE_TABLE)));
 }
