@@ -19,9 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.operations import Kind, Op
-from model.ports import layout
+from model.ports import layout, port_of
 from model.ports.mips.functions import FUNCTIONS
-from model.rules import rules_of
 from slatcheck.document import reading
 from slatcheck.document.result import EXIT, Check, Document, Verdict, severity_of, worst
 from slatcheck.judge import judging
@@ -63,7 +62,7 @@ def test_the_repaired_table_holds_wherever_something_ran() -> None:
         (one.name, f"multilevel/{function}/{rule.name}")
         for one in CHEAP
         for kind, function in FUNCTIONS.items()
-        for rule in rules_of(kind)
+        for rule in port_of(one).rules(kind)
         if rule.name != "geometry"  # nothing was compared, so nothing may be said to hold
     }
     assert {(one.layout, one.id) for one in document.checks} == wanted
