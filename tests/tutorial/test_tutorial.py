@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from model.ports import permitted_layouts
 from tests.docs.generated import DOCS, ROOT
 from tests.integrations.programs import script
 from tests.kernels.repository import NOBODY
+from tests.mips import permitted_layouts
 from tests.slatcheck.explain.browser import IMAGES, screenshots, start
 from tests.tutorial import session
 from tests.tutorial.session import Block, Ran, compared, matches
@@ -89,7 +89,15 @@ def test_the_picture_is_there() -> None:
 
 def test_one_layout_is_used_throughout() -> None:
     calls = re.findall(r"slatcheck (?:check|baseline) .*", "".join(b.commands for b in BLOCKS))
-    assert len(calls) >= 5 and all("--layout mips64-4k" in call for call in calls)
+    first, second = (
+        [call for call in calls if f"--layout {name}" in call]
+        for name in ("mips64-4k", "riscv64-sv39x4")
+    )
+    assert len(first) >= 5 and len(second) == 2
+    # What was written down of a run names no layout.
+    assert [call for call in calls if call not in first + second] == [
+        "slatcheck baseline ../before.json --output ../known-riscv.toml"
+    ]
     assert f"each of the {len(permitted_layouts())} configurations" in PAGE.read_text()
 
 

@@ -33,8 +33,9 @@ def test_each_level_indexes_as_the_layout_says(where: Layout, address: int) -> N
     for level in where.tables:
         assert fields[level.name].value == level.index(address)
         assert 1 << fields[level.name].bits == level.entries
-    assert (LOST in fields) == (address > where.word_mask)
-    assert (BEYOND in fields) == (where.geometry.reach_bits < where.bits)
+    width = where.address_bits or where.bits
+    assert (LOST in fields) == (address > where.address_mask)
+    assert (BEYOND in fields) == (where.geometry.reach_bits < width)
 
 
 @given(where=st.sampled_from(layouts()), address=addresses)

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impl.multilevel import QUIRKS
+from impl.ports import quirks_of
 from model.layout import Layout
-from model.operations import Kind
-from model.ports import layouts
+from model.ports import layouts, port_of
 from slatcheck.display.canvas import CHAR, WIDTH, Canvas, fit, length
 from slatcheck.explain import page, svg, terminal
 from slatcheck.explain.record import record
@@ -22,7 +21,8 @@ from slatcheck.explain.story import Story
 from slatcheck.explain.teller import tell
 from slatcheck.judge.traces import Trace
 from slatcheck.reports import layouts_picture
-from slatcheck.search.sequences import BLOCK, HEADER, Decoder
+from slatcheck.search.leaf_sequences import decoder_of
+from slatcheck.search.sequences import BLOCK, HEADER
 from tests.slatcheck.explain.stories import CASES, story
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -110,8 +110,8 @@ def test_tables_that_are_dropped_stay_visible_once() -> None:
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**32), where=st.sampled_from(layouts()))
 def test_any_run_can_be_drawn_and_told(seed: int, where: Layout) -> None:
-    quirks = tuple(one.name for one in QUIRKS if one.bites(where) and seed >> 3 & 1)
-    decoder = Decoder(where, frozenset(Kind))
+    quirks = tuple(one.name for one in quirks_of(where) if one.bites(where) and seed >> 3 & 1)
+    decoder = decoder_of(where, frozenset(port_of(where).functions))
     ops = decoder.decode(Random(seed).randbytes(HEADER + BLOCK * 12))
     case = Trace("leak/any/any", "multilevel", where, quirks, 0, tuple(ops))
     told = tell(record(case, None, None, Path("x")), "again")
