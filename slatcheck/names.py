@@ -121,8 +121,9 @@ def selected(
 ) -> Selection:
     """Return what the patterns select; each may end with ``:be`` or ``:le``.
 
-    Of a tree at ``kernel``, what it has not is left out unless it is named in full. Raises
-    InputError where nothing is selected.
+    Of a tree at ``kernel``, what it has not is left out unless it is named in full; so is a layout
+    that a pattern matches and that has not the byte order. Raises InputError where nothing is
+    selected.
     """
     parts = [split(pattern) for pattern in patterns]
     names = [name for name, _ in parts]
@@ -132,13 +133,19 @@ def selected(
     for name, order in parts:
         for layout in ports.matching(name):
             wanted.setdefault(layout.name, set()).update([order] if order else ORDERS)
-    chosen = {}
+    chosen, without = {}, ""
     for layout in layouts:
         had = _orders(layout, known)
-        chosen[layout.name] = tuple(one for one in had if one in wanted.get(layout.name, ORDERS))
-        if not chosen[layout.name]:
-            raise InputError(f"{layout.name} exists {had[0]}-endian only")
-    return Selection(layouts, chosen)
+        orders = tuple(one for one in had if one in wanted.get(layout.name, ORDERS))
+        if orders:
+            chosen[layout.name] = orders
+        elif layout.name in names or not without:
+            without = f"{layout.name} exists {had[0]}-endian only"
+            if layout.name in names:
+                raise InputError(without)
+    if not chosen:
+        raise InputError(without)
+    return Selection(tuple(one for one in layouts if one.name in chosen), chosen)
 
 
 def _trees(kernel: Path | None) -> Mapping[str, tree.Tree]:

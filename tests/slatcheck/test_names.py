@@ -65,7 +65,7 @@ def test_each_layout_has_its_own() -> None:
 
 def test_a_pattern_may_end_with_a_byte_order() -> None:
     found, orders = chosen("mips64-*:le")
-    assert found == [one.name for one in permitted_layouts() if one.bits == 64]
+    assert found == [one.name for one in permitted_layouts() if one.name.startswith("mips64-")]
     assert orders == dict.fromkeys(found, (LITTLE,))
     assert chosen("*:be", "mips64-4k:le")[1]["mips64-4k"] == ORDERS
 

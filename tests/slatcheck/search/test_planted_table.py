@@ -106,8 +106,9 @@ def test_planted_bug_is_found(bug: Bug) -> None:
 
 
 def test_every_rule_has_a_planted_bug() -> None:
-    # The built-in table computes nothing from headers, so geometry cannot go wrong in it.
-    assert {bug.rule for bug in BUGS} == {rule.name for rule in RULES} - {"geometry"}
+    # The built-in table computes nothing from headers, so geometry cannot go wrong in it; it
+    # leaves flushes to its callers.
+    assert {bug.rule for bug in BUGS} == {rule.name for rule in RULES} - {"geometry", "unflushed"}
 
 
 @pytest.mark.parametrize("one", [quirk_.name for quirk_ in QUIRKS])

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from model.layout import Layout
 from model.operations import ADDRESSED, U64, Kind, Op
-from model.ports import layout
+from model.ports import PORTS, layout
 from slatcheck.search.sequences import BLOCK, HEADER, Addresses, Decoder, addresses
 from tests.mips import layouts
 
 EVERY = pytest.mark.parametrize("one", layouts(), ids=lambda one: one.name)
-ALL = frozenset(Kind)
+ALL = frozenset(PORTS["mips"].functions)
 LAYOUTS = st.sampled_from(layouts())
 SOURCES = st.randoms(use_true_random=True)
 
