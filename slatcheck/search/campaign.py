@@ -183,7 +183,12 @@ class Search:
         bare = [Op(Kind.CREATE), Op(Kind.DESTROY)]
         kinds = self._implementation.capabilities.kinds
         page = Op(Kind.FAULT, pfn=5)
-        for ops in (bare, [Op(Kind.CREATE, oom=1)], [bare[0], page, bare[1]]):
+        every = [bare, [Op(Kind.CREATE, oom=1)], [bare[0], page, bare[1]]]
+        if self._layout.large:
+            # Only the first fault takes pages for a cache that is filled far beyond its need.
+            allocations = range(1, self._layout.levels + 3)
+            every += [[bare[0], page._replace(oom=number), bare[1]] for number in allocations]
+        for ops in every:
             self._try(campaign, [op for op in ops if op.kind in kinds])
 
     def _try(self, campaign: Campaign, ops: list[Op]) -> None:
