@@ -11,8 +11,8 @@ from model.abstract_map import Expected
 from model.entry import ORDER_SHIFT, Entry
 from model.layout import Layout
 from model.leaf_map import EEXIST, Habit, LeafMap
-from model.leaves import Difference, Flaw, Leaves
-from model.operations import CLEANING, ENOMEM, FAULTS, INSTALLING, Answer, Kind, Op
+from model.leaves import Difference, Flaw, Leaves, holder, seen
+from model.operations import ENOMEM, FAULTS, INSTALLING, Answer, Kind, Op
 
 Named = tuple[str, str, bool]
 _PARTLY = frozenset({Kind.IOREMAP, Kind.PREPARE_REGION})
@@ -114,7 +114,11 @@ class LeafCase:
             return "wrong-entry", f"{said} at {many}", False
         if Flaw.STALE in flaws:
             return "stale-mapping", f"{many} of the range as before", False
-        return "collateral-change", f"{many} outside the range changed", self._only_weaker()
+        if self.op.kind in INSTALLING:
+            return "collateral-change", f"{many} outside the range changed", False
+        if all(map(self._only_weaker, self.different)):
+            return "collateral-change", f"{many} outside the range changed", True
+        return "wrong-entry", f"not what had to stay at {many} outside the range", False
 
     def _from_before_the_invalidation(self) -> bool:
         op = self.op
@@ -128,18 +132,16 @@ class LeafCase:
             for entry in decoded
         )
 
-    def _only_weaker(self) -> bool:
-        """Return whether frames outside of the range were only dropped, cleaned or aged."""
-        if self.op.kind in INSTALLING:
-            return False
-        for found in self.different:
-            base = self.state.holder(found.first)
-            if base is None or self.op.kind in CLEANING:
-                continue
-            past = self.past.get(base)
-            if past is None or self.state.entries[base].young > past.young:
-                return False
-        return True
+    def _only_weaker(self, found: Difference) -> bool:
+        """Return whether frames were only dropped, cleaned or aged."""
+        orders, frame = self.layout.level_orders, found.first
+        old = seen(self.past, holder(self.past, frame, orders), frame)
+        new = seen(self.state.entries, self.state.holder(frame), frame)
+        if old is None or new is None:
+            return new is None
+        kept = (old.pfn, old.device) == (new.pfn, new.device)
+        weaker = new.writable <= old.writable and new.young <= old.young
+        return kept and weaker and new.dirty == old.dirty
 
     def _dirty(self) -> Named | None:
         if self.op.kind not in FAULTS or self.outcome.result < 0:

@@ -140,6 +140,36 @@ def test_a_mistake_is_found_by_its_name(twist: Twist, rule: str, entry: str) -> 
     assert (rule, entry) in found(LARGE[1], twist, 8_000)
 
 
+def grants(state: LeafMap, op: Op, before: dict[int, Entry], result: int) -> int:
+    """Give write permission outside of a range from which it is taken."""
+    if op.kind is Kind.MKCLEAN and state.entries != before:
+        for base, entry in state.entries.items():
+            if before.get(base) == entry and not entry.writable:
+                state.entries[base] = entry._replace(writable=True)
+    return result
+
+
+def moves(state: LeafMap, op: Op, before: dict[int, Entry], result: int) -> int:
+    """Let what is outside of a range that is removed map another page of the host."""
+    if op.kind is Kind.UNMAP and state.entries != before:
+        for base, entry in state.entries.items():
+            state.entries[base] = entry._replace(pfn=entry.pfn ^ (1 << entry.order))
+    return result
+
+
+@pytest.mark.parametrize(
+    ("twist", "entry"), [(grants, "kvm_riscv_gstage_wp_range"), (moves, "kvm_unmap_gfn_range")]
+)
+def test_more_than_less_outside_of_a_range_is_a_wrong_entry(twist: Twist, entry: str) -> None:
+    campaign = Search(Ideal(LARGE[1], twist), 0, "ideal", shrinking=False).run(8_000)
+    named = {
+        (hit.symptom.rule, hit.symptom.imprecise)
+        for hit in campaign.hits.values()
+        if hit.symptom.entry == entry
+    }
+    assert named == {("wrong-entry", False)}
+
+
 def test_a_map_of_one_size_is_the_case_of_one_size() -> None:
     plain = replace(LARGE[1], leaf_orders=(0,))
     assert not plain.large and LARGE[1].large
