@@ -49,6 +49,10 @@ class AbstractMap:
         """Return whether the kernel's own callers can pass these operands now."""
         return in_contract(self.layout, op)
 
+    def replay(self, op: Op, shown: Expected) -> None:
+        """Take over what an operation was seen to do, instead of working it out."""
+        self.settle(shown.changes)
+
     def settle(self, changes: dict[int, Entry | None]) -> None:
         """Write ``changes`` into the map, as an observer found them."""
         for frame, entry in changes.items():

@@ -131,12 +131,22 @@ class LeafMap(AbstractMap):
 
     def apply(self, op: Op) -> Expected:
         """Carry out ``op`` and return what an implementation should show for it."""
+        self._follow_slots(op)
         return _HANDLERS[op.kind](self, op)
 
-    def create(self, op: Op) -> Expected:
-        """Start empty, with the memslots that the operation names."""
-        self.slots = Slots(self.layout, op.first, op.last)
-        return super().create(op)
+    def replay(self, op: Op, shown: Expected) -> None:
+        """Take over what an operation was seen to do; see AbstractMap."""
+        self._follow_slots(op)
+        super().replay(op, shown)
+
+    def _follow_slots(self, op: Op) -> None:
+        """Note which memslots there are, and which of them log dirty pages."""
+        if op.kind is Kind.CREATE:
+            self.slots = Slots(self.layout, op.first, op.last)
+        elif op.kind is Kind.FLUSH_SLOT:
+            self.slots.logging.discard(op.first)
+        elif op.kind is Kind.COMMIT_REGION:
+            self.slots.logging.add(op.first)
 
     def largest(self, op: Op) -> int:
         """Return the order of the largest leaf that may hold a fault's frame."""
@@ -263,14 +273,10 @@ class LeafMap(AbstractMap):
 
     def remove(self, op: Op) -> Expected:
         """Drop every leaf of which the range names some frame."""
-        if op.kind is Kind.FLUSH_SLOT:
-            self.slots.logging.discard(op.first)
         return self._change(None, dict.fromkeys(self.mapped(op)))
 
     def change(self, op: Op) -> Expected:
         """Make clean or old every leaf of which the range names some frame."""
-        if op.kind is Kind.COMMIT_REGION:
-            self.slots.logging.add(op.first)
         weaker = aged if op.kind in AGEING else cleaned
         changes: dict[int, Entry | None] = {}
         young = False

@@ -18,7 +18,7 @@ from model.ports import entry_point, port_of
 from model.rules import rule
 from model.triggers import beside, beyond, replaced, tall, trigger
 from slatcheck.document.identity import Fingerprint
-from slatcheck.search.leaves import LeafCase, habit
+from slatcheck.search.leaves import LeafCase, Named, habit
 
 _SPURIOUS = frozenset({Kind.MKCLEAN, Kind.MKOLD, Kind.AGE})
 
@@ -86,12 +86,9 @@ class Judge:
         start = 0
         if expected is not None:
             start = self._foreseen(ops, expected, run, symptoms)
-        state = map_of(self.layout, self.habits)
-        for op in ops[:start] if start < len(ops) else ():
-            state.apply(op)
-        if isinstance(state, LeafMap):
-            # A habit says what came true so far, not what must be.
-            state.habits = frozenset()
+        state = map_of(self.layout)
+        for op, shown in zip(ops[:start], expected or (), strict=False):
+            state.replay(op, shown)
         compared = Counter(op.kind for op in ops[:start])
         before = run.outcomes[start - 1] if start else Outcome(0, {})
         for step in range(start, min(len(ops), len(run.outcomes))):
@@ -185,27 +182,10 @@ class Judge:
         named = case.name()
         if named is None:
             return symptoms
-        rule_name, said, imprecise = named
-        if beyond(self.layout, op):
-            rule_name, imprecise = "aliasing", False
-        if rule_name == "collateral-change":
+        if named[0] == "collateral-change":
             kind_of = beside(self.layout, op) or kind_of
-        stops = bool(case.different) or op.kind is Kind.CREATE
-        shown = [f for d in case.different for f in {d.first, d.last}]
-        return [
-            *symptoms,
-            Symptom(
-                rule=rule_name,
-                entry=entry_point(self.layout, op.kind),
-                trigger=kind_of,
-                step=step,
-                stops=stops,
-                imprecise=imprecise,
-                said=said,
-                expected=tuple((f, case.map_holds(f)) for f in sorted(shown)),
-                actual=tuple((f, case.table_holds(f)) for f in sorted(shown)),
-            ),
-        ]
+        shown = sorted(f for d in case.different for f in {d.first, d.last})
+        return [*symptoms, self._symptom(case, named, shown, step, kind_of)]
 
     def _raw(self, expected: Expected) -> dict[int, int]:
         encode = self.layout.entry.encode
@@ -279,22 +259,27 @@ class Judge:
         got = outcome.changes if op.kind is not Kind.DESTROY else wanted
         different = sorted(f for f in wanted.keys() | got.keys() if wanted.get(f) != got.get(f))
         case = _Case(self.layout, state, op, outcome, before, expected, wanted, different)
-        name, said, imprecise = case.name()
+        return [self._symptom(case, case.name(), different, step, kind_of)]
+
+    def _symptom(
+        self, case: _Case | LeafCase, named: Named, shown: list[int], step: int, kind_of: str
+    ) -> Symptom:
+        """Return the symptom of a case that was named; ``shown`` are the frames that tell of it."""
+        op = case.op
+        name, said, imprecise = named
         if beyond(self.layout, op):
             name, imprecise = "aliasing", False
-        return [
-            Symptom(
-                rule=name,
-                entry=entry_point(self.layout, op.kind),
-                trigger=kind_of,
-                step=step,
-                stops=bool(different) or op.kind is Kind.CREATE,
-                imprecise=imprecise,
-                said=said,
-                expected=tuple((f, case.map_holds(f)) for f in different),
-                actual=tuple((f, case.table_holds(f)) for f in different),
-            )
-        ]
+        return Symptom(
+            rule=name,
+            entry=entry_point(self.layout, op.kind),
+            trigger=kind_of,
+            step=step,
+            stops=bool(shown) or op.kind is Kind.CREATE,
+            imprecise=imprecise,
+            said=said,
+            expected=tuple((f, case.map_holds(f)) for f in shown),
+            actual=tuple((f, case.table_holds(f)) for f in shown),
+        )
 
 
 AS_BEFORE = -1
