@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from impl.kernel.ports.mips.features import ARCH, HOST, TABLES
+from impl.kernel.generic import HOST
+from impl.kernel.ports.mips.features import ARCH, TABLES
 from impl.kernel.ports.mips.files import MIPS, MMU
 from impl.kernel.slices import functions
 from tests.kernels.copies import edit, share

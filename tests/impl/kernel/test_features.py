@@ -12,9 +12,10 @@ import pytest
 
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.features import Feature, defines
+from impl.kernel.generic import HOST
 from impl.kernel.layouts import layout_in
 from impl.kernel.ports import features, open_tree
-from impl.kernel.ports.mips.features import ARCH, BITS, FEATURES, HOST, TABLES
+from impl.kernel.ports.mips.features import ARCH, BITS, FEATURES, TABLES
 from impl.kernel.ports.mips.files import FILES, MIPS, MMU, SOURCES
 from impl.kernel.tree import Tree
 from model.ports import layout, layouts

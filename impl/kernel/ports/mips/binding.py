@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
+from impl.kernel import generic
 from impl.kernel.binding import Binding, check_whole
 from impl.kernel.errors import UnsupportedError
-from impl.kernel.features import Feature, features
 from impl.kernel.features import defines as feature_defines
+from impl.kernel.features import features
 from impl.kernel.ports.mips.features import FEATURES
 from impl.kernel.ports.mips.files import MIPS, MMU
 from impl.kernel.slices import Definition, cut, functions
@@ -37,23 +37,6 @@ MIPS_SLICE = (
     "kvm_arch_flush_shadow_all",
     "kvm_arch_flush_shadow_memslot",
     "kvm_arch_commit_memory_region",
-)
-MAIN_SLICE = (
-    "mmu_memory_cache_alloc_obj",
-    "__kvm_mmu_topup_memory_cache",
-    "kvm_mmu_topup_memory_cache",
-    "kvm_mmu_memory_cache_nr_free_objects",
-    "kvm_mmu_free_memory_cache",
-    "kvm_mmu_memory_cache_alloc",
-)
-HOST_SLICE = (
-    "is_error_pfn",
-    "is_error_noslot_pfn",
-    "is_noslot_pfn",
-    "mmu_invalidate_retry",
-    "mmu_notifier_retry",
-    "kvm_release_faultin_page",
-    "hva_to_gfn_memslot",
 )
 MM_SLICE = (
     "pagetable_alloc_noprof",
@@ -140,42 +123,15 @@ def _bound(tree: Tree, digest: str) -> Binding:
     names = (destroy, *MIPS_SLICE[1:])
     slices = {
         "mips_slice.h": cut(mips_source, MIPS, names, required=True),
-        "kvm_main_slice.h": cut(
-            tree.read("virt/kvm/kvm_main.c"), "virt/kvm/kvm_main.c", MAIN_SLICE, required=False
-        ),
-        "kvm_host_slice.h": cut(
-            tree.read("include/linux/kvm_host.h"), "include/linux/kvm_host.h", HOST_SLICE, False
-        ),
+        **generic.slices(tree, ("hva_to_gfn_memslot",)),
         "mm_slice.h": _mm_slice(tree),
     }
     defines |= _table_init(tree)
     present = features(tree, FEATURES)
     defines |= feature_defines(present)
     entries |= {ours: theirs for row in present for ours, theirs in row.renames}
-    places = _places(entries, {MMU: mmu, MIPS: mips})
-    return Binding(defines, slices, entries, missing, places, _beyond(present, mmu))
-
-
-def _beyond(present: tuple[Feature, ...], mmu: dict[str, Definition]) -> dict[str, str]:
-    return {
-        name: f"{row.name}: the model has none; {row.shim}"
-        for row in present
-        if row.beyond
-        for name in mmu
-        if re.fullmatch(row.beyond, name)
-    }
-
-
-def _places(
-    entries: dict[str, str], files: dict[str, dict[str, Definition]]
-) -> dict[str, tuple[str, int]]:
-    found = {}
-    for name in FUNCTIONS.values():
-        actual = entries.get(name, name)
-        for path, available in files.items():
-            if actual in available:
-                found[name] = (path, available[actual].line)
-    return found
+    places = generic.places(FUNCTIONS.values(), entries, {MMU: mmu, MIPS: mips})
+    return Binding(defines, slices, entries, missing, places, generic.beyond(present, mmu))
 
 
 def _mm_slice(tree: Tree) -> str:

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from impl.kernel.features import Feature
+from impl.kernel.generic import NOTIFIER_SEQ, gfn_to_pfn_prot, kvm_faultin_pfn
 from impl.kernel.ports.mips.files import MIPS, MMU
 from model.machines import LITTLE
 
-HOST = "include/linux/kvm_host.h"
 ARCH = "arch/mips/include/asm/kvm_host.h"
 TABLES = "arch/mips/include/asm/pgtable-64.h"
 BITS = "arch/mips/include/asm/pgtable-bits.h"
@@ -54,18 +54,7 @@ FEATURES = (
         "kvm_vz_flush_shadow_all and ..._memslot flush every vCPU and touch no GPA table",
         (("SLAT_FLUSH_CALLBACKS", "1"),),
     ),
-    Feature(
-        "mmu_notifier_seq",
-        "until 5.19",
-        HOST,
-        r"\bmmu_notifier_seq\b",
-        "the same fields under the later names; mmu_notifier_retry is the tree's own",
-        "6.0 renamed the fields and changed nothing else",
-        (
-            ("mmu_notifier_seq", "mmu_invalidate_seq"),
-            ("mmu_notifier_count", "mmu_invalidate_in_progress"),
-        ),
-    ),
+    NOTIFIER_SEQ,
     Feature(
         "commit with the user's region",
         "until 5.16",
@@ -103,22 +92,8 @@ FEATURES = (
         "6.0 renamed the macro",
         (("PGD_TABLE_ORDER", "PGD_ORDER"),),
     ),
-    Feature(
-        "kvm_faultin_pfn",
-        "since 6.13",
-        MMU,
-        r"\bkvm_faultin_pfn\(",
-        "the scripted answer, with a reference to a page; releasing it gives that back",
-        "kvm_release_faultin_page is the tree's own, its lock assertion counts",
-    ),
-    Feature(
-        "gfn_to_pfn_prot",
-        "until 6.12",
-        MMU,
-        r"\bgfn_to_pfn_prot\(",
-        "the scripted answer, with a reference; kvm_release_pfn_* give it back",
-        "virt/kvm/kvm_main.c: each takes a reference that must be released, errors none",
-    ),
+    kvm_faultin_pfn(MMU),
+    gfn_to_pfn_prot(MMU),
     Feature(
         "page cache of mmu.c",
         "until 5.8",

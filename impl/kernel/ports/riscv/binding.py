@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from impl.kernel import generic
 from impl.kernel.binding import Binding, check_whole
 from impl.kernel.errors import UnsupportedError
-from impl.kernel.features import Feature, features
 from impl.kernel.features import defines as feature_defines
+from impl.kernel.features import features
 from impl.kernel.ports.riscv.features import FEATURES
 from impl.kernel.ports.riscv.files import GSTAGE, MMU, PGTABLE
 from impl.kernel.slices import Definition, cut, functions
@@ -29,23 +30,6 @@ MACROS = {
 """What unit.c calls the entry points whose names differ from tree to tree."""
 OPTIONAL = {Kind.SPLIT: "this tree has no split"}
 """Operations that not every tree has."""
-MAIN_SLICE = (
-    "mmu_memory_cache_alloc_obj",
-    "__kvm_mmu_topup_memory_cache",
-    "kvm_mmu_topup_memory_cache",
-    "kvm_mmu_memory_cache_nr_free_objects",
-    "kvm_mmu_free_memory_cache",
-    "kvm_mmu_memory_cache_alloc",
-)
-HOST_SLICE = (
-    "is_error_pfn",
-    "is_sigpending_pfn",
-    "is_error_noslot_pfn",
-    "is_noslot_pfn",
-    "mmu_invalidate_retry",
-    "mmu_notifier_retry",
-    "kvm_release_faultin_page",
-)
 PGTABLE_SLICE = ("ptep_test_and_clear_young", "pud_offset", "p4d_offset")
 
 
@@ -70,9 +54,10 @@ def _bound(tree: Tree, _digest: str) -> Binding:
     missing = _missing(entries, files)
     for kind, macro in MACROS.items():
         defines[macro] = entries.setdefault(FUNCTIONS[kind], FUNCTIONS[kind])
-    return Binding(
-        defines, _slices(tree), entries, missing, _places(entries, files), _beyond(present, files)
-    )
+    places = generic.places(FUNCTIONS.values(), entries, files)
+    names = sorted({name for available in files.values() for name in available})
+    beyond = generic.beyond(present, names)
+    return Binding(defines, _slices(tree), entries, missing, places, beyond)
 
 
 def _missing(entries: dict[str, str], files: dict[str, dict[str, Definition]]) -> dict[Kind, str]:
@@ -91,35 +76,9 @@ def _missing(entries: dict[str, str], files: dict[str, dict[str, Definition]]) -
 
 def _slices(tree: Tree) -> dict[str, str]:
     """Return what is cut out of files that are not compiled whole."""
-    main, host = "virt/kvm/kvm_main.c", "include/linux/kvm_host.h"
     whole = (tree.root / PGTABLE).is_file()
     return {
-        "kvm_main_slice.h": cut(tree.read(main), main, MAIN_SLICE, required=False),
-        "kvm_host_slice.h": cut(tree.read(host), host, HOST_SLICE, required=False),
+        **generic.slices(tree, ("is_sigpending_pfn",)),
         "pgtable_slice.h": cut(tree.read(PGTABLE), PGTABLE, PGTABLE_SLICE, False) if whole else "",
         "mm_slice.h": "",
     }
-
-
-def _beyond(
-    present: tuple[Feature, ...], files: dict[str, dict[str, Definition]]
-) -> dict[str, str]:
-    names = {name for available in files.values() for name in available}
-    return {
-        name: f"{row.name}: the model has none; {row.shim}"
-        for row in present
-        for name in sorted(names)
-        if row.beyond and name == row.beyond
-    }
-
-
-def _places(
-    entries: dict[str, str], files: dict[str, dict[str, Definition]]
-) -> dict[str, tuple[str, int]]:
-    found = {}
-    for name in FUNCTIONS.values():
-        actual = entries.get(name, name)
-        for path, available in files.items():
-            if actual in available:
-                found[name] = (path, available[actual].line)
-    return found

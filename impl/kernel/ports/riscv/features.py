@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from impl.kernel.features import Feature
+from impl.kernel.generic import NOTIFIER_SEQ, gfn_to_pfn_prot, kvm_faultin_pfn
 from impl.kernel.ports.riscv.files import GSTAGE, MMU
 from model.machines import LITTLE
 
-HOST = "include/linux/kvm_host.h"
 ARCH = "arch/riscv/include/asm/kvm_host.h"
 TABLES = "arch/riscv/include/asm/pgtable.h"
 TABLES_64 = "arch/riscv/include/asm/pgtable-64.h"
@@ -166,34 +166,9 @@ FEATURES = (
         "arch/riscv/Kconfig selects the symbol so",
         (("SLAT_HUGE_PUD", "1"),),
     ),
-    Feature(
-        "mmu_notifier_seq",
-        "until 5.19",
-        HOST,
-        r"\bmmu_notifier_seq\b",
-        "the same fields under the later names; mmu_notifier_retry is the tree's own",
-        "6.0 renamed the fields and changed nothing else",
-        (
-            ("mmu_notifier_seq", "mmu_invalidate_seq"),
-            ("mmu_notifier_count", "mmu_invalidate_in_progress"),
-        ),
-    ),
-    Feature(
-        "gfn_to_pfn_prot",
-        "until 6.12",
-        MMU,
-        r"\bgfn_to_pfn_prot\(",
-        "the scripted answer, with a reference; kvm_release_pfn_* give it back",
-        "virt/kvm/kvm_main.c: each takes a reference that must be released, errors none",
-    ),
-    Feature(
-        "kvm_faultin_pfn",
-        "since 6.13",
-        MMU,
-        r"\bkvm_faultin_pfn\(",
-        "the scripted answer, with a reference to a page; releasing it gives that back",
-        "kvm_release_faultin_page is the tree's own, its lock assertion counts",
-    ),
+    NOTIFIER_SEQ,
+    gfn_to_pfn_prot(MMU),
+    kvm_faultin_pfn(MMU),
     Feature(
         "host tables are looked at",
         "since 7.1",
