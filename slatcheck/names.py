@@ -133,18 +133,19 @@ def selected(
     for name, order in parts:
         for layout in ports.matching(name):
             wanted.setdefault(layout.name, set()).update([order] if order else ORDERS)
-    chosen, without = {}, ""
+    chosen = {}
+    without: list[str] = []
     for layout in layouts:
         had = _orders(layout, known)
         orders = tuple(one for one in had if one in wanted.get(layout.name, ORDERS))
         if orders:
             chosen[layout.name] = orders
-        elif layout.name in names or not without:
-            without = f"{layout.name} exists {had[0]}-endian only"
-            if layout.name in names:
-                raise InputError(without)
+            continue
+        without.append(f"{layout.name} exists {had[0]}-endian only")
+        if layout.name in names:
+            raise InputError(without[-1])
     if not chosen:
-        raise InputError(without)
+        raise InputError(without[0])
     return Selection(tuple(one for one in layouts if one.name in chosen), chosen)
 
 
