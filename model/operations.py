@@ -219,7 +219,8 @@ def to_json(op: Op) -> dict[str, Any]:
 MAX_RETRIES = 255
 """More invalidations during one fault than anyone has to try."""
 
-_SMALL = {"retries": MAX_RETRIES, "order": 64, "skew": U64}
+_SMALL = {"retries": MAX_RETRIES, "order": 64, "skew": (1 << 32) - 1}
+"""The largest value of operands that have less than 64 bits."""
 _FLAGS = ("write", "writable")
 
 

@@ -184,9 +184,7 @@ class Emulator:
         kind, first, last, mask, pfn, write, writable, answer, retries, oom, order, skew = op
         # Bit 3 says that the host's mapping is transparent; no operation can ask for that yet.
         flags = write | writable << 1 | TRANSPARENT << 3 | answer << 8
-        return self._op.pack(
-            kind, flags, first, last, mask, pfn, retries, oom, order, skew & 0xFFFF_FFFF
-        )
+        return self._op.pack(kind, flags, first, last, mask, pfn, retries, oom, order, skew)
 
     def _decode(
         self,

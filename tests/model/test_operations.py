@@ -54,7 +54,7 @@ def operations(draw: st.DrawFn) -> Op:
         op = op._replace(order=draw(st.integers(0, 64)))
     if kind is Kind.FAULT:
         op = op._replace(answer=draw(st.sampled_from(Answer)), retries=draw(st.integers(0, 3)))
-        op = op._replace(skew=draw(WORDS))
+        op = op._replace(skew=draw(st.integers(0, (1 << 32) - 1)))
     if kind in INSTALLING - {Kind.FAULT_FAST} and op.answer is Answer.PAGE:
         op = op._replace(pfn=draw(WORDS), writable=draw(st.booleans()))
     return op

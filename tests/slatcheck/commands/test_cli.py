@@ -17,7 +17,6 @@ from impl.kernel.errors import TreeError, UnsupportedError
 from model.layout import Layout
 from model.operations import Kind, Op, to_json
 from model.ports import layout, layouts, permitted_layouts
-from model.rules import RULES
 from slatcheck import cli, commands, memory_ranges
 from slatcheck.commands import delivery
 from slatcheck.document.result import Check, Document, Finding, Location, Verdict
@@ -154,9 +153,7 @@ def test_layouts_lists_all_and_why_some_are_refused(capsys: pytest.CaptureFixtur
     assert cli.run(["layouts"]) == 0
     text = capsys.readouterr().out
     assert all(one.name in text for one in layouts())
-    assert (
-        f"{len(layouts())} layouts, {len(permitted_layouts())} of them permitted with KVM" in text
-    )
+    assert f"44 layouts, {len(permitted_layouts())} of them permitted with KVM" in text
     assert "CPU_MIPS32_R5_XPA depends on !PAGE_SIZE_4KB: mips32-4k-xpa" in text
 
 
@@ -480,7 +477,7 @@ def test_report_can_be_printed_anywhere() -> None:
 
 def test_rule_explains_one_and_lists_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["rule"]) == 0
-    assert capsys.readouterr().out.count("\n") == len(RULES)
+    assert capsys.readouterr().out.count("\n") == 24
     assert cli.run(["rule", "stale-mapping"]) == 0
     text = capsys.readouterr().out
     for part in ("(unsafe)", "kvm_unmap_gfn_range", "ends-at-top", "docs/rules/stale-mapping.md"):
