@@ -28,8 +28,8 @@ class Severity(Enum):
 
 EVERY = frozenset(Kind)
 RANGES = INCLUSIVE | HALF_OPEN | SLOT | BYTES | {Kind.LOG_DIRTY_MASKED, Kind.FLUSH_ALL}
-WRITING = RANGES | FAULTS
-ALLOCATING = frozenset({Kind.CREATE, Kind.SPLIT}) | (INSTALLING - {Kind.FAULT_FAST})
+WRITING = RANGES | FAULTS | INSTALLING | {Kind.SPLIT}
+ALLOCATING = INSTALLING | {Kind.SPLIT}
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ RULES: tuple[Rule, ...] = (
         _U,
         "A range operation reaches every entry of its range.",
         "An entry that had to vanish, to become clean or to become old is as it was.",
-        RANGES,
+        RANGES | {Kind.SPLIT},
     ),
     Rule(
         "wrong-entry",
@@ -163,7 +163,7 @@ RULES: tuple[Rule, ...] = (
         "A range operation changes nothing outside its range.",
         "Entries outside the range were dropped, aged or cleaned. The guest faults again; it "
         "never sees a wrong page.",
-        RANGES,
+        RANGES | {Kind.MAP, Kind.SPLIT},
     ),
     Rule(
         "unflushed",
@@ -217,14 +217,14 @@ RULES: tuple[Rule, ...] = (
         _U,
         "A fault never takes a page from an empty cache.",
         "The cache minimum is smaller than the tables one fault can need.",
-        frozenset({Kind.FAULT}),
+        ALLOCATING,
     ),
     Rule(
         "oom-not-atomic",
         _U,
         "A fault that fails leaves no table linked and no other entry changed.",
         "The operation answered with an error and yet linked a table or changed an entry.",
-        frozenset({Kind.FAULT}),
+        ALLOCATING - {Kind.IOREMAP, Kind.PREPARE_REGION},
     ),
     Rule(
         "kernel-warning",

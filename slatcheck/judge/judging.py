@@ -15,6 +15,8 @@ from model.machines import BIG, ORDERS
 from model.operations import Kind
 from model.ports import byte_orders, permitted_layouts, port_of
 from model.ports import layout as layout_named
+from model.ports.port import Port
+from model.rules import RULES, Rule
 from slatcheck import __version__
 from slatcheck.document.result import Check, Document, Verdict
 from slatcheck.judge import prove
@@ -282,7 +284,7 @@ def checks_of(report: Report) -> list[Check]:
         if kind in port.optional & report.missing.keys():
             continue
         cases = report.campaign.compared.get(kind, 0)
-        for rule in port.rules(kind):
+        for rule in _rules(report, port, kind):
             if rule.name == "geometry" and subject != "kernel":
                 # The built-in table is made from the model's geometry: there is nothing to compare.
                 continue
@@ -302,6 +304,20 @@ def checks_of(report: Report) -> list[Check]:
                 )
             )
     return out
+
+
+def _rules(report: Report, port: Port, kind: Kind) -> list[Rule]:
+    """Return the rules by which an operation is judged, and any other that it was seen to break.
+
+    The verdict is that of the checks: what is broken has one, whatever the catalogue foresees.
+    """
+    broken = {
+        hit.symptom.rule
+        for hit in report.campaign.hits.values()
+        if hit.symptom.entry == port.functions[kind] and hit.symptom.contract
+    }
+    foreseen = port.rules(kind)
+    return [one for one in RULES if one in foreseen or one.name in broken]
 
 
 def _ends_everything(report: Report) -> str:

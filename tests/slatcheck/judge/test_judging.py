@@ -280,3 +280,19 @@ def test_what_was_found_before_an_interrupt_is_told(
         (cut,) = [c for c in document.checks if c.layout == one.name and "interrupted" in c.id]
         assert cut.verdict is Verdict.UNKNOWN
     json.render(document)
+
+
+@pytest.mark.parametrize("kind", [Kind.LOOKUP, Kind.FLUSH])
+def test_no_finding_is_without_a_check_that_is_violated(kind: Kind) -> None:
+    """The catalogue does not foresee that a look-up changes entries; the verdict says so still."""
+    symptom = Symptom("collateral-change", FUNCTIONS[kind], "any", 1, True)
+    unit = Unit(CHEAP[0].name, True, None, None, (), 0, None)
+    campaign = Campaign(hits={symptom.fingerprint: Hit(symptom, [Op(Kind.CREATE), Op(kind)])})
+    violated = [one for one in checks_of(Report(unit, "multilevel", campaign)) if one.finding]
+    assert [(one.id, one.verdict, one.finding) for one in violated] == [
+        (
+            f"multilevel/{FUNCTIONS[kind]}/collateral-change",
+            Verdict.VIOLATED,
+            symptom.fingerprint,
+        )
+    ]

@@ -12,7 +12,7 @@ from model.layout import Layout
 from model.leaf_map import LeafMap
 from model.leaves import end_of
 from model.operations import AGEING, CLEANING, REMOVING, Kind, Op
-from model.ports import layouts
+from model.ports import layouts, port_of
 from slatcheck.search.campaign import Search
 from tests.slatcheck.search.ideal import Ideal, Twist
 
@@ -137,7 +137,12 @@ PLANTED = [
 
 @pytest.mark.parametrize(("twist", "rule", "entry"), PLANTED)
 def test_a_mistake_is_found_by_its_name(twist: Twist, rule: str, entry: str) -> None:
-    assert (rule, entry) in found(LARGE[1], twist, 8_000)
+    named = found(LARGE[1], twist, 8_000)
+    assert (rule, entry) in named
+    port = port_of(LARGE[1])
+    kinds = {function: kind for kind, function in port.functions.items()}
+    for broken, function in named:
+        assert broken in {one.name for one in port.rules(kinds[function])}, function
 
 
 def grants(state: LeafMap, op: Op, before: dict[int, Entry], result: int) -> int:
