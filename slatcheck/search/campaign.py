@@ -241,11 +241,11 @@ class Search:
             self._first[mark] = (symptom, trace)
         if symptom.stops:
             self._excluded.add((symptom.entry, symptom.trigger))
+            if symptom.rule == "runaway":
+                self._endless.add((symptom.entry, symptom.trigger))
         elif self._layout.large and symptom.rule == "wrong-result":
             # Other leaves are left than were planned with: what follows is not as planned.
             self._straying.add((symptom.entry, symptom.trigger))
-            if symptom.rule == "runaway":
-                self._endless.add((symptom.entry, symptom.trigger))
 
     def _shrunk(self, mark: str, symptom: Symptom, ops: list[Op]) -> Hit:
         def shows(candidate: list[Op]) -> bool:

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The campaign: what is known to fail is left out, and what does not end for good."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from impl.interface import Event, Outcome, Run
+from impl.multilevel import MultiLevel
+from model.layout import Layout
+from model.operations import Kind, Op
+from model.ports import layout
+from slatcheck.search.campaign import Campaign, Search
+from tests.slatcheck.search.ideal import Ideal
+
+ENDLESS = Event("runaway", "", "does not end", True)
+BUDGET = 12_000
+
+
+class Stuck:
+    """An implementation of which a flush never ends; it counts how often it was asked for one."""
+
+    name = "stuck"
+
+    def __init__(self, inner: MultiLevel | Ideal) -> None:
+        self._inner = inner
+        self.layout: Layout = inner.layout
+        self.capabilities = inner.capabilities
+        self.asked = 0
+
+    def run(self, ops: Sequence[Op]) -> Run:
+        """Carry out ``ops`` up to the first flush."""
+        at = next((n for n, op in enumerate(ops) if op.kind is Kind.FLUSH), None)
+        if at is None:
+            return self._inner.run(ops)
+        self.asked += 1
+        before = self._inner.run(ops[:at])
+        return Run([*before.outcomes, Outcome(0, {}, events=(ENDLESS,))], at)
+
+
+class Only(Search):
+    """A search that ends where others would look closer at what they found."""
+
+    @property
+    def shapes(self) -> set[tuple[str, str]]:
+        """The entry points and classes of operands of all that was found."""
+        return {(symptom.entry, symptom.trigger) for symptom, _ in self._first.values()}
+
+    def _collect(self, campaign: Campaign) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [MultiLevel(layout("mips32-4k")), Ideal(layout("riscv64-sv39x4"))],
+    ids=lambda one: str(one.layout.name),
+)
+def test_what_does_not_end_is_tried_once_for_each_class_of_operands(
+    inner: MultiLevel | Ideal,
+) -> None:
+    stuck = Stuck(inner)
+    search = Only(stuck, 0, "stuck", shrinking=False)
+    search.run(BUDGET)
+    assert 1 < len(search.shapes) == stuck.asked
