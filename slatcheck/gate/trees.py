@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from impl.kernel.errors import TreeError
-from impl.kernel.ports import open_tree
+from impl.kernel.ports import digest_of, read_as
 from impl.kernel.tree import Tree
 from slatcheck import names
 from slatcheck.document import reading
@@ -88,20 +88,23 @@ def judge(
     """
     for path in paths:
         try:
-            tree = open_tree(path)
             chosen = names.selected(patterns, path)
+            opened = read_as(path, chosen.layouts)
         except (TreeError, InputError) as problem:
             yield Judged(path.name, refused=str(problem))
             continue
         asked = replace(
             request, kernel=path, layouts=chosen.layouts, byte_orders=chosen.byte_orders
         )
-        yield _one(path.name, tree, asked, kept, report)
+        yield _one(path.name, opened, asked, kept, report)
 
 
-def _one(name: str, tree: Tree, request: judging.Request, kept: Path, report: Told) -> Judged:
-    judged = Judged(name, tree.version, tree.blob(tree.files.main))
-    key = _key(tree, request)
+def _one(
+    name: str, opened: Sequence[Tree], request: judging.Request, kept: Path, report: Told
+) -> Judged:
+    first = opened[0]
+    judged = Judged(name, first.version, first.blob(first.files.main))
+    key = _key(opened, request)
     file = kept / f"{name}.json"
     old = _load(file, key)
     if old is not None:
@@ -120,11 +123,11 @@ def _one(name: str, tree: Tree, request: judging.Request, kept: Path, report: To
     return replace(judged, document=document, seconds=seconds)
 
 
-def _key(tree: Tree, request: judging.Request) -> list[Any]:
-    """Return what a result depends on, as JSON has it."""
+def _key(opened: Sequence[Tree], request: judging.Request) -> list[Any]:
+    """Return what a result depends on, as JSON has it: the tree as each of its ports reads it."""
     layouts = [[one.name, *request.orders(one)] for one in request.layouts]
     asked = [request.seed, request.max_ops, sorted(request.evidence), request.cc]
-    return [everything(), tree.digest(), layouts, asked]
+    return [everything(), digest_of(opened), layouts, asked]
 
 
 def _load(file: Path, key: list[Any]) -> tuple[Document, float] | None:

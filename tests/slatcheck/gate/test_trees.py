@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from impl.kernel.ports import kernel_port
 from model.ports import layout
 from slatcheck.cli import run
 from slatcheck.document.result import Check, Document, Finding, Location, Verdict
@@ -117,6 +118,30 @@ def test_a_tree_that_changed_is_judged_again(folder: Path, tmp_path: Path, count
     (folder / "new/arch/mips/kvm/mmu.c").write_text("/* changed */\n")
     judged(folder, tmp_path)
     assert counted == {"old": 1, "new": 2}
+
+
+def test_what_another_architecture_reads_of_a_tree_counts(
+    folder: Path, tmp_path: Path, counted: Count
+) -> None:
+    """A tree may carry several: what is kept depends on those that were judged."""
+    main = folder / "new/arch/riscv/kvm/mmu.c"
+    main.parent.mkdir(parents=True)
+    request = judging.Request((), evidence=frozenset({"differential"}))
+
+    def judged_as(pattern: str) -> Judged:
+        found = trees.judge([folder / "new"], request, (pattern,), tmp_path, lambda step: None)
+        return next(iter(found))
+
+    for needed in kernel_port("riscv").files.needed:
+        (folder / "new" / needed).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "new" / needed).touch()
+    main.write_text("/* as it was */\n")
+    first = judged_as("riscv64-sv39x4")
+    assert judged_as("riscv64-sv39x4").kept
+    main.write_text("/* changed */\n")
+    assert not judged_as("riscv64-sv39x4").kept
+    assert counted == {"new": 2}
+    assert first.blob != judged_as("riscv64-sv39x4").blob
 
 
 def test_what_is_asked_counts(folder: Path, tmp_path: Path, counted: Count) -> None:
