@@ -127,7 +127,7 @@ def truncation_is_the_remainder(address: int) -> None:
     """The type of an address holds the remainder by two to its width, also of what is negative."""
     assert isinstance(address, int)
     for layout in WIDTHS:
-        assert layout.truncate(address) == address % (layout.address_mask + 1)
+        assert layout.truncate(address) == address % (1 << (layout.address_bits or layout.bits))
 
 
 @example(0xFFFF)

@@ -47,7 +47,7 @@ BUGS = (
     Bug(INDEX, "base + index * (", "base + (index + 1) * (",
         ("first_frame_below_a_slot", "slots_follow_one_another")),
     Bug(LAYOUT, "(self.entries - 1)", "(self.entries - 2)", ("level_selects_the_same_slot",)),
-    Bug(LAYOUT, "(1 << self.bits) - 1", "(1 << self.bits - 1) - 1",
+    Bug(LAYOUT, "or self.bits)) - 1", "or self.bits - 1)) - 1",
         ("truncation_is_the_remainder", "truncation_spares_what_is_in_reach")),
     Bug(RANGES, "min(last, top)", "max(last, top)", ("clip_keeps_what_is_not_above",)),
     Bug(RANGES, "if first <= last else None", "if first < last else None",
