@@ -22,8 +22,6 @@ from pathlib import Path as File
 from types import FunctionType, ModuleType
 from typing import Any
 
-import z3
-
 from impl.multilevel import MultiLevel, index, pte, table
 from model.layout import Layout
 from model.operations import Kind
@@ -46,7 +44,7 @@ from proofs.ports.mips.table import LOOPS, ROLES
 from proofs.ports.mips.table_lemmas import ENTRY_CLAUSES, lemmas
 from proofs.program import Callables
 from proofs.python_source import PythonProgram
-from proofs.solvers import STRATEGIES, UNKNOWN
+from proofs.solvers import STRATEGIES, UNKNOWN, Z3Query
 from slatcheck.judge.candidates import confirm
 from slatcheck.search.campaign import Search
 
@@ -252,17 +250,12 @@ class Verdict:
 class Hasty(Desk):
     """Gives up on queries that cost too much: a mutant's may be far harder than the table's."""
 
-    tries = 2
+    tries = 3
 
     def _ask(self, text: str, key: str) -> str:
-        for logic, limit in STRATEGIES[: self.tries]:
-            solver = z3.SolverFor(logic) if logic else z3.SimpleSolver()
-            solver.set("rlimit", limit)
-            solver.from_string(text)
-            answer = str(solver.check())
-            if answer != UNKNOWN:
-                return answer
-        return UNKNOWN
+        query = Z3Query(text)
+        answers = (query.attempt(strategy) for strategy in STRATEGIES[: self.tries])
+        return next((answer for answer in answers if answer != UNKNOWN), UNKNOWN)
 
 
 class Trial:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path as File
 from time import perf_counter
@@ -217,19 +217,29 @@ def _satisfiable(premises: tuple[object, ...], desk: Desk) -> str:
 
 def _settle(proof: Proof, query: Query, desk: Desk) -> None:
     begun = perf_counter()
-    text = smtlib(query.refutation)
-    _emit(proof, text, desk)
-    answer = UNSAT if FALSE in query.premises else desk.answer(text)
-    share = (perf_counter() - begun) / len(query.goals)
     for goal in query.goals:
         clause = proof.clauses.setdefault(goal.clause, Clause(goal.clause))
         clause.goals += 1
         clause.queries += 1
-        clause.seconds += share
         if goal.statement not in clause.statements:
             clause.statements.append(goal.statement)
+    # Of a clause that is refuted there is nothing more to be found out.
+    goals = tuple(goal for goal in query.goals if not _refuted(proof, goal))
+    if not goals:
+        return
+    left = replace(query, goals=goals)
+    text = smtlib(left.refutation)
+    _emit(proof, text, desk)
+    answer = UNSAT if FALSE in query.premises else desk.answer(text)
+    share = (perf_counter() - begun) / len(goals)
+    for goal in goals:
+        proof.clauses[goal.clause].seconds += share
     if answer != UNSAT:
-        _apart(proof, query, desk)
+        _apart(proof, left, desk)
+
+
+def _refuted(proof: Proof, goal: Goal) -> bool:
+    return proof.clauses[goal.clause].verdict == REFUTED
 
 
 def _apart(proof: Proof, query: Query, desk: Desk) -> None:
@@ -241,7 +251,8 @@ def _apart(proof: Proof, query: Query, desk: Desk) -> None:
         some = truth(either(*[negate(goal.term) for goal in goals]))
         answer = desk.answer(smtlib([*query.premises, some])) if len(goals) > 1 else SAT
         for goal in goals if answer != UNSAT else ():
-            _single(proof.clauses[goal.clause], query, goal, desk)
+            if not _refuted(proof, goal):
+                _single(proof.clauses[goal.clause], query, goal, desk)
 
 
 def _values(query: Query, premises: tuple[Term, ...]) -> dict[str, int]:
@@ -251,7 +262,7 @@ def _values(query: Query, premises: tuple[Term, ...]) -> dict[str, int]:
     asked = Z3Query(smtlib([*premises, *told]))
     if asked.check() != SAT:
         return {}
-    return {name: asked.value(alias) for name, _, alias in named}
+    return {name: asked.value(alias, term.width) for name, term, alias in named}
 
 
 def _single(clause: Clause, query: Query, goal: Goal, desk: Desk) -> None:

@@ -7,18 +7,41 @@ on how busy the machine is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import z3
 
+from proofs.terms import BOOL
+
 SAT, UNSAT, UNKNOWN = "sat", "unsat", "unknown"
 
-STRATEGIES = (("", 1_000_000), ("QF_UFBV", 60_000_000), ("", 2_000_000_000))
-"""How Z3 is asked, one after the other: a logic ('' is its plain core), and a resource limit.
 
-The core decides nearly every query in a few milliseconds; the few that it does not are easy
-for the tactics of the logic, which cost ten times as much on the others.
+@dataclass(frozen=True)
+class Strategy:
+    """One way to ask Z3: a logic ('' is its plain core), and a limit in its resource units.
+
+    With ``apart``, what is asserted last is taken alternative by alternative, each on top of what
+    was learned of the others.
+    """
+
+    logic: str
+    limit: int
+    apart: bool = False
+
+
+STRATEGIES = (
+    Strategy("", 300_000),
+    Strategy("", 20_000_000, apart=True),
+    Strategy("QF_UFBV", 60_000_000),
+    Strategy("", 2_000_000_000),
+)
+"""How Z3 is asked, one after the other.
+
+The core decides nearly every query in a few milliseconds. What it does not is mostly a refutation
+of many goals at once, each of which is easy; the rest is easy for the tactics of the logic, which
+cost ten times as much on the others.
 """
 CVC5_LIMIT = 20_000_000
 BITWUZLA_LIMIT = 2_000_000
@@ -37,30 +60,62 @@ class Z3Query:
         # z3 comes without types.
         self.solver: Any = None
         self._model: Any = None
-        self._named: dict[str, Any] = {}
 
     def check(self) -> str:
         """Return whether the assertions can hold together."""
-        for logic, limit in STRATEGIES:
-            self.solver = z3.SolverFor(logic) if logic else z3.SimpleSolver()
-            self.solver.set("rlimit", limit)
-            self.solver.from_string(self.text)
-            self._model = None
-            answer = str(self.solver.check())
+        for strategy in STRATEGIES:
+            answer = self.attempt(strategy)
             if answer != UNKNOWN:
                 return answer
         return UNKNOWN
 
-    def value(self, name: str) -> int:
-        """Return the value of a constant in the model of the last answer, which was 'sat'."""
+    def attempt(self, strategy: Strategy) -> str:
+        """Return what Z3 says when it is asked in one way."""
+        self._model = None
+        logic = strategy.logic
+        self.solver = z3.SolverFor(logic) if logic else z3.SimpleSolver()
+        self.solver.set("rlimit", strategy.limit)
+        if not logic:
+            # Facts that come of a decision one by one are put off: many of them are never needed.
+            self.solver.set("smt.delay_units", True)
+        if strategy.apart:
+            return self._apart()
+        self.solver.from_string(self.text)
+        return str(self.solver.check())
+
+    def _apart(self) -> str:
+        """Return whether one of the alternatives of the last assertion can hold."""
+        *premises, last = z3.parse_smt2_string(self.text)
+        self.solver.add(premises)
+        for alternative in _alternatives(last):
+            self.solver.push()
+            self.solver.add(alternative)
+            answer = str(self.solver.check())
+            if answer != UNSAT:
+                # What holds is left in place: its model is looked at.
+                return answer
+            self.solver.pop()
+        return UNSAT
+
+    def value(self, name: str, width: int) -> int:
+        """Return the value of a constant of ``width`` bits, 0 for a truth; the answer was 'sat'."""
         if self._model is None:
             self._model = self.solver.model()
-            # Looked at once: a model has thousands of declarations.
-            self._named = {symbol.name(): symbol for symbol in self._model.decls()}
-        if name not in self._named:
-            return 0
-        found = self._model[self._named[name]]
-        return int(z3.is_true(found)) if z3.is_bool(found) else int(found.as_long())
+        if width == BOOL:
+            return int(z3.is_true(self._model.eval(z3.Bool(name), model_completion=True)))
+        return int(self._model.eval(z3.BitVec(name, width), model_completion=True).as_long())
+
+
+def _alternatives(term: Any) -> Iterator[Any]:
+    """Yield terms of which one holds if and only if ``term`` does."""
+    if z3.is_or(term):
+        for part in term.children():
+            yield from _alternatives(part)
+    elif z3.is_not(term) and z3.is_and(term.arg(0)):
+        for part in term.arg(0).children():
+            yield from _alternatives(z3.Not(part))
+    else:
+        yield term
 
 
 def _z3(text: str) -> str:

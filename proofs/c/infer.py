@@ -464,7 +464,9 @@ def _broken(turn: Seen, candidates: list[Template]) -> set[Template]:
             break
         if answer != SAT:
             return broken | set(open_)
-        failed = {template for template in open_ if not query.value(str(alias[template].data))}
+        failed = {
+            template for template in open_ if not query.value(str(alias[template].data), terms.BOOL)
+        }
         if not failed:
             return broken | set(open_)
         broken |= failed

@@ -94,7 +94,7 @@ def _fault(layout: Layout, draw: random.Random, address: int, pfn: int) -> Op:
     write = draw.random() < 0.5
     return Op(
         Kind.FAULT,
-        address & layout.word_mask,
+        address & layout.address_mask,
         pfn=pfn,
         write=write,
         writable=write or draw.random() < 0.5,

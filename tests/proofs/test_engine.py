@@ -142,7 +142,7 @@ def test_a_solver_that_gives_up_is_open(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_limits_are_in_resources() -> None:
-    assert all(limit > 0 for _, limit in solvers.STRATEGIES)
+    assert all(strategy.limit > 0 for strategy in solvers.STRATEGIES)
     assert min(solvers.CVC5_LIMIT, solvers.BITWUZLA_LIMIT) > 0
 
 
