@@ -35,7 +35,7 @@ from proofs.paths import MISMATCH, Path
 from proofs.ports import code_of
 from proofs.raw import RawFormat, format_of, opaque_format
 from proofs.runner import identity, proof_of, sources, verdicts
-from support.cache import Mode, different, write
+from support.cache import Mode, different, read, write
 
 INTERNAL = (FITS, "entry")
 """Clauses of what the proof's own invariants need; they are no promises of the kernel."""
@@ -220,7 +220,7 @@ class Store:
         if self.folder is None:
             return []
         try:
-            found = json.loads((self.folder / f"c-{key}.json").read_text(encoding="utf-8"))
+            found = json.loads(read(self.folder / f"c-{key}.json"))
             return found if isinstance(found, list) else []
         except (OSError, ValueError):
             return []

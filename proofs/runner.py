@@ -29,7 +29,7 @@ from proofs.lemmas.specification import POINTWISE, specification, width_pairs, w
 from proofs.paths import Path
 from proofs.ports import table_of
 from proofs.raw import OWN, format_of
-from support.cache import Mode, different, digest_of, missing, write
+from support.cache import Mode, different, digest_of, missing, read, write
 from support.pool import spread
 
 MAP = "map"
@@ -155,7 +155,7 @@ class Store:
         if self.folder is None:
             return None
         try:
-            data = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
+            data = json.loads(read(self.folder / f"{key}.json"))
             return [proof_of(record) for record in data]
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -19,6 +19,7 @@ from slatcheck.commands import completion
 from slatcheck.commands.delivery import INTERRUPTED, say
 from slatcheck.errors import InputError
 from slatcheck.gate import bisect
+from support import cache, upkeep
 from support.cache import CacheError
 
 # Whatever takes long to import is imported by the command that needs it: --help has to be quick.
@@ -105,6 +106,14 @@ def _failure(problem: Exception, settings: Settings) -> int:
     return INTERNAL
 
 
+def tidy_up() -> None:
+    """Remove what was not used for longest where more is kept than may be."""
+    try:
+        upkeep.trim(cache.folder(), upkeep.limit())
+    except ValueError as problem:
+        say(f"warning: {problem}; nothing was removed")
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run the command that ``arguments`` give and return the exit status."""
     settings = Settings()
@@ -112,6 +121,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         with cli.make_context("slatcheck", list(arguments), obj=settings) as context:
             status = cli.invoke(context)
+            tidy_up()
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as problem:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -78,6 +79,14 @@ def different(what: str) -> CacheError:
     return CacheError(
         f"what is kept of {what} is not what is made of it now: clear {folder()} and run again"
     )
+
+
+def read(file: Path) -> str:
+    """Return the text of a file that is kept, and note that it was used. Raises OSError."""
+    text = file.read_text(encoding="utf-8")
+    with suppress(OSError):
+        os.utime(file)
+    return text
 
 
 def write(file: Path, text: str) -> None:

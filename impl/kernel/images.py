@@ -87,7 +87,7 @@ def _object(folder: Path, job: Job, name: str, source: Path, instrument: bool) -
 def _load(file: Path, tree: Tree) -> tuple[bytes, list[Path]] | None:
     """Return what is kept, and the files of the tree that went into it, if they are as then."""
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(keeping.read(file))
         if not reading.unchanged(tree.root, tree.files, data["files"]):
             return None
         return zlib.decompress(base64.b64decode(data["content"])), reading.files(

@@ -4,6 +4,7 @@
 NAMES = (
     "b4",
     "baseline",
+    "cache",
     "check",
     "diff",
     "explain",

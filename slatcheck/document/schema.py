@@ -18,6 +18,7 @@ DOCUMENT = "schema.json"
 LAYOUTS = "schema-layouts.json"
 COMPARISON = "schema-diff.json"
 RULES = "schema-rules.json"
+CACHE = "schema-cache.json"
 
 
 class InvalidReportError(Exception):

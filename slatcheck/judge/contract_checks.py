@@ -53,6 +53,6 @@ def _alike(kept: list[Checked], made: list[Checked]) -> bool:
 
 def _load(file: Path) -> list[Checked]:
     try:
-        return [Checked(**one) for one in json.loads(file.read_text(encoding="utf-8"))]
+        return [Checked(**one) for one in json.loads(keeping.read(file))]
     except (OSError, ValueError, TypeError):
         return []

@@ -148,7 +148,7 @@ def _load(file: Path | None) -> Tie | None:
     if file is None:
         return None
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(keeping.read(file))
         data["quirks"] = tuple(data["quirks"])
         data["coverage"] = {name: (int(a), int(b)) for name, (a, b) in data["coverage"].items()}
         return Tie(**data)

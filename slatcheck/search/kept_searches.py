@@ -50,7 +50,7 @@ class Searches:
         if self._file is None:
             return None
         try:
-            return _campaign(json.loads(self._file.read_text(encoding="utf-8")))
+            return _campaign(json.loads(keeping.read(self._file)))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 

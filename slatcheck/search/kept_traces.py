@@ -27,7 +27,7 @@ class Traces:
         if self._file is None:
             return {}
         try:
-            data = json.loads(self._file.read_text(encoding="utf-8"))
+            data = json.loads(keeping.read(self._file))
             return {mark: [from_json(op) for op in trace] for mark, trace in data.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}

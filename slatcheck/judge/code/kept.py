@@ -53,7 +53,7 @@ class Kept:
         if self.file is None:
             return None
         try:
-            data = json.loads(self.file.read_text(encoding="utf-8"))
+            data = json.loads(keeping.read(self.file))
             if not reading.unchanged(self.task.root, self.files, data["files"]):
                 return None
             return _outcome(data["outcome"])

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The size of what is kept on disk: seen, limited to what was used last, and cleared."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+VARIABLE = "SLATCHECK_CACHE_LIMIT"
+"""The environment variable that names the limit; '0' stands for none."""
+DEFAULT = "2G"
+_SIZE = re.compile(r"(\d+)\s*([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file that is kept: its size in bytes, and when it was last used, in epoch seconds."""
+
+    path: Path
+    size: int
+    used: float
+
+
+def stored(folder: Path) -> Iterator[Stored]:
+    """Yield every file that is kept in a folder; of a folder that is not there, none."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        # A file may go while it is looked at: other runs tidy up as well.
+        with suppress(OSError):
+            if entry.is_file(follow_symlinks=False):
+                status = entry.stat(follow_symlinks=False)
+                yield Stored(Path(entry.path), status.st_size, status.st_mtime)
+
+
+def size_of(text: str) -> int:
+    """Return a size in bytes, such as of '500M' or '2G' (powers of 1024). Raises ValueError."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"'{text}' is no size: write a number with K, M, G or T, such as 500M")
+    return int(found[1]) * _UNITS[found[2].upper()]
+
+
+def limit() -> int:
+    """Return how many bytes may be kept, 0 for any number. Raises ValueError."""
+    try:
+        return size_of(os.environ.get(VARIABLE) or DEFAULT)
+    except ValueError as problem:
+        raise ValueError(f"{VARIABLE}: {problem}") from None
+
+
+def trim(folder: Path, most: int) -> list[Stored]:
+    """Remove files, those first that were not used for longest, until ``most`` bytes are left.
+
+    Returns what was removed. With ``most`` 0 nothing is. Safe while other runs use the folder: a
+    file that is gone counts as one that was never kept.
+    """
+    files = sorted(stored(folder), key=lambda one: (one.used, one.path.name))
+    excess = sum(one.size for one in files) - most
+    removed: list[Stored] = []
+    for one in files if most else ():
+        if excess <= 0:
+            break
+        if _is_database(one.path):
+            continue
+        removed += _removed([one])
+        excess -= one.size
+    return removed
+
+
+def clear(folder: Path) -> list[Stored]:
+    """Remove everything that is kept in a folder; returns what was removed."""
+    # The longer names first: those beside a database must not outlive it and meet a new one.
+    return _removed(sorted(stored(folder), key=lambda one: len(one.path.name), reverse=True))
+
+
+def _is_database(path: Path) -> bool:
+    """Return whether other processes may have a file open for writing."""
+    return ".sqlite" in path.name
+
+
+def _removed(files: Iterable[Stored]) -> list[Stored]:
+    gone = []
+    for one in files:
+        with suppress(OSError):
+            one.path.unlink()
+            gone.append(one)
+    return gone
