@@ -68,7 +68,7 @@ def folder(tmp_path: Path) -> Path:
 def test_names_are_offered(tmp_path: Path) -> None:
     every = {one.name for one in layouts()}
     for typed, expected in (
-        (["c"], {"check"}),
+        (["ch"], {"check"}),
         ([""], set(commands.NAMES)),
         (["check", "--layout", ""], every),
         (["check", "--layout", "mips64-16k"], {x for x in every if x.startswith("mips64-16k")}),
