@@ -250,7 +250,7 @@ class Verdict:
 class Hasty(Desk):
     """Gives up on queries that cost too much: a mutant's may be far harder than the table's."""
 
-    tries = 3
+    tries = 5
 
     def _ask(self, text: str, key: str) -> str:
         query = Z3Query(text)

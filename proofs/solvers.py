@@ -33,6 +33,8 @@ class Strategy:
 
 STRATEGIES = (
     Strategy("", 300_000),
+    Strategy("", 1_000_000, apart=True),
+    Strategy("QF_UFBV", 5_000_000),
     Strategy("", 20_000_000, apart=True),
     Strategy("QF_UFBV", 60_000_000),
     Strategy("", 2_000_000_000),
@@ -41,7 +43,8 @@ STRATEGIES = (
 
 The core decides nearly every query in a few milliseconds. What it does not is mostly a refutation
 of many goals at once, each of which is easy; the rest is easy for the tactics of the logic, which
-cost ten times as much on the others.
+cost ten times as much on the others. What is hard for one way is often easy for the next, so each
+is tried for a short while before one is tried for long.
 """
 CVC5_LIMIT = 20_000_000
 BITWUZLA_LIMIT = 2_000_000

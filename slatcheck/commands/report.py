@@ -21,7 +21,8 @@ from slatcheck.errors import InputError
 from support.lazy import lazily
 
 with lazily():
-    from slatcheck.document import reading
+    from slatcheck.document import changes, reading
+    from slatcheck.reports import changes as changes_report
 
 _ORIGIN = re.compile(r"[a-z0-9_]+", re.ASCII)
 
@@ -36,10 +37,18 @@ _ORIGIN = re.compile(r"[a-z0-9_]+", re.ASCII)
     metavar="NAME",
     help="With --format kcidb: the name that KCIDB knows your CI system by; slatcheck if left out.",
 )
+@click.option(
+    "--compare",
+    "old",
+    type=click.Path(path_type=Path),
+    metavar="OLD",
+    help="Say what FILE says otherwise than the report OLD, and where time went; text or json.",
+)
 @output_option
 @subject_options
 def command(
     file: Path,
+    old: Path | None,
     format_: str,
     output: Path | None,
     cause: str | None,
@@ -50,11 +59,26 @@ def command(
 ) -> int:
     """Give the report in FILE, which 'check --format json' wrote, another form.
 
-    One run can so be shown in several places. The exit status is that of the run.
+    One run can so be shown in several places. The exit status is that of the run; with --compare
+    it is 0 where both reports say the same, 1 where they do not.
     """
+    if old is not None:
+        return _compared(old, file, format_, output)
     if origin is not None and not _ORIGIN.fullmatch(origin):
         raise InputError(f"--origin '{origin}': use small letters, digits and underscores only")
     delivery = Delivery(format_, output, None, subject_of(cause, subject), origin or "", verbose)
     delivery.check()
 
     return finish(reading.read(file), delivery, kernel, None)
+
+
+def _compared(old: Path, new: Path, format_: str, output: Path | None) -> int:
+    """Show what two reports say differently; return the exit status."""
+    if format_ not in ("text", "json"):
+        raise InputError(f"--compare has no form '{format_}': use text or json")
+    delivery = Delivery(format_, output)
+    delivery.check()
+    found = changes.changes(reading.read(old), reading.read(new))
+    render = changes_report.render_json if format_ == "json" else changes_report.render_text
+    delivery.deliver(render(found))
+    return 0 if found.alike else 1
