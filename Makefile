@@ -28,7 +28,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check prove prove-all trees test kernels man docs coverage lint format lock bench bench-proof bench-c-proof bench-second-run bench-mutants clean
+.PHONY: help setup check prove prove-all trees test kernels man docs coverage lint format lock bench bench-proof bench-c-proof bench-latency bench-mutants clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -107,9 +107,9 @@ bench-proof: setup
 bench-c-proof: setup
 	@$(BIN)/python -m bench.c_proof "$$KERNEL" $(ARGS)
 
-# What a user waits for after an edit: make bench-second-run KERNEL=PATH.
-bench-second-run: setup
-	@$(BIN)/python -m bench.second_run "$$KERNEL" $(ARGS)
+# What a person waits for, cold, unchanged and after an edit: make bench-latency KERNEL=PATH.
+bench-latency: setup
+	@$(BIN)/python -m bench.latency "$$KERNEL" $(ARGS)
 
 bench-mutants: setup
 	@$(BIN)/python -m bench.mutants $(ARGS)

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a person waits for: the program cold, unchanged, and after an edit of one function.
+
+``python -m bench.latency TREE`` works on a copy of the files that are read, and runs the program as
+a user does. With ``--against-revision`` each step is done by that revision of slatcheck, too, in
+turn; with ``--compare`` the steps of an earlier run are set beside those of this one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.c_proof import EDITS, copied, edit
+
+ROOT = Path(__file__).resolve().parent.parent
+FLUSH = "static bool kvm_mips_flush_gpa_pmd("
+REWRITTEN, BROKEN = ("i <= i_max", "i < i_max + 1"), ("i < i_max + 1", "i < i_max")
+MAP_PAGE = next(words for name, *words in EDITS if name == "kvm_mips_map_page")
+ONE = "mips64-4k"
+
+
+@dataclass
+class Waited:
+    """Seconds from the start until something was shown, None where it never was; CPU in all."""
+
+    what: str
+    tool: str
+    status: int
+    whole: float
+    cpu: float
+    verdict: float | None = None
+    new: float | None = None
+
+    def line(self) -> str:
+        """Return a row of the table."""
+        return (
+            f"{self.what:34} {self.tool:10} {self.whole:7.1f} s, {self.cpu:7.1f} CPU s, "
+            f"first verdict {_told(self.verdict)}, first new finding {_told(self.new)}, "
+            f"exit status {self.status}"
+        )
+
+
+def _told(seconds: float | None) -> str:
+    return "none" if seconds is None else f"{seconds:.1f} s"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A version of slatcheck: where its sources are, what it keeps, and the tree it works on."""
+
+    name: str
+    root: Path
+    kept: Path
+    tree: Path
+
+    def run(self, what: str, command: str, *options: str) -> Waited:
+        """Run a command of the program and note when its lines appear."""
+        call = [sys.executable, "-m", "slatcheck", command, *options]
+        env = os.environ | {"SLATCHECK_CACHE": str(self.kept), "PYTHONPATH": str(self.root)}
+        before, begun = _cpu(), time.perf_counter()
+        found = Waited(what, self.name, 0, 0.0, 0.0)
+        with subprocess.Popen(
+            call,
+            cwd=self.root,
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as run:
+            assert run.stderr is not None
+            for line in run.stderr:
+                now = time.perf_counter() - begun
+                if line.startswith("["):
+                    found.verdict = found.verdict or now
+                elif line.lstrip().startswith("new: "):
+                    found.new = found.new or now
+        found.status = run.returncode
+        found.whole, found.cpu = time.perf_counter() - begun, _cpu() - before
+        return found
+
+    def check(self, what: str, *options: str) -> Waited:
+        """Check the copy of the tree."""
+        return self.run(what, "check", "--kernel", str(self.tree), *options)
+
+    def change(self, begins: str, old: str, new: str) -> None:
+        """Edit a function of the copy."""
+        edit(self.tree, begins, old, new)
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def steps(tool: Tool, layouts: Sequence[str]) -> Iterator[Waited]:
+    """Yield what is waited for, one step after the other."""
+    known, report = tool.kept / "known.toml", tool.kept / "cold.json"
+    chosen = [part for name in layouts for part in ("--layout", name)] or ["--arch", "mips"]
+    gated = [*chosen, "--baseline", str(known)]
+    yield tool.run("--help", "--help")
+    yield tool.run("prove, cold", "prove", *chosen)
+    yield tool.check("check, cold", *chosen, "--format", "json", "--output", str(report))
+    tool.run("", "baseline", str(report), "--output", str(known))
+    yield tool.check("unchanged", *gated)
+    tool.change(FLUSH, *REWRITTEN)
+    yield tool.check("flush_gpa_pmd rewritten", *gated)
+    tool.change(FLUSH, *BROKEN)
+    yield tool.check("flush_gpa_pmd broken", *gated)
+    tool.change(FLUSH, BROKEN[1], "i <= i_max - 1")
+    yield tool.check("the same, otherwise, one layout", "--layout", ONE, "--baseline", str(known))
+    tool.change(FLUSH, "i <= i_max - 1", REWRITTEN[0])
+    tool.change(*MAP_PAGE)
+    yield tool.check("map_page rewritten", *gated)
+
+
+@contextmanager
+def taken_out(revision: str) -> Iterator[Path]:
+    """Give a folder with the sources of a revision of slatcheck."""
+    with tempfile.TemporaryDirectory(prefix="slatcheck-") as name:
+        folder = Path(name) / "slatcheck"
+        git = ["git", "-C", str(ROOT), "worktree"]
+        subprocess.run([*git, "add", "--quiet", "--detach", str(folder), revision], check=True)
+        try:
+            yield folder
+        finally:
+            subprocess.run([*git, "remove", "--force", str(folder)], check=True)
+
+
+def _tool(stack: ExitStack, name: str, root: Path, kernel: Path) -> Tool:
+    where = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slatcheck-")))
+    (where / "kept").mkdir()
+    return Tool(name, root, where / "kept", copied(kernel.resolve(), where))
+
+
+def measure(kernel: Path, layouts: Sequence[str], revision: str | None) -> list[Waited]:
+    """Do every step, by turns where there are two versions, and print each."""
+    with ExitStack() as stack:
+        tools = [_tool(stack, "this", ROOT, kernel)]
+        if revision is not None:
+            old = stack.enter_context(taken_out(revision))
+            tools.append(_tool(stack, revision[:10], old, kernel))
+        found = []
+        for turn in zip(*(steps(tool, layouts) for tool in tools), strict=True):
+            for waited in turn:
+                print(waited.line(), flush=True)
+                found.append(waited)
+        return found
+
+
+def ratios(found: Sequence[Waited], before: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Yield how each step compares with the same one of an earlier run."""
+    old = {one["what"]: one for one in before if one["tool"] == "this"}
+    for one in found:
+        if one.tool == "this" and (then := old.get(one.what)) and then["cpu"] and then["whole"]:
+            wall, cpu = one.whole / then["whole"], one.cpu / then["cpu"]
+            yield f"{one.what:34} {wall:5.2f} of the time then, {cpu:5.2f} of the CPU time"
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kernel", type=Path, help="a kernel tree with arch/mips")
+    parser.add_argument("--layout", action="append", default=[], help="all permitted if left out")
+    parser.add_argument("--against-revision", metavar="REV", help="of slatcheck, by turns")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="keep the figures as JSON")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="the figures of another run")
+    given = parser.parse_args()
+    print(f"{len(given.layout) or 'all permitted'} layouts, {os.cpu_count()} cores", flush=True)
+    found = measure(given.kernel, given.layout, given.against_revision)
+    if given.output:
+        given.output.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n")
+    if given.compare:
+        print(*ratios(found, json.loads(given.compare.read_text())), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
