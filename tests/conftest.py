@@ -145,6 +145,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         later = [item for item in items if item.get_closest_marker("thorough")]
         items[:] = [item for item in items if not item.get_closest_marker("thorough")]
         config.hook.pytest_deselected(items=later)
+    # What takes long begins first: a worker that comes to it last keeps the others waiting.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     for item in items:
         wanted = {"kernel_tree", "kernel_trees"} & set(getattr(item, "fixturenames", ()))
         if wanted:

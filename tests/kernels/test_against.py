@@ -225,6 +225,7 @@ def test_git_bisect_finds_the_commit(repository: Repository) -> None:
     assert f"{guilty} is the first bad commit" in told
 
 
+@pytest.mark.thorough
 def test_git_bisect_finds_the_commit_against_a_baseline(
     repository: Repository, tmp_path: Path
 ) -> None:

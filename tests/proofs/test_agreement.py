@@ -18,7 +18,10 @@ ALL = ("z3", "bitwuzla", "cvc5")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["mips32-64k", "mips64-4k", "mips64-4k-va48"])
+@pytest.mark.parametrize(
+    "name",
+    ["mips32-64k", "mips64-4k", pytest.param("mips64-4k-va48", marks=pytest.mark.thorough)],
+)
 def test_three_solvers_agree_on_a_layout(name: str, tmp_path: Path) -> None:
     for task in tasks_of(layout(name)):
         found = carry_out(task, Options(ALL, saved=str(tmp_path)))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import pytest
 from crosshair import tracers
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -141,6 +142,7 @@ def few_operations(
     return st.tuples(number, st.integers(0, 2), number, number, st.booleans()), decode
 
 
+@pytest.mark.thorough
 def test_the_differential_property_holds_where_crosshair_chooses_the_bytes() -> None:
     size = HEADER + BLOCK * OPERATIONS
     decoder = Decoder(SHAPE, frozenset(Kind))
