@@ -316,7 +316,7 @@ class LeafMap(AbstractMap):
             return weakened(aged)
         if op.kind is Kind.FAULT and op.answer is Answer.PAGE:
             return self._faulted(op, before)
-        return self._put(op) if op.kind is Kind.MAP else unchanged
+        return self._put(op, before) if op.kind is Kind.MAP else unchanged
 
     def _faulted(self, op: Op, before: Leaves) -> Judged:
         frame = op.first >> self.layout.page_shift
@@ -352,15 +352,21 @@ class LeafMap(AbstractMap):
         first = frame - (frame + op.skew & (1 << op.order) - 1)
         return max(first, slot.base), min(first + (1 << op.order) - 1, slot.last)
 
-    def _put(self, op: Op) -> Judged:
-        base = op.first >> self.layout.page_shift >> op.order << op.order
+    def _put(self, op: Op, before: Leaves) -> Judged:
+        """Judge a leaf that was put in; where smaller ones are, one that is smaller will do."""
+        frame = op.first >> self.layout.page_shift
+        base = frame >> op.order << op.order
+        last = base + (1 << op.order) - 1
         leaf = Entry(op.pfn, op.writable, True, True)
+        refusable = any(base <= f <= last and e.order < op.order for f, e in before.items())
 
         def judge(piece: Piece) -> Flaw | None:
             if piece.inside:
                 wanted = leaf._replace(pfn=op.pfn + piece.first - base)
                 right = piece.new is not None and piece.new._replace(order=0) == wanted
-                return None if right else Flaw.WRONG
+                asked = piece.first <= frame <= piece.last
+                left = refusable and not asked and same(piece)
+                return None if right or left else Flaw.WRONG
             return None if same(piece) or (piece.touched and piece.new is None) else Flaw.EXTRA
 
         return judge
