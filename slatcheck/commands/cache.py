@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import click
@@ -16,6 +15,7 @@ from support import upkeep
 from support.lazy import lazily
 
 with lazily():
+    from slatcheck.git import revisions
     from slatcheck.reports import cache as report
 
 
@@ -46,8 +46,7 @@ def command(clear: bool, limit: str | None, format_: str, output: Path | None) -
     removed: list[upkeep.Stored] = []
     if clear:
         removed = upkeep.clear(folder)
-        # What revisions consist of, taken out of git for --against.
-        shutil.rmtree(folder.parent / "trees", ignore_errors=True)
+        revisions.forget()
     elif limit is not None:
         removed = upkeep.trim(folder, most)
     files = list(upkeep.stored(folder))

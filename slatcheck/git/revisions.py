@@ -98,7 +98,7 @@ def _files_of(where: Where, commit: str, env: Mapping[str, str] | None = None) -
     if not (folder / _DONE).is_file():
         _take_out(where.top, where.prefix, commit, folder, env or {})
     os.utime(folder)
-    _forget(folder.parent)
+    forget(KEPT)
     return folder
 
 
@@ -119,7 +119,12 @@ def _aside(top: Path) -> Iterator[dict[str, str]]:
 def _folder(top: Path, prefix: str, commit: str) -> Path:
     """Return where a commit is put: always the same place, so that what is kept of it is found."""
     about = hashlib.sha256(f"{top}\0{prefix}".encode(errors="surrogateescape")).hexdigest()[:12]
-    return keeping.folder().parent / "trees" / f"{about}-{commit[:20]}"
+    return _checkouts() / f"{about}-{commit[:20]}"
+
+
+def _checkouts() -> Path:
+    """Return the folder in which all commits are put."""
+    return keeping.folder().parent / "trees"
 
 
 def git(
@@ -161,8 +166,8 @@ def _take_out(top: Path, prefix: str, commit: str, folder: Path, env: Mapping[st
         inside.rename(folder)
 
 
-def _forget(parent: Path) -> None:
-    """Remove all but the checkouts used last."""
-    found = [one for one in parent.iterdir() if (one / _DONE).is_file()]
-    for old in sorted(found, key=lambda one: one.stat().st_mtime, reverse=True)[KEPT:]:
+def forget(most: int = 0) -> None:
+    """Remove the checkouts, but for the ``most`` used last; what else lies beside them stays."""
+    found = [one for one in _checkouts().glob("*") if (one / _DONE).is_file()]
+    for old in sorted(found, key=lambda one: one.stat().st_mtime, reverse=True)[most:]:
         shutil.rmtree(old, ignore_errors=True)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slatcheck import cli
+from slatcheck.git import revisions
 from support import cache, upkeep
 
 
@@ -150,6 +151,17 @@ def test_the_command_limits_and_clears(folder: Path, capsys: pytest.CaptureFixtu
     assert cli.run(["cache", "--clear"]) == 0
     assert "removed 2 files" in capsys.readouterr().out
     assert list(upkeep.stored(folder)) == []
+
+
+def test_clearing_leaves_what_is_not_ours(folder: Path) -> None:
+    ours, theirs = (folder.parent / "trees" / name for name in ("0a1b-2c3d", "linux"))
+    for place in (ours, theirs):
+        place.mkdir(parents=True)
+        (place / "Makefile").write_text("VERSION = 6\n")
+    (ours / revisions._DONE).write_text("2c3d\n")
+    assert cli.run(["cache", "--clear"]) == 0
+    assert not ours.exists()
+    assert (theirs / "Makefile").is_file()
 
 
 @pytest.mark.parametrize(
