@@ -7,6 +7,7 @@ import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -18,9 +19,12 @@ from impl.kernel.ports.mips.files import MMU
 class Pretending(Tool):
     """Notes what it is asked to do, and the text of the tree at that time."""
 
+    asked: ClassVar[dict[str, tuple[str, ...]]] = {}
+
     def run(self, what: str, command: str, *options: str) -> Waited:
         text = (self.tree / MMU).read_text(encoding="utf-8")
         texts.append((what, command, text))
+        self.asked[what] = options
         return Waited(what, self.name, 0, 2.0, 1.0)
 
 
@@ -31,7 +35,7 @@ def test_each_step_sees_the_tree_that_it_is_named_after(kernel_tree: Path, tmp_p
     (tmp_path / MMU).parent.mkdir(parents=True)
     shutil.copy(kernel_tree / MMU, tmp_path / MMU)
     texts.clear()
-    found = list(steps(Pretending("this", tmp_path, tmp_path, tmp_path), ["mips64-4k"]))
+    found = list(steps(Pretending("this", tmp_path, tmp_path, tmp_path), ["mips32-4k"]))
     seen = {what: text for what, command, text in texts if command == "check"}
     assert [one.what for one in found if one.what in seen] == list(seen)
     original = (kernel_tree / MMU).read_text(encoding="utf-8")
@@ -39,6 +43,9 @@ def test_each_step_sees_the_tree_that_it_is_named_after(kernel_tree: Path, tmp_p
     edited = [text for what, text in seen.items() if what not in ("check, cold", "unchanged")]
     assert len(set(edited)) == len(edited) == 4
     assert original not in edited
+    asked = Pretending.asked
+    assert asked["prove, cold"][-2:] == ("--cache", "off"), "or the check after it is not cold"
+    assert asked["the same, otherwise, one layout"][2:4] == ("--layout", "mips32-4k")
 
 
 def test_the_program_is_run_and_timed(tmp_path: Path) -> None:
