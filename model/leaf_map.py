@@ -131,22 +131,13 @@ class LeafMap(AbstractMap):
 
     def apply(self, op: Op) -> Expected:
         """Carry out ``op`` and return what an implementation should show for it."""
-        self._follow_slots(op)
+        self.slots.follow(op)
         return _HANDLERS[op.kind](self, op)
 
     def replay(self, op: Op, shown: Expected) -> None:
         """Take over what an operation was seen to do; see AbstractMap."""
-        self._follow_slots(op)
+        self.slots.follow(op)
         super().replay(op, shown)
-
-    def _follow_slots(self, op: Op) -> None:
-        """Note which memslots there are, and which of them log dirty pages."""
-        if op.kind is Kind.CREATE:
-            self.slots = Slots(self.layout, op.first, op.last)
-        elif op.kind is Kind.FLUSH_SLOT:
-            self.slots.logging.discard(op.first)
-        elif op.kind is Kind.COMMIT_REGION:
-            self.slots.logging.add(op.first)
 
     def largest(self, op: Op) -> int:
         """Return the order of the largest leaf that may hold a fault's frame."""

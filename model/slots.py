@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from model.layout import Layout
+from model.operations import Kind, Op
 
 
 class Slot(NamedTuple):
@@ -39,6 +40,16 @@ class Slots:
         self._window = window(layout)
         self._borders = (first, second)
         self.logging: set[int] = set()
+
+    def follow(self, op: Op) -> None:
+        """Note which memslots there are from an operation on, and which of them log dirty pages."""
+        if op.kind is Kind.CREATE:
+            self._borders = (op.first, op.last)
+            self.logging = set()
+        elif op.kind is Kind.FLUSH_SLOT:
+            self.logging.discard(op.first)
+        elif op.kind is Kind.COMMIT_REGION:
+            self.logging.add(op.first)
 
     def of(self, frame: int) -> Slot:
         """Return the memslot that a frame within reach belongs to."""

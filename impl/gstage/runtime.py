@@ -16,7 +16,7 @@ from impl.multilevel.memory import Block
 from impl.multilevel.runtime import ConcreteRuntime
 from impl.quirk import Quirk
 from model.layout import Layout
-from model.operations import Answer, Kind, Op
+from model.operations import Answer, Op
 from model.slots import Slots
 
 CACHE_CAPACITY = 32
@@ -45,12 +45,7 @@ class LeafRuntime(ConcreteRuntime):
         super().begin(op, private)
         self.flushes.owed = []
         self._order, self._answer = op.order, op.answer
-        if op.kind is Kind.CREATE:
-            self.slots = Slots(self.layout, op.first, op.last)
-        elif op.kind is Kind.COMMIT_REGION:
-            self.slots.logging.add(op.first)
-        elif op.kind is Kind.FLUSH_SLOT:
-            self.slots.logging.discard(op.first)
+        self.slots.follow(op)
 
     def end(self) -> None:
         """Check that the operation left nothing taken, and nothing cached that is no longer so."""
