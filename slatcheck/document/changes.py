@@ -74,7 +74,11 @@ def changes(old: Document, new: Document) -> Changes:
 
 
 def _answers(checks: Iterable[Check]) -> dict[Place, str]:
-    return {(one.id, one.layout, one.byte_order): one.verdict.value for one in checks}
+    """Return what each check says: its verdict, and the finding that shows a violation."""
+    return {
+        (one.id, one.layout, one.byte_order): f"{one.verdict.value} {one.finding}".rstrip()
+        for one in checks
+    }
 
 
 def _by_promise(checks: Iterable[Check]) -> Mapping[str, float]:

@@ -70,6 +70,12 @@ def test_byte_orders_are_told_apart() -> None:
     assert [(one.byte_order, one.new) for one in found.checks] == [("little", "violated")]
 
 
+def test_another_finding_behind_the_same_verdict_is_said() -> None:
+    shown = [check("mips64-4k", Verdict.VIOLATED, finding=mark) for mark in ("a/b/c", "a/b/d")]
+    (one,) = changes(document(shown[0]), document(shown[1])).checks
+    assert (one.old, one.new) == ("violated a/b/c", "violated a/b/d")
+
+
 def test_a_proof_that_became_slow_is_named() -> None:
     found = changes(proved("mips64-4k", 1.5), proved("mips64-4k", 6.0))
     assert found.alike
