@@ -23,7 +23,7 @@ class Strategy:
     """One way to ask Z3: a logic ('' is its plain core), and a limit in its resource units.
 
     With ``apart``, what is asserted last is taken alternative by alternative, each on top of what
-    was learned of the others.
+    was learned of the others, and the limit is that of each.
     """
 
     logic: str

@@ -84,9 +84,14 @@ def different(what: str) -> CacheError:
 def read(file: Path) -> str:
     """Return the text of a file that is kept, and note that it was used. Raises OSError."""
     text = file.read_text(encoding="utf-8")
+    used(file)
+    return text
+
+
+def used(file: Path) -> None:
+    """Note that a file that is kept was used: what was not for longest is removed first."""
     with suppress(OSError):
         os.utime(file)
-    return text
 
 
 def write(file: Path, text: str) -> None:

@@ -126,6 +126,7 @@ def _judged_now(
 
 
 def _kept(file: Path) -> Document | None:
+    keeping.used(file)
     try:
         return reading.read(file) if file.is_file() else None
     except InputError:

@@ -76,7 +76,7 @@ def test_name_that_is_unknown_is_unsupported(tree: Path) -> None:
 
 def test_function_that_is_gone_is_unsupported(tree: Path) -> None:
     edit(tree, MMU, lambda text: text.replace("kvm_mips_map_page(", "brand_new(int x, "))
-    few = ("--evidence", "differential", "--max-ops", "200")
+    few = ("--evidence", "differential", "--evidence", "proof", "--max-ops", "200")
     done = check("--kernel", str(tree), "--layout", "mips32-4k", *few)
     assert done.returncode == 3, done.stderr + done.stdout
     assert "not bound" in done.stdout
