@@ -19,8 +19,9 @@ from slatcheck.commands import completion
 from slatcheck.commands.delivery import INTERRUPTED, say
 from slatcheck.errors import InputError
 from slatcheck.gate import bisect
-from support import cache, upkeep
+from support import cache, outside, upkeep
 from support.cache import CacheError
+from support.outside import OutsideError
 
 # Whatever takes long to import is imported by the command that needs it: --help has to be quick.
 
@@ -80,7 +81,7 @@ def _usage(problem: click.ClickException) -> int:
 
 def _failure(problem: Exception, settings: Settings) -> int:
     """Say in one line what ended the run; return the exit status."""
-    if isinstance(problem, InputError | TreeError):
+    if isinstance(problem, InputError | TreeError | OutsideError):
         say(str(problem))
         return USAGE
     if isinstance(problem, bisect.Skipped):
@@ -119,6 +120,7 @@ def run(arguments: Sequence[str]) -> int:
     settings = Settings()
     # Not cli.main(): it ends with 1 on a broken pipe, which would read as 'violated'.
     try:
+        outside.load()
         with cli.make_context("slatcheck", list(arguments), obj=settings) as context:
             status = cli.invoke(context)
             tidy_up()

@@ -80,8 +80,9 @@ def layouts_to_check(patterns: Sequence[str]) -> tuple[Layout, ...]:
     return _in_order(chosen)
 
 
-ARCHITECTURES = tuple(ports.PORTS)
-"""The architectures that are known, by the names that --arch takes."""
+def architectures() -> tuple[str, ...]:
+    """Return the architectures that are known, by the names that --arch takes."""
+    return tuple(ports.PORTS)
 
 
 def of_arch(patterns: tuple[str, ...], arch: str | None) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
+from support import outside
+
 Value = TypeVar("Value")
 
 
@@ -105,15 +107,19 @@ def write(file: Path, text: str) -> None:
         return
 
 
-@cache
 def digest_of(packages: Iterable[ModuleType], suffixes: tuple[str, ...], without: str = "") -> str:
     """Return the digest of the packages' files with these suffixes, by name and content.
 
-    Folders called ``without`` are left out. ``packages`` must be hashable.
+    The ports that lie outside of them count as well. Folders called ``without`` are left out.
     """
+    roots = tuple(Path(package.__path__[0]) for package in packages)
+    return _digest((*roots, *outside.folders()), suffixes, without)
+
+
+@cache
+def _digest(roots: tuple[Path, ...], suffixes: tuple[str, ...], without: str) -> str:
     digest = hashlib.sha256()
-    for package in packages:
-        root = Path(package.__path__[0])
+    for root in roots:
         for file in sorted(root.rglob("*")):
             name = file.relative_to(root)
             if file.suffix in suffixes and without not in name.parts and file.is_file():

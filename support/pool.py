@@ -11,6 +11,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from multiprocessing import get_context
 from typing import TypeVar
 
+from support import outside
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -18,9 +20,11 @@ Result = TypeVar("Result")
 _PR_SET_PDEATHSIG = 1
 
 
-def _end_with_parent() -> None:
-    """Let the kernel end this process when its parent is gone, however that was ended (Linux)."""
+def _begin() -> None:
+    """Have what the parent has, and end when it is gone, however it was ended (Linux)."""
     import ctypes
+
+    outside.load()
 
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -40,7 +44,7 @@ def spread(
         return
     # Processes: emulators and solvers cannot share one, and a crash must not end the others.
     context = get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(jobs, context, initializer=_begin) as pool:
         try:
             pending: dict[Future[Result], int] = {
                 pool.submit(function, item): number for number, item in enumerate(items)

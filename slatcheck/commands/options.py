@@ -148,7 +148,7 @@ def layout_option(function: F) -> F:
 def _arch(function: F) -> F:
     return click.option(
         "--arch",
-        type=click.Choice(names.ARCHITECTURES),
+        type=click.Choice(names.architectures()),
         help="Only the layouts of one architecture. Default: those that the tree has.",
     )(function)
 

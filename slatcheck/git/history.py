@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from slatcheck.errors import InputError
-from slatcheck.git.revisions import PARTS, git
+from slatcheck.git.revisions import git, parts
 
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d+)?")
 _PATH = re.compile(r"/[\w./~+-]*", re.ASCII)
@@ -48,10 +48,10 @@ def source(tree: Path) -> Source | None:
     """Return what git says of a tree, None where it says nothing."""
     try:
         commit = git(tree, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", what="no commit")
-        parts = [one for one in PARTS if (tree / one).exists()]
+        present = [one for one in parts() if (tree / one).exists()]
         changed = git(
             tree, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "HEAD",
-            "--", *parts, what="no diff",
+            "--", *present, what="no diff",
         )  # fmt: skip
     except InputError:
         return None

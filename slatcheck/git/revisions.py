@@ -17,18 +17,15 @@ from impl.kernel.ports import KERNEL_PORTS
 from slatcheck.errors import InputError
 from support import cache as keeping
 
-PARTS = tuple(
-    dict.fromkeys(
-        [
-            *("Makefile", "include", "virt/kvm"),
-            *(part for port in KERNEL_PORTS.values() for part in port.files.revision),
-        ]
-    )
-)
-"""The parts of a tree that are compiled, or read for meaning."""
 KEPT = 6
 """Checkouts that are kept, the latest used."""
 _DONE = ".slatcheck-complete"
+
+
+def parts() -> tuple[str, ...]:
+    """Return the parts of a tree that are compiled, or read for meaning."""
+    wanted = [part for port in KERNEL_PORTS.values() for part in port.files.revision]
+    return tuple(dict.fromkeys(["Makefile", "include", "virt/kvm", *wanted]))
 
 
 @dataclass(frozen=True)
@@ -58,8 +55,8 @@ def with_patch(tree: Path, name: str, patch: bytes) -> Revision:
     not apply, or changes none of the parts that are taken out.
     """
     where, commit = _resolved(tree, name)
-    parts = [f"--include={where.prefix}{part}{tail}" for part in PARTS for tail in ("", "/*")]
-    apply = ("apply", "--cached", "--whitespace=nowarn", *parts, "-")
+    included = [f"--include={where.prefix}{part}{tail}" for part in parts() for tail in ("", "/*")]
+    apply = ("apply", "--cached", "--whitespace=nowarn", *included, "-")
     with _aside(where.top) as env:
         git(where.top, "read-tree", commit, what=f"git cannot read {commit}", env=env)
         told = f"the patch does not apply to {name} ({commit[:12]})"
@@ -151,7 +148,7 @@ def _take_out(top: Path, prefix: str, commit: str, folder: Path, env: Mapping[st
         new = Path(name) / "tree"
         env = {**env, "GIT_INDEX_FILE": str(Path(name) / "index")}
         failed = f"git cannot take out {commit}"
-        paths = [prefix + part for part in PARTS]
+        paths = [prefix + part for part in parts()]
         listed = git(top, "ls-tree", "-r", "-z", commit, "--", *paths, what=failed, env=env)
         if not listed:
             raise InputError(f"{commit} has no kernel tree in '{prefix or '.'}'")

@@ -16,7 +16,7 @@ import pytest
 
 from slatcheck import cli
 from slatcheck.errors import InputError
-from slatcheck.git.revisions import KEPT, PARTS, checked_out
+from slatcheck.git.revisions import KEPT, checked_out, parts
 from tests.kernels.repository import MMU, NOBODY, Repository
 
 ON = ["--layout", "mips32-4k", "--evidence", "differential", "--max-ops", "6000"]
@@ -40,7 +40,7 @@ def repository(whole: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def files(folder: Path) -> dict[str, bytes]:
     return {
         str(one.relative_to(folder)): one.read_bytes()
-        for part in PARTS
+        for part in parts()
         for one in sorted([folder / part, *(folder / part).rglob("*")])
         if one.is_file()
     }

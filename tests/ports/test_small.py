@@ -6,13 +6,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from impl.kernel import images
 from impl.kernel.binding import Binding
 from impl.kernel.build import build
 from impl.kernel.emulated import EmulatedKernel
+from impl.kernel.errors import UnsupportedError
 from impl.kernel.ports import bind, open_tree, trees_in
 from impl.kernel.toolchain import find
 from impl.kernel.tree import Tree
@@ -23,6 +26,7 @@ from proofs.kernel_runner import LayoutProof, Session, Store, read_unit
 from slatcheck import cli
 from slatcheck.search.campaign import Campaign, Search
 from slatcheck.search.unit import geometry_symptoms
+from support import cache, outside
 from tests.ports.small import port
 
 UNCHECKED = (
@@ -141,6 +145,22 @@ def test_the_gate_reports_and_explains_the_first_finding(
     assert "small_walk" in capsys.readouterr().out
     assert cli.run(["export", str(file), *here, "--as", "c"]) == 2
     assert "no C form for KVM for the small machine yet: use --as pytest" in capsys.readouterr().err
+
+
+def test_what_is_kept_of_it_depends_on_its_own_files(
+    tree: Path, small: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(port.HERE, tmp_path / "own"))
+    monkeypatch.setattr(port, "KERNEL", replace(port.KERNEL, folder=folder))
+    port.register()
+    monkeypatch.setattr(outside, "folders", lambda: (folder,))
+    kept = tmp_path / "kept"
+    images.image(*read(tree), small, True, find(), kept)
+    header = folder / "runner/port.h"
+    header.write_text(header.read_text().replace("SLAT_CALL_BYTES", "SLAT_NO_BYTES"))
+    cache._digest.cache_clear()
+    with pytest.raises(UnsupportedError):
+        images.image(*read(tree), small, True, find(), kept)
 
 
 def test_what_is_registered_is_gone_afterwards() -> None:

@@ -6,8 +6,9 @@ It runs on the emulated processor of another port: which that is does not matter
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from unittest.mock import patch
@@ -43,6 +44,7 @@ from proofs.lemmas.walk import lookup
 from proofs.lifting import Number
 from proofs.ports.port import CodePort
 from proofs.program import Function
+from support import outside
 
 HERE = Path(__file__).resolve().parent
 TREE = HERE / "tree"
@@ -209,12 +211,20 @@ def lemmas(layout: Layout, bound: Bound) -> list[Task]:
 CODE = CodePort(names=NAMES, program=SmallProgram, lemmas=lemmas, files=(MMU,), services=SERVICES)
 
 
+def register() -> None:
+    """Add the port to every registry, as SLATCHECK_PORTS asks for."""
+    models.PORTS[NAME] = MODEL
+    kernel_ports.KERNEL_PORTS[NAME] = KERNEL
+    proof_ports.CODES[NAME] = CODE
+
+
 @contextmanager
 def registered() -> Iterator[Layout]:
-    """Add the port to every registry; yields its layout."""
-    with (
-        patch.dict(models.PORTS, {NAME: MODEL}),
-        patch.dict(kernel_ports.KERNEL_PORTS, {NAME: KERNEL}),
-        patch.dict(proof_ports.CODES, {NAME: CODE}),
-    ):
+    """Have the port in this process and in those that it starts; yields its layout."""
+    registries = models.PORTS, kernel_ports.KERNEL_PORTS, proof_ports.CODES
+    with ExitStack() as stack:
+        for registry in registries:
+            stack.enter_context(patch.dict(registry))
+        stack.enter_context(patch.dict(os.environ, {outside.VARIABLE: __name__}))
+        register()
         yield layouts()[0]

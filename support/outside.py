@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Ports that lie outside of slatcheck's packages, named by a variable that every process sees.
+
+Worker processes have them too, and what is kept of results depends on their sources.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+VARIABLE = "SLATCHECK_PORTS"
+"""Modules with commas between them; each has a function ``register`` that enters its port."""
+
+
+class OutsideError(Exception):
+    """A module that the variable names cannot be had, with what to do in one line."""
+
+
+def names() -> tuple[str, ...]:
+    """Return the modules that the variable names."""
+    return tuple(name for name in os.environ.get(VARIABLE, "").split(",") if name)
+
+
+def load() -> None:
+    """Import the modules and let each enter its port; once more does no harm.
+
+    Raises OutsideError.
+    """
+    for name in names():
+        try:
+            module = import_module(name)
+        except ImportError as problem:
+            raise OutsideError(
+                f"{VARIABLE} names {name}, which cannot be imported ({problem}): "
+                "give a module on PYTHONPATH"
+            ) from problem
+        register = getattr(module, "register", None)
+        if not callable(register):
+            raise OutsideError(f"{VARIABLE} names {name}, which has no function register()")
+        register()
+
+
+def folders() -> tuple[Path, ...]:
+    """Return the folders in which the modules lie, with all that their ports are made of."""
+    found: dict[Path, None] = {}
+    for name in names():
+        module = sys.modules.get(name)
+        origin = getattr(module, "__file__", None) or getattr(find_spec(name), "origin", None)
+        if origin:
+            found[Path(origin).parent] = None
+    return tuple(found)
