@@ -90,7 +90,9 @@ class Job:
             "-include",
             "linux/kconfig.h",
             *self.defines(),
-            # The same text gives the same image, wherever it was made: results are kept by it.
+            # The same text gives the same image, wherever it lies: results are kept by it.
+            f"-ffile-prefix-map={HERE}=impl/kernel",
+            f"-ffile-prefix-map={self.tree.root}/=",
             f"-ffile-prefix-map={self.folder}=.",
             "-MD",
             "-MF",

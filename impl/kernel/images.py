@@ -41,7 +41,8 @@ def image(
     make = partial(build, tree, binding, layout, big_endian, toolchain)
     if folder is None:
         return make()
-    file = folder / f"image-{_key(tree, layout, big_endian, toolchain)}.json"
+    about = str(tree.root), _key(tree, layout, big_endian, toolchain)
+    file = folder / f"image-{_digest(about)}.json"
     found = _load(file, tree)
     kept = Image(found[0], layout, big_endian, toolchain.instrumented) if found else None
     # What is done again under audit is all of it, objects included.
@@ -60,16 +61,23 @@ def _alike(kept: Image, made: Image) -> bool:
 
 def _key(tree: Tree, layout: Layout, big_endian: bool, toolchain: Toolchain) -> str:
     ours = keeping.digest_of((impl.kernel, model), (".py", ".c", ".h", ".S", ".ld"))
-    parts = (ours, str(tree.root), layout.name, big_endian, toolchain.compiler, toolchain.version)
+    return _digest((ours, layout.name, big_endian, toolchain.compiler, toolchain.version))
+
+
+def _digest(parts: tuple[object, ...]) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _object(folder: Path, job: Job, name: str, source: Path, instrument: bool) -> Path:
-    """Compile a source unless that was done before: an edit of mmu.c does not concern it."""
-    about = _key(job.tree, job.layout, job.big_endian, job.toolchain)
-    given = (name, instrument, sorted(job.binding.slices.items()), job.defines())
-    mark = hashlib.sha256(f"{about} {given}".encode()).hexdigest()
-    file, output = folder / f"object-{mark}.json", job.folder / f"{name}.o"
+    """Compile a source unless that was done before: an edit of mmu.c does not concern it.
+
+    Nor does where the tree lies: a copy of it, and another revision, have the same objects.
+    """
+    about = job.tree.version, _key(job.tree, job.layout, job.big_endian, job.toolchain)
+    defines = [one.replace(str(job.tree.root), "") for one in job.defines()]
+    given = (name, instrument, sorted(job.binding.slices.items()), defines)
+    file = folder / f"object-{_digest((*about, *given))}.json"
+    output = job.folder / f"{name}.o"
     found = _load(file, job.tree)
     if found is not None:
         data, files = found

@@ -46,7 +46,8 @@ def _headers(root: Path, port: Files) -> str:
     for folder in port.headers:
         for where, folders, files in os.walk(root / folder):
             folders.sort()
-            digest.update(f"{where}\0{sorted(files)}\0".encode(errors="replace"))
+            inside = os.path.relpath(where, root)
+            digest.update(f"{inside}\0{sorted(files)}\0".encode(errors="replace"))
     return digest.hexdigest()
 
 

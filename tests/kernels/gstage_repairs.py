@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from functools import cache, reduce
 from pathlib import Path
 
-from impl.kernel.build import Job, build, compiled
 from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.ports import bind, open_tree
 from impl.kernel.ports.riscv.files import MMU
-from impl.kernel.toolchain import find
 from model.ports import layout
 from slatcheck.search.campaign import Search
 from slatcheck.search.differential import Symptom
-from tests.kernels.copies import edit, link
+from tests.kernels.copies import edit, image_of, link
 from tests.proofs.c.edits import Edit, apply
 
 SV32, SV39 = "riscv32-sv32x4", "riscv64-sv39x4"
@@ -337,7 +335,7 @@ def read(root: Path) -> frozenset[str]:
     files = {"Makefile"}
     for name in (SV32, SV39):
         tree = open_tree(root, layout(name).port)
-        image = build(tree, bind(tree), layout(name), False, find())
+        image = image_of(tree, bind(tree), layout(name), False)
         files |= {name for name in tree.files.sources if (root / name).is_file()}
         files |= {str(file.relative_to(tree.root)) for file in image.files}
     return frozenset(files)
@@ -363,24 +361,11 @@ def tree_with(root: Path, mmu: str, folder: Path) -> Path:
     return folder
 
 
-_OBJECTS: dict[tuple[str, str], bytes] = {}
-
-
-def _beside(job: Job, name: str, source: Path, instrument: bool) -> Path:
-    """Compile what is linked with mmu.c once for each layout: no edit here concerns it."""
-    key = job.layout.name, name
-    if key not in _OBJECTS:
-        _OBJECTS[key] = compiled(job, name, source, instrument).read_bytes()
-    output = job.folder / f"{name}.o"
-    output.write_bytes(_OBJECTS[key])
-    return output
-
-
 def loaded(root: Path, name: str) -> EmulatedKernel:
     """Return a tree in the emulator."""
     tree = open_tree(root, layout(name).port)
     binding = bind(tree)
-    image = build(tree, binding, layout(name), False, find(), _beside)
+    image = image_of(tree, binding, layout(name), False)
     return EmulatedKernel(image, binding.missing)
 
 

@@ -10,16 +10,15 @@ from random import Random
 
 import pytest
 
-from impl.kernel.build import build
 from impl.kernel.emulated import MAX_OPS, EmulatedKernel
 from impl.kernel.errors import ToolLimitError
 from impl.kernel.ports import bind, open_tree
-from impl.kernel.toolchain import find
 from model.layout import Layout
 from model.operations import Kind, Op
 from model.ports import layout, layouts
 from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 from slatcheck.search.unit import geometry_symptoms
+from tests.kernels.copies import image_of
 
 
 @cache
@@ -28,7 +27,7 @@ def loaded(
 ) -> EmulatedKernel:
     tree = open_tree(root, one.port)
     binding = bind(tree)
-    return EmulatedKernel(build(tree, binding, one, big_endian, find(cc)), binding.missing)
+    return EmulatedKernel(image_of(tree, binding, one, big_endian, cc), binding.missing)
 
 
 def sequences(one: Layout, count: int) -> list[list[Op]]:

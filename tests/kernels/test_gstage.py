@@ -10,17 +10,15 @@ from pathlib import Path
 import pytest
 
 from impl.interface import Outcome, Run
-from impl.kernel.build import build
 from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.ports import bind, open_tree
 from impl.kernel.ports.riscv.files import MMU
 from impl.kernel.snapshot import KernelStepper
-from impl.kernel.toolchain import find
 from model.entry import ORDER_SHIFT
 from model.layout import Layout
 from model.operations import Kind, Op
 from model.ports import layout
-from tests.kernels.copies import edit, share
+from tests.kernels.copies import edit, image_of, share
 
 LAYOUTS = ("riscv32-sv32x4", "riscv64-sv39x4", "riscv64-sv48x4", "riscv64-sv57x4")
 FOLDERS = ("arch/riscv/include", "arch/riscv/kvm", "arch/riscv/mm", "include", "virt/kvm")
@@ -32,7 +30,7 @@ WHOLE = 0xDF
 def loaded(root: Path, one: Layout) -> EmulatedKernel:
     tree = open_tree(root, one.port)
     binding = bind(tree)
-    return EmulatedKernel(build(tree, binding, one, False, find()), binding.missing)
+    return EmulatedKernel(image_of(tree, binding, one, False), binding.missing)
 
 
 @cache

@@ -12,6 +12,7 @@ from impl.kernel import images
 from impl.kernel.build import Image, Job, build, compiled
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.ports import bind, open_tree
+from impl.kernel.symbols import symbols_of
 from impl.kernel.toolchain import find
 from model.ports import layout
 from tests.kernels.copies import edit, share
@@ -115,3 +116,39 @@ def test_an_edit_costs_what_it_concerns(
     edit(tree, "arch/mips/mm/pgtable-32.c", lambda text: text + "\n/* changed */\n")
     builds.of(tree)
     assert builds.objects == ["pgtable"]
+
+
+def test_where_a_tree_lies_does_not_matter(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds = Builds(tmp_path / "kept", monkeypatch)
+    first = builds.of(tree)
+    builds.objects.clear()
+    share(tree, tmp_path / "elsewhere/copy")
+    again = builds.of(tmp_path / "elsewhere/copy")
+    assert builds.count == 2
+    assert builds.objects == [], "what is linked with mmu.c was compiled for the other tree"
+    assert again.elf == first.elf
+    assert {file.relative_to(tmp_path / "elsewhere/copy") for file in again.files} == {
+        file.relative_to(tree) for file in first.files
+    }
+
+
+def test_a_copy_with_another_header_has_objects_of_its_own(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds = Builds(tmp_path / "kept", monkeypatch)
+    builds.of(tree)
+    builds.objects.clear()
+    share(tree, tmp_path / "copy")
+    edit(tmp_path / "copy", "arch/mips/include/asm/page.h", lambda text: text + "\n/* other */\n")
+    builds.of(tmp_path / "copy")
+    assert "machine" in builds.objects
+
+
+def test_places_are_those_of_the_tree(tree: Path) -> None:
+    opened = open_tree(tree)
+    symbols = symbols_of(build(opened, bind(opened), ON, True, find()).elf)
+    place = symbols.place(symbols.address("kvm_mips_map_page"))
+    assert place.function == "kvm_mips_map_page"
+    assert place.where.startswith("arch/mips/kvm/mmu.c:")

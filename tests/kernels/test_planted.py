@@ -12,11 +12,9 @@ from pathlib import Path
 import pytest
 
 from impl.kernel import machine
-from impl.kernel.build import build
 from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.ports import bind, open_tree
 from impl.kernel.ports.mips.files import MIPS, MMU
-from impl.kernel.toolchain import find
 from impl.kernel.tree import Tree
 from model.operations import Op
 from model.ports import layout
@@ -25,6 +23,7 @@ from slatcheck.judge.replay import replay, replay_file
 from slatcheck.search.campaign import DEFAULT_OPS, Campaign, Hit, Search
 from slatcheck.search.differential import Symptom
 from slatcheck.search.unit import geometry_symptoms
+from tests.kernels.copies import image_of
 from tests.proofs.c.edits import MACRO, Edit, edited
 
 PGTABLE_64 = "arch/mips/include/asm/pgtable-64.h"
@@ -171,7 +170,7 @@ class _Until(Search):
 def found(tree: Tree, on: str, wanted: Callable[[Symptom], bool]) -> set[str]:
     """Return the fingerprints found until one is wanted, within the default budget."""
     binding = bind(tree)
-    image = build(tree, binding, layout(on), True, find())
+    image = image_of(tree, binding, layout(on))
     kernel = EmulatedKernel(image, binding.missing)
     emulator = kernel.emulator
     marks = {
