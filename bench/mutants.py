@@ -252,8 +252,8 @@ class Hasty(Desk):
 
     tries = 5
 
-    def _ask(self, text: str, key: str) -> str:
-        query = Z3Query(text)
+    def _ask(self, text: str, key: str, goals: bool) -> str:
+        query = Z3Query(text, goals)
         answers = (query.attempt(strategy) for strategy in STRATEGIES[: self.tries])
         return next((answer for answer in answers if answer != UNKNOWN), UNKNOWN)
 

@@ -92,10 +92,10 @@ def stopwatch() -> Iterator[list[float]]:
     """Give the list of the seconds of every query that Z3 is asked meanwhile."""
     plain, seconds = solvers.SOLVERS["z3"], list[float]()
 
-    def ask(text: str) -> str:
+    def ask(text: str, goals: bool) -> str:
         begin = time.process_time()
         try:
-            return plain(text)
+            return plain(text, goals)
         finally:
             seconds.append(time.process_time() - begin)
 

@@ -106,17 +106,20 @@ class Desk:
         self._answers: dict[str, str] = {}
         self.asked = 0
 
-    def answer(self, text: str) -> str:
-        """Return what all solvers say of a text. Raises SolverFailure where they disagree."""
+    def answer(self, text: str, goals: bool = False) -> str:
+        """Return what all solvers say of a text. Raises SolverFailure where they disagree.
+
+        With ``goals`` its last assertion says that one of many goals fails.
+        """
         key = hashlib.sha256(text.encode()).hexdigest()
         if key not in self._answers:
             self.asked += 1
-            solve = partial(self._ask, text, key)
+            solve = partial(self._ask, text, key, goals)
             self._answers[key] = self.kept.ask(key, solve) if self.kept else solve()
         return self._answers[key]
 
-    def _ask(self, text: str, key: str) -> str:
-        given = {name: solvers.ask(name, text) for name in self.options.solvers}
+    def _ask(self, text: str, key: str, goals: bool) -> str:
+        given = {name: solvers.ask(name, text, goals) for name in self.options.solvers}
         if {SAT, UNSAT} <= set(given.values()):
             place = File(self.options.saved) / f"disagreement-{key[:12]}.smt2"
             place.write_text(text, encoding="utf-8")
@@ -230,7 +233,7 @@ def _settle(proof: Proof, query: Query, desk: Desk) -> None:
     left = replace(query, goals=goals)
     text = smtlib(left.refutation)
     _emit(proof, text, desk)
-    answer = UNSAT if FALSE in query.premises else desk.answer(text)
+    answer = UNSAT if FALSE in query.premises else desk.answer(text, goals=True)
     share = (perf_counter() - begun) / len(goals)
     for goal in goals:
         proof.clauses[goal.clause].seconds += share
@@ -249,7 +252,7 @@ def _apart(proof: Proof, query: Query, desk: Desk) -> None:
         groups.setdefault(goal.clause, []).append(goal)
     for goals in groups.values():
         some = truth(either(*[negate(goal.term) for goal in goals]))
-        answer = desk.answer(smtlib([*query.premises, some])) if len(goals) > 1 else SAT
+        answer = desk.answer(smtlib([*query.premises, some]), goals=True) if len(goals) > 1 else SAT
         for goal in goals if answer != UNSAT else ():
             if not _refuted(proof, goal):
                 _single(proof.clauses[goal.clause], query, goal, desk)
@@ -268,7 +271,7 @@ def _values(query: Query, premises: tuple[Term, ...]) -> dict[str, int]:
 def _single(clause: Clause, query: Query, goal: Goal, desk: Desk) -> None:
     """Decide one goal by itself."""
     premises = (*query.premises, truth(negate(goal.term)))
-    answer = UNSAT if FALSE in premises else desk.answer(smtlib(premises))
+    answer = UNSAT if FALSE in premises else desk.answer(smtlib(premises), goals=True)
     if answer == UNKNOWN:
         clause.becomes(OPEN, f"the solver gave up on '{goal.statement}'")
     elif answer == SAT:

@@ -7,12 +7,13 @@ on how busy the machine is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import z3
 
+from proofs.alternatives import alternatives
 from proofs.terms import BOOL
 
 SAT, UNSAT, UNKNOWN = "sat", "unsat", "unknown"
@@ -22,29 +23,28 @@ SAT, UNSAT, UNKNOWN = "sat", "unsat", "unknown"
 class Strategy:
     """One way to ask Z3: a logic ('' is its plain core), and a limit in its resource units.
 
-    With ``apart``, what is asserted last is taken alternative by alternative, each on top of what
-    was learned of the others, and the limit is that of each.
+    With ``cases`` goals are taken one by one, as ``alternatives`` takes them apart, each on top of
+    what was learned of the others; the limit is that of each.
     """
 
     logic: str
     limit: int
-    apart: bool = False
+    cases: int | None = None
 
 
 STRATEGIES = (
-    Strategy("", 300_000),
-    Strategy("", 1_000_000, apart=True),
+    Strategy("", 300_000, cases=2),
+    Strategy("", 3_000_000, cases=4),
     Strategy("QF_UFBV", 5_000_000),
-    Strategy("", 20_000_000, apart=True),
+    Strategy("", 20_000_000, cases=6),
     Strategy("QF_UFBV", 60_000_000),
     Strategy("", 2_000_000_000),
 )
 """How Z3 is asked, one after the other.
 
-The core decides nearly every query in a few milliseconds. What it does not is mostly a refutation
-of many goals at once, each of which is easy; the rest is easy for the tactics of the logic, which
-cost ten times as much on the others. What is hard for one way is often easy for the next, so each
-is tried for a short while before one is tried for long.
+What is asked is mostly a refutation of many goals at once, each of which is easy by cases. What
+is hard for one way is often easy for the next, so each is tried for a short while before one is
+tried for long.
 """
 CVC5_LIMIT = 20_000_000
 BITWUZLA_LIMIT = 2_000_000
@@ -58,8 +58,10 @@ class SolverFailure(Exception):
 class Z3Query:
     """One query in Z3, asked in several ways until one of them answers."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, goals: bool = False) -> None:
+        """Take a query; with ``goals`` its last assertion says that one of many goals fails."""
         self.text = text
+        self.goals = goals
         # z3 comes without types.
         self.solver: Any = None
         self._model: Any = None
@@ -81,24 +83,32 @@ class Z3Query:
         if not logic:
             # Facts that come of a decision one by one are put off: many of them are never needed.
             self.solver.set("smt.delay_units", True)
-        if strategy.apart:
-            return self._apart()
+        if self.goals and strategy.cases is not None:
+            return self._apart(strategy.cases)
         self.solver.from_string(self.text)
         return str(self.solver.check())
 
-    def _apart(self) -> str:
+    def _apart(self, cases: int) -> str:
         """Return whether one of the alternatives of the last assertion can hold."""
-        *premises, last = z3.parse_smt2_string(self.text)
-        self.solver.add(premises)
-        for alternative in _alternatives(last):
+        asserted = z3.parse_smt2_string(self.text)
+        last = len(asserted) - 1
+        self._assert(asserted, last)
+        for facts in alternatives(asserted[last], cases):
             self.solver.push()
-            self.solver.add(alternative)
+            self.solver.add(facts)
             answer = str(self.solver.check())
             if answer != UNSAT:
                 # What holds is left in place: its model is looked at.
                 return answer
             self.solver.pop()
         return UNSAT
+
+    def _assert(self, asserted: Any, count: int) -> None:
+        """Assert the first ``count``; Z3's own types around each would cost more than the check."""
+        context, solver = asserted.ctx.ref(), self.solver.solver
+        for number in range(count):
+            fact = z3.Z3_ast_vector_get(context, asserted.vector, number)
+            z3.Z3_solver_assert(context, solver, fact)
 
     def value(self, name: str, width: int) -> int:
         """Return the value of a constant of ``width`` bits, 0 for a truth; the answer was 'sat'."""
@@ -109,23 +119,11 @@ class Z3Query:
         return int(self._model.eval(z3.BitVec(name, width), model_completion=True).as_long())
 
 
-def _alternatives(term: Any) -> Iterator[Any]:
-    """Yield terms of which one holds if and only if ``term`` does."""
-    if z3.is_or(term):
-        for part in term.children():
-            yield from _alternatives(part)
-    elif z3.is_not(term) and z3.is_and(term.arg(0)):
-        for part in term.arg(0).children():
-            yield from _alternatives(z3.Not(part))
-    else:
-        yield term
+def _z3(text: str, goals: bool) -> str:
+    return Z3Query(text, goals).check()
 
 
-def _z3(text: str) -> str:
-    return Z3Query(text).check()
-
-
-def _cvc5(text: str) -> str:
+def _cvc5(text: str, _: bool) -> str:
     import cvc5
 
     manager = cvc5.TermManager()
@@ -141,7 +139,7 @@ def _cvc5(text: str) -> str:
         answer = command.invoke(solver, parser.getSymbolManager()).strip() or answer
 
 
-def _bitwuzla(text: str) -> str:
+def _bitwuzla(text: str, _: bool) -> str:
     import bitwuzla
 
     left = BITWUZLA_LIMIT
@@ -165,13 +163,16 @@ def _answer(name: str, answer: str) -> str:
     return answer
 
 
-SOLVERS: dict[str, Callable[[str], str]] = {"z3": _z3, "bitwuzla": _bitwuzla, "cvc5": _cvc5}
+SOLVERS: dict[str, Callable[[str, bool], str]] = {"z3": _z3, "bitwuzla": _bitwuzla, "cvc5": _cvc5}
 
 
-def ask(name: str, text: str) -> str:
-    """Return the answer of one solver. Raises SolverFailure where it does not work."""
+def ask(name: str, text: str, goals: bool = False) -> str:
+    """Return the answer of one solver. Raises SolverFailure where it does not work.
+
+    With ``goals`` the last assertion says that one of many goals fails; the answer is the same.
+    """
     try:
-        return SOLVERS[name](text)
+        return SOLVERS[name](text, goals)
     except SolverFailure:
         raise
     except Exception as failure:  # whatever a solver raises is its failure

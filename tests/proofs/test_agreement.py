@@ -47,7 +47,7 @@ def program(path: Run) -> None:
 def test_disagreement_is_an_error_and_keeps_the_query(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(solvers.SOLVERS, "cvc5", lambda text: solvers.SAT)
+    monkeypatch.setitem(solvers.SOLVERS, "cvc5", lambda *_: solvers.SAT)
     proof = prove("lemma", program, Desk(Options(("z3", "cvc5"), saved=str(tmp_path))))
     assert proof.verdict == FAILED
     (saved,) = tmp_path.iterdir()
@@ -56,13 +56,13 @@ def test_disagreement_is_an_error_and_keeps_the_query(
 
 
 def test_one_solver_that_gives_up_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(solvers.SOLVERS, "bitwuzla", lambda text: solvers.UNKNOWN)
+    monkeypatch.setitem(solvers.SOLVERS, "bitwuzla", lambda *_: solvers.UNKNOWN)
     proof = prove("lemma", program, Desk(Options(("z3", "bitwuzla"))))
     assert proof.verdict == OPEN
 
 
 def test_a_solver_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(text: str) -> str:
+    def fail(text: str, goals: bool) -> str:
         raise RuntimeError("it fell over")
 
     monkeypatch.setitem(solvers.SOLVERS, "z3", fail)

@@ -136,7 +136,7 @@ def test_a_solver_that_gives_up_is_open(monkeypatch: pytest.MonkeyPatch) -> None
     def program(path: Path) -> None:
         path.prove("exact", "below", less(byte(path, "one"), 255))
 
-    monkeypatch.setitem(solvers.SOLVERS, "z3", lambda text: solvers.UNKNOWN)
+    monkeypatch.setitem(solvers.SOLVERS, "z3", lambda *_: solvers.UNKNOWN)
     proof = prove("lemma", program, desk(), ("exact",))
     assert proof.verdict == OPEN
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from proofs.solvers import SAT, STRATEGIES, UNKNOWN, UNSAT, Strategy, Z3Query
@@ -25,33 +27,58 @@ ONE_HOLDS = """\
 """
 
 
-def apart(strategy: Strategy) -> str:
-    return f"{strategy.logic or 'core'}{', apart' if strategy.apart else ''}"
+CHOSEN = "(ite (= |a| #x2a) (|f| |b|) (ite (bvult |b| #x80) |a| |b|))"
+BY_CASES = f"(assert (not (= {CHOSEN} (ite (= |a| #x2a) (|f| |b|) |b|))))\n"
+"""Of two values that are chosen alike but for one case, that they differ."""
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=apart)
+def named(strategy: Strategy) -> str:
+    cases = "" if strategy.cases is None else f", {strategy.cases} cases"
+    return f"{strategy.logic or 'core'}{cases} up to {strategy.limit:,}"
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=named)
 def test_what_cannot_hold_is_refuted_in_every_way(strategy: Strategy) -> None:
-    assert Z3Query(HEAD + NONE_HOLDS).attempt(strategy) == UNSAT
+    assert Z3Query(HEAD + NONE_HOLDS, goals=True).attempt(strategy) == UNSAT
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=apart)
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=named)
 def test_what_holds_has_a_model_in_every_way(strategy: Strategy) -> None:
-    query = Z3Query(HEAD + ONE_HOLDS)
+    query = Z3Query(HEAD + ONE_HOLDS, goals=True)
     assert query.attempt(strategy) == SAT
     assert query.value("a", 8) == 0x2A
     assert query.value("b", 8) > 0x2A
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=apart)
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=named)
 def test_a_premise_that_cannot_hold_refutes_everything(strategy: Strategy) -> None:
-    assert Z3Query(HEAD + "(assert (= |a| |b|))\n" + ONE_HOLDS).attempt(strategy) == UNSAT
+    assert (
+        Z3Query(HEAD + "(assert (= |a| |b|))\n" + ONE_HOLDS, goals=True).attempt(strategy) == UNSAT
+    )
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=apart)
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=named)
 def test_nothing_is_concluded_when_the_limit_is_reached(strategy: Strategy) -> None:
     hard = HEAD + "(assert (= (bvmul |a| (|f| |b|)) (bvmul (|f| |a|) (|f| (|f| |b|)))))\n"
     hard += "(assert (or (bvult (bvurem |b| |a|) (|f| |a|)) (= (bvmul |a| |a|) #x31)))\n"
-    assert Z3Query(hard).attempt(Strategy(strategy.logic, 1, strategy.apart)) == UNKNOWN
+    assert Z3Query(hard, goals=True).attempt(replace(strategy, limit=1)) == UNKNOWN
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=named)
+def test_what_differs_in_one_case_differs(strategy: Strategy) -> None:
+    query = Z3Query(HEAD + BY_CASES, goals=True)
+    assert query.attempt(strategy) == SAT
+    assert query.value("a", 8) < query.value("b", 8) < 0x80
+    assert query.value("a", 8) != 0x2A
+    assert (
+        Z3Query(HEAD + "(assert (bvult #x7f |b|))\n" + BY_CASES, goals=True).attempt(strategy)
+        == UNSAT
+    )
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=named)
+def test_nothing_asserted_can_hold(strategy: Strategy) -> None:
+    assert Z3Query(HEAD.partition("(assert")[0]).attempt(strategy) == SAT
 
 
 def test_the_last_way_has_the_largest_limit() -> None:

@@ -50,9 +50,9 @@ def test_three_solvers_agree(
     asked: Counter[str] = Counter()
     ask = solvers.ask
 
-    def counted(name: str, text: str) -> str:
+    def counted(name: str, text: str, goals: bool) -> str:
         asked[name] += 1
-        return ask(name, text)
+        return ask(name, text, goals)
 
     monkeypatch.setattr(solvers, "ask", counted)
     of = session(repaired, layout, Store(None), Options(solvers=THREE, saved=str(tmp_path)))
@@ -70,7 +70,7 @@ def test_a_solver_that_says_something_else_makes_an_error(
 ) -> None:
     ask = solvers.ask
     monkeypatch.setattr(
-        solvers, "ask", lambda name, text: SAT if name == "cvc5" else ask(name, text)
+        solvers, "ask", lambda name, *query: SAT if name == "cvc5" else ask(name, *query)
     )
     options = Options(solvers=THREE, saved=str(tmp_path))
     of = session(repaired, "mips32-64k", Store(None), options)
