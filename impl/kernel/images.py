@@ -73,7 +73,8 @@ def _object(folder: Path, job: Job, name: str, source: Path, instrument: bool) -
 
     Nor does where the tree lies: a copy of it, and another revision, have the same objects.
     """
-    about = job.tree.version, _key(job.tree, job.layout, job.big_endian, job.toolchain)
+    names = reading.headers(job.tree.root, job.tree.files)
+    about = job.tree.version, names, _key(job.tree, job.layout, job.big_endian, job.toolchain)
     defines = [one.replace(str(job.tree.root), "") for one in job.defines()]
     given = (name, instrument, sorted(job.binding.slices.items()), defines)
     file = folder / f"object-{_digest((*about, *given))}.json"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def files(root: Path, recorded: Mapping[str, str]) -> list[Path]:
 def record(root: Path, port: Files, files: Iterable[Path]) -> dict[str, str]:
     """Return the digest of each of ``files`` by its name in the tree, and that of all headers."""
     names = {str(one.relative_to(root)) for one in files}
-    return {_NAMES: _headers(root, port), **{name: _digest(root / name) for name in sorted(names)}}
+    return {_NAMES: headers(root, port), **{name: _digest(root / name) for name in sorted(names)}}
 
 
 def unchanged(root: Path, port: Files, recorded: Mapping[str, str]) -> bool:
@@ -36,19 +37,60 @@ def unchanged(root: Path, port: Files, recorded: Mapping[str, str]) -> bool:
     Raises OSError where a file is gone.
     """
     return all(
-        (_headers(root, port) if name == _NAMES else _digest(root / name)) == text
+        (headers(root, port) if name == _NAMES else _digest(root / name)) == text
         for name, text in recorded.items()
     )
 
 
-def _headers(root: Path, port: Files) -> str:
+def headers(root: Path, port: Files) -> str:
+    """Return the digest of the names of all headers that a tree has where a port's are looked for.
+
+    Folders are listed again only where one of them changed since.
+    """
+    key = root, port.headers
+    known = _LISTED.get(key)
+    if known is None or not known.valid():
+        known = _LISTED[key] = _listed(root, port.headers)
+    return known.digest
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """The names below some folders, as long as none of the folders changes."""
+
+    digest: str
+    stamps: tuple[tuple[str, int], ...]
+
+    def valid(self) -> bool:
+        """Return whether every folder is as it was listed: a name that comes or goes changes it."""
+        return all(_changed(folder) == stamp for folder, stamp in self.stamps)
+
+
+_LISTED: dict[tuple[Path, tuple[str, ...]], _Listing] = {}
+_ABSENT = -1
+
+
+def _changed(folder: str) -> int:
+    """Return when a folder last changed, in nanoseconds; _ABSENT where there is none."""
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return _ABSENT
+
+
+def _listed(root: Path, folders: tuple[str, ...]) -> _Listing:
     digest = hashlib.sha256()
-    for folder in port.headers:
-        for where, folders, files in os.walk(root / folder):
-            folders.sort()
+    stamps = []
+    for folder in folders:
+        # Before the listing: what comes while it is made is seen by the next look at the stamp.
+        top = str(root / folder)
+        stamps.append((top, _changed(top)))
+        for where, below, files in os.walk(top):
+            below.sort()
+            stamps += [(path, _changed(path)) for path in (f"{where}/{name}" for name in below)]
             inside = os.path.relpath(where, root)
             digest.update(f"{inside}\0{sorted(files)}\0".encode(errors="replace"))
-    return digest.hexdigest()
+    return _Listing(digest.hexdigest(), tuple(stamps))
 
 
 @cache

@@ -15,7 +15,7 @@ from pathlib import Path
 from impl.kernel.ports.mips.files import MIPS, MMU
 from impl.kernel.slices import functions
 from tests.kernels.copies import edit as replace_file
-from tests.kernels.copies import share
+from tests.kernels.copies import share_what_is_read
 
 MACRO = "BUILD_PTE_RANGE_OP"
 PGTABLE = "arch/mips/include/asm/pgtable.h"
@@ -56,7 +56,7 @@ def apply(text: str, edit: Edit) -> str:
 
 def edited(tree_root: Path, edits: Sequence[Edit], folder: Path) -> Path:
     """Build a copy of a tree in ``folder`` with the edits made one after the other."""
-    share(tree_root, folder)
+    share_what_is_read(tree_root, folder)
     for one in edits:
         replace_file(folder, one.file, partial(apply, edit=one))
     return folder
