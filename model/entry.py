@@ -45,7 +45,10 @@ class EntryFormat:
 
     A raw entry is one integer; where the kernel keeps two words, it is
     ``pte_low | pte_high << 32``, as ``pte_val()`` forms it. Each flag is a mask because some
-    formats keep a hardware bit in both words. ``cache`` is the attribute that
+    formats keep a hardware bit in both words. ``accessed`` and ``modified`` are software's;
+    ``valid`` and ``hw_dirty`` are bits that the hardware looks at beside them. ``valid`` is set
+    with ``accessed`` and may be the same bit; ``hw_dirty`` is set while a dirty page may be
+    written, and 0 where the hardware has no such bit. ``cache`` is the attribute that
     ``_page_cachable_default`` puts into every entry. ``named`` gives every bit with a name, for
     reports. ``execute`` is set in leaves of memory and not in those of devices. Where a table is
     ``clean_by_permission``, a page is made clean by taking its write permission, and the dirty bit

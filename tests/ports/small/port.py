@@ -66,7 +66,7 @@ def layouts() -> tuple[Layout, ...]:
     """Return the one layout: 16 frames of 4 KiB."""
     names = {"present": 1, "write": 2, "young": 4, "dirty": 8}
     entry = EntryFormat(
-        size=4, present=1, write=2, accessed=4, modified=8, valid=4, hw_dirty=8, cache=0,
+        size=4, present=1, write=2, accessed=4, modified=8, valid=4, hw_dirty=0, cache=0,
         pfn=(PfnField(0, 20, 12),), named=tuple(names.items()),
     )  # fmt: skip
     return (
