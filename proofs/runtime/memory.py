@@ -59,7 +59,8 @@ class Tables(Surrounded):
         self.demand("memory", "an access is within the table", inside)
         live = same(self.heap.kind(table), LIVE + level)
         allowed = live if writes else either(live, is_shared(level, table))
-        self.demand("memory", f"an access is to a live table of level {level}", allowed)
+        shared = " (the shared empty one may be read, not written)" if writes and level else ""
+        self.demand("memory", f"an access is to a live table of level {level}{shared}", allowed)
         return as_bits(exact(slot.sized(SLOT_BITS), 0, entries - 1), SLOT_BITS)
 
     def load(self, level: int, table: Handle, index: Number) -> Name:

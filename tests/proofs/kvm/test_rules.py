@@ -171,6 +171,9 @@ CASES: tuple[Case, ...] = (
     Case("a table written after it was freed", PGD, edits(
         PMD, (FREE_PTE, f"{FREE_PTE}\n\t\t\tset_pte(pte, __pte(0));"),
     ), "memory", REFUTED, "'an access is to a live table"),
+    Case("a table written without a look at what is present", PTE, edits(
+        PTE, (PRESENT, "1"),
+    ), "memory", REFUTED, "'an access is to a live table of level 1 (the shared"),
     Case("a table read after it was freed", PGD, edits(
         PMD, (FREE_PTE, f"{FREE_PTE}\n\t\t\tif (pte_present(*pte))\n\t\t\t\t{ANOTHER}"),
     ), "memory", REFUTED, "'an access is to a live table"),
