@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from impl.interface import Implementation
 from impl.ports.mips import MIPS
@@ -25,6 +25,12 @@ def quirks_of(layout: Layout) -> tuple[Quirk, ...]:
     """Return the quirks of a layout's reference implementation; none where there is none."""
     port = REFERENCES.get(layout.port)
     return port.quirks if port is not None else ()
+
+
+def others_of(layout: Layout) -> dict[str, Callable[[Layout, int], Implementation]]:
+    """Return further implementations of a layout's port by name; none where it has none."""
+    port = REFERENCES.get(layout.port)
+    return port.others if port is not None else {}
 
 
 def every_quirk() -> tuple[Quirk, ...]:

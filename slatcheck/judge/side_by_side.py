@@ -10,7 +10,7 @@ from typing import Any
 
 from impl.interface import Capabilities, Implementation, Outcome, Run
 from impl.kernel.errors import ToolLimitError, UnsupportedError
-from impl.ports import reference_of
+from impl.ports import others_of
 from model.abstract_map import AbstractMap
 from model.contracts import in_contract
 from model.entry import Entry
@@ -115,8 +115,8 @@ def _side(spec: str, fallback: str, cc: str | None) -> _Side:
     title = f"{name}{':' + argument if argument else ''}@{layout.name}"
     if name == "model":
         return _Side(title, lambda: ModelImplementation(layout), layout, linear=False)
-    if name in reference_of(layout).others:
-        make = reference_of(layout).others[name]
+    if name in others_of(layout):
+        make = others_of(layout)[name]
         return _Side(title, lambda: make(layout, _LINEAR_PAGES), layout, linear=True)
     if name == "multilevel":
         return _Side(title, _table(layout, argument), layout, linear=False)

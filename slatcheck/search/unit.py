@@ -20,7 +20,7 @@ from model.entry import Entry
 from model.layout import Geometry, Layout
 from model.machines import BIG, LITTLE
 from model.operations import Kind, Op
-from model.ports import entry_point
+from model.ports import entry_point, port_of
 from model.ports import layout as layout_named
 from slatcheck.document.result import Verdict
 from slatcheck.errors import InputError
@@ -118,9 +118,13 @@ def _searched(unit: Unit, report: Report, made: Image) -> None:
 
 
 def table(unit: Unit) -> Implementation:
-    """Return the built-in table of a unit. Raises InputError for an unknown quirk."""
+    """Return the built-in table of a unit. Raises InputError for an unknown quirk or no table."""
+    layout = layout_named(unit.layout)
+    if layout.port not in references.REFERENCES:
+        title = port_of(layout).title
+        raise InputError(f"there is no built-in table for {title}: give a kernel tree")
     try:
-        return references.table(layout_named(unit.layout), unit.quirks)
+        return references.table(layout, unit.quirks)
     except KeyError as unknown:
         raise InputError(f"no quirk called {unknown}; see docs/quirks.md") from None
 

@@ -163,6 +163,29 @@ def test_what_is_kept_of_it_depends_on_its_own_files(
         images.image(*read(tree), small, True, find(), kept)
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["check", "--layout", "small-4k", "--jobs", "1"],
+        ["diff", "multilevel@small-4k", "model"],
+    ],
+)
+@pytest.mark.usefixtures("small")
+def test_a_table_that_nobody_wrote_is_said_to_be_missing(
+    asked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(asked) == 2
+    wanted = "there is no built-in table for KVM for the small machine: give a kernel tree"
+    assert wanted in capsys.readouterr().err
+
+
+def test_its_tree_agrees_with_the_map_side_by_side(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["diff", f"kernel:{tree}@small-4k", "model", "--max-ops", "2000"]) == 0
+    assert "internal error" not in capsys.readouterr().err
+
+
 def test_what_is_registered_is_gone_afterwards() -> None:
     with port.registered():
         assert cli.run(["layouts", "small-4k"]) == 0
