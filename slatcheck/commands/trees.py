@@ -70,8 +70,8 @@ def command(
 
     A tree that was judged before, by this version of the tool and asked the same, is not judged
     again: an interrupted run goes on where it was. The tables say for each tree its version, what
-    git calls its mmu.c, layouts, functions proved of those bound (one layout and byte order each),
-    causes and time; then which cause shows in how many layouts of which tree.
+    git calls its main file (such as mmu.c), layouts, functions proved of those bound (one layout
+    and byte order each), causes and time; then which cause shows in how many layouts of which tree.
 
     The exit status is that of the worst tree.
     """

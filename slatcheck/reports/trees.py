@@ -11,7 +11,16 @@ from slatcheck.document.result import Check, Document
 from slatcheck.gate.trees import Judged
 from slatcheck.reports.standings import standing
 
-HEAD = ("tree", "version", "mmu.c", "layouts", "functions proved", "causes", "seconds", "verdict")
+HEAD = (
+    "tree",
+    "version",
+    "main file",
+    "layouts",
+    "functions proved",
+    "causes",
+    "seconds",
+    "verdict",
+)
 
 
 def render(judged: Sequence[Judged], form: str) -> str:
