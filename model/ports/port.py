@@ -42,6 +42,13 @@ class Port:
     optional: frozenset[Kind] = frozenset()
     unjudged: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        """Raises ValueError where an operation has no contract, or a contract no operation."""
+        lone = {kind.name for kind in self.functions.keys() ^ self.contracts.keys()}
+        if lone:
+            told = ", ".join(sorted(lone))
+            raise ValueError(f"{self.name}: functions and contracts are of other kinds: {told}")
+
     def rules(self, kind: Kind) -> list[Rule]:
         """Return the rules by which an operation is judged here, in catalogue order."""
         return [rule for rule in rules_of(kind) if rule.name not in self.unjudged]

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from model.layout import Layout
@@ -28,6 +30,12 @@ def test_ports_are_known_by_their_names() -> None:
 def test_an_entry_point_names_its_operation(layout: Layout) -> None:
     for kind in port_of(layout).functions:
         assert kind_of(entry_point(layout, kind)) is kind
+
+
+def test_an_operation_without_a_contract_is_refused() -> None:
+    known = PORTS["mips"]
+    with pytest.raises(ValueError, match="mips: functions and contracts are of other kinds: FLUSH"):
+        replace(known, contracts={k: v for k, v in known.contracts.items() if k is not Kind.FLUSH})
 
 
 def test_another_function_names_none() -> None:
