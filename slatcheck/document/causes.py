@@ -21,6 +21,8 @@ NOTIFIER_END = "range-end.notifier"
 NEW_TABLE = "new-table"
 """Begins the cause of what fails on a new table in which nothing by itself was seen to be wrong."""
 BUILT_IN = ".built-in"
+GEOMETRY = "geometry"
+"""The rule that model and headers agree; where they do not, all else may follow from that."""
 
 _ORDER = {known.name: number for number, known in enumerate(RULES)}
 _SAFETY = {known.name for known in RULES if known.memory_safety}
@@ -30,6 +32,8 @@ _WALKING = {Kind.FAULT_FAST, Kind.LOOKUP, Kind.TEST_AGE}
 
 def causes_of(findings: Sequence[Finding], layouts: Iterable[Layout]) -> tuple[Cause, ...]:
     """Return the causes of ``findings``, worst first; each finding is in exactly one.
+
+    Where the model and the tree's headers differ, that comes before all.
 
     ``layouts`` say which of them Kconfig permits. A pure function: neither the order of the
     findings nor anything but what they hold matters.
@@ -208,10 +212,14 @@ def _leads(root: str, finding: Finding) -> tuple[bool, bool, bool, int, bool, in
 
 def _rank(
     cause: Cause, group: Sequence[Finding], usable: set[str], permitted: set[str]
-) -> tuple[bool, bool, bool, int, int, int, str]:
-    """Unsafe first; then who is affected: layouts in which a table can be used before others."""
+) -> tuple[bool, bool, bool, bool, int, int, int, str]:
+    """Unsafe first; then who is affected: layouts in which a table can be used before others.
+
+    Nothing can be told of a table that is not the model's, so that it is not leads them all.
+    """
     leading = min(_ORDER.get(finding.rule, len(_ORDER)) for finding in group)
     return (
+        all(finding.rule != GEOMETRY for finding in group),
         cause.severity != "unsafe",
         not any(finding.contract for finding in group),
         all(finding.known for finding in group),

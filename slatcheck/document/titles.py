@@ -32,6 +32,8 @@ def title(findings: Sequence[Finding]) -> str:
     meaning = TRIGGERS.get(leading.trigger, "")
     if meaning and leading.trigger not in _PLAIN:
         told += f", for {meaning}"
+    if leading.rule == "geometry":
+        told += "; what else is found may follow from that"
     if broken:
         told += f"; whatever uses that table then fails, in {_functions(sorted(broken))}"
     return told

@@ -9,7 +9,7 @@ from model.machines import ORDERS
 from model.operations import to_json
 from model.ports import layout as layout_named
 from slatcheck.display import describe
-from slatcheck.document.causes import causes_of
+from slatcheck.document.causes import GEOMETRY, causes_of
 from slatcheck.document.result import Finding, Location, severity_of
 from slatcheck.search.campaign import Hit
 from slatcheck.search.unit import Report
@@ -29,7 +29,12 @@ def merge(reports: list[Report], seed: int) -> list[Finding]:
                 best[mark] = (report, hit)
     findings = [_finding(*best[mark], where[mark], seed) for mark in best]
     relate(findings)
-    return sorted(findings, key=lambda x: (x.severity == "imprecise", x.fingerprint))
+    return sorted(findings, key=_rank)
+
+
+def _rank(finding: Finding) -> tuple[bool, bool, str]:
+    """Order what is wrong with the comparison itself first, then what is unsafe."""
+    return finding.rule != GEOMETRY, finding.severity == "imprecise", finding.fingerprint
 
 
 def _cost(report: Report, hit: Hit) -> tuple[int, int]:

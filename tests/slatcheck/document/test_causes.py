@@ -61,6 +61,18 @@ def at(function: str, line: int = 7) -> Location:
     return Location(function, "arch/mips/kvm/mmu.c", line)
 
 
+def test_a_table_that_is_not_the_models_comes_before_what_may_follow_from_it() -> None:
+    found = [
+        shown("stale-mapping", FLUSH),
+        shown("geometry", CREATE, severity="imprecise"),
+        shown("wrong-entry", MAP),
+    ]
+    first, *others = derived(*found)
+    assert first.findings == (found[1].fingerprint,)
+    assert first.title.endswith("; what else is found may follow from that")
+    assert [cause.severity for cause in others] == ["unsafe", "unsafe"]
+
+
 # What is one
 
 
