@@ -107,11 +107,13 @@ def _prove_kernel(request: Request, report: Callable[[Progress], None]) -> Docum
 
 def kernel_notes(layouts: Sequence[Layout]) -> list[str]:
     """Return what the proof of a tree's C assumes and trusts, and whose C is not proved."""
-    if not provable(layouts):
+    proved = provable(layouts)
+    if not proved:
         return unproved(layouts)
     front = "Clang's typed syntax tree and our interpreter of it; see docs/proof.md"
     assumed = {**dict(theorems.ASSUMPTIONS), "front end": front}
-    told = [f"assumed, {name}: {what}" for name, what in assumed.items()] + trusted()
+    told = [f"assumed, {name}: {what}" for name, what in assumed.items()]
+    told += trusted(dict.fromkeys(layout.port for layout in proved))
     return told + unproved(layouts)
 
 

@@ -16,6 +16,7 @@ from slatcheck.display.ruler import field_name
 from slatcheck.display.words import columns, count, size
 
 WIDTH = 100
+_BEYOND = "docs/findings/addresses-beyond-the-reach.md"
 
 
 @dataclass(frozen=True)
@@ -105,17 +106,21 @@ def reach(layout: Layout) -> list[str]:
             "An unsigned long has just as many bits, so no address lies beyond; a guest frame "
             f"number is 64 bits wide, so a range can name frames from {layout.frames:#x} up."
         )
-    said.append(
-        "The specification refuses or clips what lies beyond. Linux 6.1 and 6.12 do not look at "
-        + (
-            f"bits {layout.bits - 1}..{bits}"
-            if bits < layout.bits
-            else "the bits that an unsigned long cuts off"
-        )
-        + ": such an address stands for one within the reach "
-        "(docs/findings/addresses-beyond-the-reach.md)."
-    )
+    said.append(" ".join(["The specification refuses or clips what lies beyond.", *_taken(layout)]))
     return said
+
+
+def _taken(layout: Layout) -> Iterator[str]:
+    """Yield what kernels do with an address beyond the reach, where a page of findings tells."""
+    if not any(page == _BEYOND for _, _, page in quirks(layout)):
+        return
+    bits = layout.geometry.reach_bits
+    over = f"bits {layout.bits - 1}..{bits}"
+    unseen = over if bits < layout.bits else "the bits that an unsigned long cuts off"
+    yield (
+        f"Linux 6.1 and 6.12 do not look at {unseen}: such an address stands for one within the "
+        f"reach ({_BEYOND})."
+    )
 
 
 def cost(layout: Layout) -> list[str]:
@@ -195,8 +200,10 @@ def render_text(layout: Layout) -> str:
         ("entry", entry(layout)),
     ):
         lines += ["", title, *(line for one in said for line in _wrapped(one))]
-    lines += ["", "what kernels do here that breaks a promise (each page says which versions)"]
-    for name, statement, page in quirks(layout):
+    known = quirks(layout)
+    if known:
+        lines += ["", "what kernels do here that breaks a promise (each page says which versions)"]
+    for name, statement, page in known:
         lines += _wrapped(f"{name}: {statement} See {page}.")
     lines += ["", f"slatcheck check --kernel PATH --layout {layout.name} judges a tree in it."]
     return "\n".join(lines) + "\n"

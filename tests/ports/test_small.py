@@ -21,9 +21,12 @@ from impl.kernel.toolchain import find
 from impl.kernel.tree import Tree
 from model.layout import Layout
 from model.operations import Kind
+from model.ports import PORTS
+from model.ports import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
 from proofs.kernel_runner import LayoutProof, Session, Store, read_unit
 from slatcheck import cli
+from slatcheck.judge.prove import kernel_notes
 from slatcheck.search.campaign import Campaign, Search
 from slatcheck.search.unit import geometry_symptoms
 from support import cache, outside
@@ -82,6 +85,40 @@ def test_its_layout_is_told(small: Layout, capsys: pytest.CaptureFixture[str]) -
     told = capsys.readouterr().out
     assert "16 frames" in told
     assert "a board (big-endian)" in told
+    assert "The specification refuses or clips what lies beyond." in told
+    for others in ("Linux 6.1", "what kernels do here"):
+        assert others not in told
+
+
+def test_a_function_that_its_tree_lacks_is_named(tree: Path) -> None:
+    file = tree / port.MMU
+    file.write_text(file.read_text().replace("small_drop(", "small_dropped("))
+    with pytest.raises(UnsupportedError, match=f"{port.MMU} defines no function small_drop$"):
+        read(tree)
+
+
+def test_what_is_trusted_of_its_proof_is_not_what_other_ports_use(small: Layout) -> None:
+    told = "\n".join(kernel_notes([small]))
+    assert "trusted, srcu_read_lock()" in told
+    assert "mips" not in told
+    assert "mips" in "\n".join(kernel_notes([layout_named("mips32-4k")]))
+
+
+def test_a_format_that_is_not_the_trees_is_told_before_what_follows_from_it(
+    tree: Path, small: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    swapped = replace(small, entry=replace(small.entry, write=8, modified=2))
+    wrong = replace(port.MODEL, layouts=lambda: (swapped,))
+    monkeypatch.setitem(PORTS, port.NAME, wrong)
+    report = tmp_path / "report.json"
+    asked = ["--evidence", "differential", "--max-ops", "2000", "--jobs", "1", "--cache", "off"]
+    asked += ["--format", "json", "--output", str(report)]
+    assert cli.run(["check", "--kernel", str(tree), *asked]) == 1
+    document = json.loads(report.read_text())
+    rules = [one["rule"] for one in document["findings"]]
+    assert rules[0] == "geometry"
+    assert len(rules) > 1
+    assert document["causes"][0]["id"].startswith("geometry")
 
 
 def test_the_compiler_agrees_with_the_model(tree: Path, small: Layout) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from impl.kernel.binding import Binding
-from impl.kernel.errors import TreeError
+from impl.kernel.errors import TreeError, UnsupportedError
 from impl.kernel.features import Feature
 from impl.kernel.features import features as features_of
 from impl.kernel.port import KernelPort
@@ -16,6 +16,7 @@ from impl.kernel.ports.mips import MIPS
 from impl.kernel.ports.riscv import RISCV
 from impl.kernel.tree import Tree, recognised
 from model.layout import Layout
+from model.ports import PORTS
 
 KERNEL_PORTS: dict[str, KernelPort] = {port.files.port: port for port in (MIPS, RISCV)}
 """Every port by its name; a new one is added here."""
@@ -93,7 +94,12 @@ def bind(tree: Tree) -> Binding:
 
     Raises TreeError where a file is cut off, UnsupportedError where it lacks a function.
     """
-    return port_of(tree).bind(tree)
+    found = port_of(tree).bind(tree)
+    for kind, name in PORTS[tree.files.port].functions.items():
+        if kind not in found.missing and name not in found.places:
+            actual = found.entries.get(name, name)
+            raise UnsupportedError(f"not bound: {tree.files.main} defines no function {actual}")
+    return found
 
 
 def features(tree: Tree) -> tuple[Feature, ...]:

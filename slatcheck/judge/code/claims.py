@@ -43,10 +43,13 @@ def rules_of(check: Check) -> frozenset[str]:
     return frozenset(told) | set(EXTRA.get(clause, ()))
 
 
-def trusted() -> list[str]:
-    """Return the trusted primitives, each with the reason, in one line each."""
+def trusted(ports: Iterable[str]) -> list[str]:
+    """Return the primitives that the proofs of ``ports`` trust, in one line each with the reason.
+
+    What only another port's code uses is not among them.
+    """
     known = dict(PRIMITIVES)
-    for port in CODES.values():
-        known |= port.services.primitives
+    for name in ports:
+        known |= CODES[name].services.primitives
     told = {name: primitive.reason for name, primitive in known.items()} | BY_CONTRACT
     return [f"trusted, {name}(): {reason}" for name, reason in sorted(told.items())]
