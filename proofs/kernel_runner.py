@@ -35,6 +35,7 @@ from proofs.paths import MISMATCH, Path
 from proofs.ports import code_of
 from proofs.raw import RawFormat, format_of, opaque_format
 from proofs.runner import identity, proof_of, sources, verdicts
+from proofs.theorems import CLAUSES
 from support.cache import Mode, different, read, write
 
 INTERNAL = (FITS, "entry")
@@ -112,10 +113,14 @@ class Session:
         self.store = store
 
     def run(self, only: Iterable[str] = ()) -> LayoutProof:
-        """Carry out the lemmas, those on functions ``only`` where given."""
+        """Carry out the lemmas, those on functions ``only`` where given.
+
+        Raises ValueError where one is to decide a clause that there is not.
+        """
         wanted = set(only)
         found = []
         for task in self.port.lemmas(self.layout, self.bound):
+            _check(task)
             if not wanted or task.title in wanted:
                 found.append(self._lemma(task))
         return LayoutProof(self.layout.name, found, dict(self.bound.missing))
@@ -182,6 +187,14 @@ class Session:
     def _key(self, task: Task) -> str:
         text = f"{self._common} {task.title} {task.lemma.name} {task.clauses}"
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check(task: Task) -> None:
+    """Refuse a lemma that is to decide what is no clause: it would never be decided."""
+    unknown = [name for name in task.clauses if name not in CLAUSES]
+    if unknown:
+        known = ", ".join(CLAUSES)
+        raise ValueError(f"{task.title}: no clause called {', '.join(unknown)}; there are {known}")
 
 
 def _named(bound: Bound) -> set[str]:

@@ -34,12 +34,23 @@ class Unsupported(Exception):
 
     placed = False
 
+    def put(self, place: str) -> None:
+        """Say where in the program that is."""
+        self.args = (f"{place}: {self}",)
+        self.placed = True
+
 
 class Mismatch(Unsupported):
     """What is known of a loop does not fit it, and nothing else could be inferred."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"{MISMATCH}: {why}")
+        self.why = why
+
+    def put(self, place: str) -> None:
+        """Say where in the program that is, after the words by which it is known."""
+        self.args = (f"{MISMATCH}: {place}: {self.why}",)
+        self.placed = True
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from proofs.c.syntax import FunctionNode, Node
 from proofs.c.types import CType
 from proofs.c.values import Cell, Value
 from proofs.c.values import merged as merged_value
-from proofs.paths import PathEnd, Unsupported, merged
+from proofs.paths import Mismatch, PathEnd, Unsupported, merged
 from proofs.terms import Term, Truth
 
 MAX_DEPTH = 60
@@ -96,8 +96,7 @@ class Interpreter(Run):
     def _say_where(self, problem: Unsupported, node: Node) -> None:
         """Put the place of the innermost statement in front of what is outside the subset."""
         function = self.frame.function
-        if problem.placed or type(problem) is not Unsupported:
+        if problem.placed or type(problem) not in (Unsupported, Mismatch):
             return
         offset = node.at - function.at if min(node.at, function.at) >= 0 else 0
-        problem.args = (f"{self.unit.place(function.name, offset)}: {problem}",)
-        problem.placed = True
+        problem.put(self.unit.place(function.name, offset))

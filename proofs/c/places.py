@@ -115,13 +115,16 @@ def load(run: Run, at: Ptr) -> Value:
         raise Unsupported("a pointer to nothing is followed")
     _within(run, at)
     value = at.block.load(at, at.to)
-    return missing(run, value) if isinstance(value, Missing) else value
+    if not isinstance(value, Missing):
+        return value
+    return missing(run, value, at.block.name if isinstance(at.block, Cell) else "")
 
 
-def missing(run: Run, value: Missing) -> Value:
-    """Refuse a value that there is not."""
+def missing(run: Run, value: Missing, name: str = "") -> Value:
+    """Refuse a value that there is not; ``name`` is the variable that should hold it."""
     if value.lost:
-        raise Mismatch("a loop carries a value of which no invariant is known")
+        carried = f"a loop carries {name or 'a value'}"
+        raise Mismatch(f"{carried}, of which no invariant is known")
     run.machine.demand("a variable is written before it is read", False)
     raise Unsupported("a variable is read that was not written")
 

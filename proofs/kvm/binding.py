@@ -7,7 +7,7 @@ bound, and nothing is proved of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from impl.multilevel.interface import RangeOp
@@ -90,36 +90,55 @@ def bind(unit: Unit, layout: Layout, renamed: Mapping[str, str], ours: Names) ->
         if function is None or function.body is None:
             bound.missing[name] = f"not bound: there is no {name}"
         elif parameters(function) not in forms:
-            told = ", ".join(parameters(function))
-            bound.missing[name] = f"not bound: {actual} takes ({told})"
+            wanted = " or ".join(map(_told, forms))
+            bound.missing[name] = (
+                f"not bound: {actual} takes {_told(parameters(function))}, not {wanted}"
+            )
         else:
             bound.names[name] = actual
     for op, entry in ours.chains:
-        _chain(unit, layout, bound, op, bound.names.get(entry, ""), ours)
+        _chain(unit, layout, bound, op, entry, ours)
     return bound
+
+
+def _told(types: Iterable[str]) -> str:
+    """Return parameters as C writes them."""
+    return f"({', '.join(types)})"
 
 
 def _chain(
     unit: Unit, layout: Layout, bound: Bound, op: RangeOp | None, entry: str, ours: Names
 ) -> None:
     """Follow the calls from an entry point down, one function for each table of the layout."""
-    above = entry
+    above = bound.names.get(entry, "")
+    if not above:
+        root = layout.tables[0].name
+        bound.missing[ours.title(op, root)] = (
+            f"not bound: the function of a {root} is looked for from {entry}, which is not bound"
+        )
+        return
     for level in layout.tables:
-        found = next(_called(unit, above, level.name), None) if above else None
+        found = next(_called(unit, above, level.name), None)
         if found is None:
             bound.missing[ours.title(op, level.name)] = (
-                f"not bound: {above or 'nothing'} calls no function of a {level.name}"
+                f"not bound: {above} calls no function of a {level.name}, which takes "
+                f"{_told(_of_table(level.name))}"
             )
             return
         bound.tables.append(TableFunction(found, op, level.name, ours.title(op, level.name)))
         above = found
 
 
+def _of_table(table: str) -> tuple[str, ...]:
+    """Return the types of the parameters of a function of one table of a level."""
+    return f"{table}_t *", WORD, WORD
+
+
 def _called(unit: Unit, above: str, table: str) -> Iterator[str]:
     """Yield the functions of one table of a level that are called, directly or not."""
     seen = {above}
     pending = [above]
-    wanted = (f"{table}_t *", WORD, WORD)
+    wanted = _of_table(table)
     while pending:
         function = unit.functions.get(pending.pop(0))
         for name in sorted(function.names) if function else ():

@@ -208,6 +208,8 @@ class CProgram:
     # Life of the table
 
     def _created(self, rt: CRuntime, contracts: Mapping[str, Contract]) -> Handle:
+        if not self.root:
+            raise LookupError(f"{type(self).__name__}.root does not say what allocates the root")
         machine = self._machine(rt, contracts)
         found = self._run(machine, self.root, [])
         for _, gfp in machine.gfp:

@@ -99,9 +99,13 @@ class Setting:
     def run(self, name: str, *args: Any, **contracts: Function) -> Any:
         """Call a function of the program, ``contracts`` in the place of its callees.
 
-        What it takes and returns is its own (``proofs.program.Function``).
+        Raises LookupError where the program has none in the role ``name``. What it takes and
+        returns is its own (``proofs.program.Function``).
         """
-        return self.program.bind(contracts)[name](self.rt, *args)
+        bound = self.program.bind(contracts)
+        if name not in bound:
+            raise LookupError(f"{type(self.program).__name__} has no function in the role '{name}'")
+        return bound[name](self.rt, *args)
 
     def prove(self, clause: str, statement: str, goal: Truth) -> None:
         """Demand that ``goal`` holds."""

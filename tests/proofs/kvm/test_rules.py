@@ -307,7 +307,8 @@ def test_an_entry_point_of_another_signature_is_not_bound(bench: Bench) -> None:
         Edit("", OLD, "gfn_t start_gfn", "unsigned long start_gfn"),
     ))  # fmt: skip
     assert found.bound.missing[OLD] == (
-        f"not bound: {OLD} takes (struct kvm *, unsigned long, gfn_t)"
+        f"not bound: {OLD} takes (struct kvm *, unsigned long, gfn_t), "
+        "not (struct kvm *, gfn_t, gfn_t)"
     )
     one = one_of(found, OLD)
     assert {clause.verdict for clause in one.proof.clauses.values()} == {UNSUPPORTED}
