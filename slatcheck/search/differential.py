@@ -18,7 +18,7 @@ from model.ports import entry_point, port_of
 from model.rules import rule
 from model.triggers import beside, beyond, replaced, tall, trigger
 from slatcheck.document.identity import Fingerprint
-from slatcheck.search.leaves import LeafCase, Named, habit
+from slatcheck.search.leaves import LeafCase, Named, habit, wrong_answer
 
 _SPURIOUS = frozenset({Kind.MKCLEAN, Kind.MKOLD, Kind.AGE})
 
@@ -315,8 +315,9 @@ class _Case:
             if found is not None:
                 return found
         spurious = self.op.kind in _SPURIOUS and self.outcome.result == 1
-        allowed = " or ".join(map(str, self.expected.results or ()))
-        return "wrong-result", f"returned {self.outcome.result}, not {allowed}", spurious
+        allowed = self.expected.results or ()
+        said = wrong_answer(self.layout, self.op, self.outcome.result, allowed)
+        return "wrong-result", said, spurious
 
     def _atomicity(self) -> tuple[str, str, bool] | None:
         if self.op.kind not in FAULTS or self.outcome.result >= 0:
@@ -348,7 +349,9 @@ class _Case:
             if any(entry and entry.pfn == op.pfn ^ 1 for entry in found):
                 return "lost-invalidation", "the frame from before the invalidation stays", False
         if any(f in self.wanted and f not in changes for f in self.different):
-            return "wrong-entry", "the entry was not installed", False
+            refused = all(result < 0 for result in self.expected.results or (0,))
+            said = "is as before" if refused else "was not installed"
+            return "wrong-entry", f"the entry {said}", False
         return "wrong-entry", "the entry is not what was put in", False
 
     def _dirty(self) -> tuple[str, str, bool] | None:

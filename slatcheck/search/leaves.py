@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,6 +39,20 @@ def habit(state: LeafMap, op: Op, outcome: Outcome) -> Habit | None:
         return Habit.DROPS
     replaced = op.kind is Kind.FAULT and any(state.smaller(frame >> order << order, order))
     return Habit.REPLACES if replaced else None
+
+
+def wrong_answer(layout: Layout, op: Op, given: int, allowed: Sequence[int]) -> str:
+    """Return in words that an operation returned ``given``; a walk returns an entry.
+
+    Entries that read alike are told by their bits.
+    """
+    told = [given, *allowed]
+    words = list(map(str, told))
+    if op.kind is Kind.LOOKUP:
+        words = [layout.entry.describe(value) for value in told]
+        if words[0] in words[1:]:
+            words = [f"{value:#x}" for value in told]
+    return f"returned {words[0]}, not {' or '.join(words[1:])}"
 
 
 @dataclass(frozen=True)
@@ -159,9 +174,8 @@ class LeafCase:
         results, given = self.expected.results, self.outcome.result
         if results is None or given in results:
             return None
-        allowed = " or ".join(map(str, results))
         spurious = self.op.kind in _SPURIOUS and given == 1
-        return "wrong-result", f"returned {given}, not {allowed}", spurious
+        return "wrong-result", wrong_answer(self.layout, self.op, given, results), spurious
 
     def _pages(self) -> Named | None:
         if self.outcome.taken - self.outcome.freed != self.outcome.held:

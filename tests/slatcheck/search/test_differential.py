@@ -199,6 +199,31 @@ def test_a_deviation_is_named_by_its_rule(case: Case) -> None:
     assert found.fingerprint == f"{case.rule}/{FUNCTIONS[case.op.kind]}/{case.trigger}"
 
 
+def test_an_entry_that_a_walk_returns_is_told_in_words() -> None:
+    (found,) = symptoms([*BEGIN, Op(Kind.LOOKUP)], Fake(result(raw(0x99, dirty=False))))
+    told = [ONE.entry.describe(one) for one in (raw(0x99, dirty=False), raw(0x10))]
+    assert found.said == f"returned {told[0]}, not {told[1]}"
+    (found,) = symptoms([*BEGIN, Op(Kind.LOOKUP)], Fake(result(0)))
+    assert found.said == f"returned absent, not {told[1]}"
+
+
+def test_entries_that_read_alike_are_told_by_their_bits() -> None:
+    unnamed = next(1 << bit for bit in range(64) if ONE.entry.describe(raw(0x10)) ==
+                   ONE.entry.describe(raw(0x10) ^ 1 << bit))  # fmt: skip
+    other = raw(0x10) ^ unnamed
+    (found,) = symptoms([*BEGIN, Op(Kind.LOOKUP)], Fake(result(other)))
+    assert found.said == f"returned {other:#x}, not {raw(0x10):#x}"
+
+
+def test_a_fault_that_is_refused_installs_nothing_and_is_not_said_to() -> None:
+    ops = [*BEGIN, page(3, write=False, writable=False), Op(Kind.MKOLD, 3, 3)]
+    fault = Op(Kind.FAULT, 3 << ONE.page_shift, write=True, answer=Answer.READ_ONLY)
+    (found,) = symptoms([*ops, fault], Fake(without(3)))
+    assert (found.rule, found.said) == ("wrong-entry", "the entry is as before")
+    (found,) = symptoms([*BEGIN, page(3)], Fake(without(3)))
+    assert found.said == "the entry was not installed"
+
+
 def test_expected_and_actual_say_where_they_differ() -> None:
     (found,) = symptoms([*BEGIN, Op(Kind.FLUSH, 0, 0)], Fake(lambda o: o._replace(changes={1: 0})))
     assert found.expected == ((0, 0), (1, raw(0x11)))
