@@ -91,7 +91,8 @@ class Judged:
         mark = self.replays.show(one, clause, thorough=not shaky)
         if mark is None:
             why = f"; the proof rests on {shaky}, which does not hold" if shaky else ""
-            reason = f"{clause.reason}, but no run of the compiled tree shows it{why}"
+            state = "" if shaky else _state(clause)
+            reason = f"{clause.reason}{state}, but no run of the compiled tree shows it{why}"
             found = replace(base, verdict=Verdict.UNKNOWN, reason=reason)
             return replace(found, rests_on=_id(shaky))
         return self._shown(base, clause, mark, marks)
@@ -127,6 +128,12 @@ class Judged:
                 seen[title] = None
                 pending += self.by_title[title].uses
         return list(seen)
+
+
+def _state(clause: Clause) -> str:
+    """Return the operands and names of a counterexample in words; points are the proof's own."""
+    told = [f"{name} {value:#x}" for name, value in clause.values.items() if " " not in name]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _id(promise: str) -> str:

@@ -185,6 +185,17 @@ def test_what_no_run_shows_is_unknown() -> None:
     assert outcome.findings == []
 
 
+def test_what_no_run_shows_tells_what_the_solver_found() -> None:
+    one = proved(UNMAP, exact=REFUTED)
+    one.proof.clauses["exact"].values = {"start": 0x1000, "table": 1, "at frame": 7}
+    checks, _, _ = judge(one)
+    assert checks["unmap/exact"].reason == (
+        "told so (start 0x1000, table 0x1), but no run of the compiled tree shows it"
+    )
+    checks, _, _ = judge(proved(FLUSH, invariant=REFUTED), one)
+    assert "0x1000" not in checks["unmap/exact"].reason, "it may be of what does not hold below"
+
+
 def test_a_refutation_that_rests_on_another_says_so_and_is_tried_briefly() -> None:
     checks, _, shown = judge(proved(FLUSH, invariant=REFUTED), proved(UNMAP, exact=REFUTED))
     assert "rests on flush/invariant" in checks["unmap/exact"].reason
