@@ -69,6 +69,8 @@ def test_triggers_are_those_of_the_model() -> None:
 def test_contracts_are_those_of_the_model() -> None:
     text = (DOCS / "contracts.md").read_text()
     for port in ports():
+        head = f"## {port.title}"
+        assert f"\n{head}\n" in text, f"docs/contracts.md has no section '{head}'"
         part = text.split(f"\n## {port.title}\n")[1].split("\n## ")[0]
         rows = [line for line in part.splitlines() if line.startswith("|")][2:]
         assert [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows] == [
