@@ -21,7 +21,10 @@ class Code(Protocol):
     """A word in the name of every GCC that makes such code."""
 
     def target(self, clang: bool, bits: int, big_endian: bool) -> list[str]:
-        """Return the compiler's arguments for one width and byte order."""
+        """Return the compiler's arguments for one width and byte order.
+
+        Raises UnsupportedError for a byte order that the processor does not have.
+        """
         ...
 
     def flags(self, clang: bool, instrument: bool) -> list[str]:

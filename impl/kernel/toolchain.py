@@ -71,7 +71,7 @@ def _named(name: str) -> Toolchain:
         )
     version = _version((path,))
     clang = "clang" in version
-    words = [port.code.gcc for port in KERNEL_PORTS.values()]
+    words = list(dict.fromkeys(port.code.gcc for port in KERNEL_PORTS.values()))
     if not clang and not any(word in Path(path).name for word in words):
         raise TreeError(f"{name} is neither a clang nor a gcc for {' or '.join(words)} ({version})")
     if not clang:

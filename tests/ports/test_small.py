@@ -15,8 +15,9 @@ from impl.kernel import images
 from impl.kernel.binding import Binding
 from impl.kernel.build import build
 from impl.kernel.emulated import EmulatedKernel
-from impl.kernel.errors import UnsupportedError
-from impl.kernel.ports import bind, open_tree, trees_in
+from impl.kernel.errors import TreeError, UnsupportedError
+from impl.kernel.ports import KERNEL_PORTS, bind, open_tree, trees_in
+from impl.kernel.ports.riscv.code import RiscvCode
 from impl.kernel.toolchain import find
 from impl.kernel.tree import Tree
 from model.layout import Layout
@@ -95,6 +96,15 @@ def test_a_function_that_its_tree_lacks_is_named(tree: Path) -> None:
     file.write_text(file.read_text().replace("small_drop(", "small_dropped("))
     with pytest.raises(UnsupportedError, match=f"{port.MMU} defines no function small_drop$"):
         read(tree)
+
+
+def test_a_byte_order_that_its_processor_lacks_is_said_to_be_missing(
+    tree: Path, small: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KERNEL_PORTS, port.NAME, replace(port.KERNEL, code=RiscvCode()))
+    found, binding = read(tree)
+    with pytest.raises(UnsupportedError, match="there is no big-endian code"):
+        build(found, binding, small, True, find())
 
 
 def test_what_is_trusted_of_its_proof_is_not_what_other_ports_use(small: Layout) -> None:
@@ -221,6 +231,15 @@ def test_its_tree_agrees_with_the_map_side_by_side(
 ) -> None:
     assert cli.run(["diff", f"kernel:{tree}@small-4k", "model", "--max-ops", "2000"]) == 0
     assert "internal error" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("small")
+def test_a_processor_of_two_ports_is_named_once(tmp_path: Path) -> None:
+    other = tmp_path / "cc-for-another"
+    other.write_text("#!/bin/sh\necho another 1.0\n")
+    other.chmod(0o755)
+    with pytest.raises(TreeError, match=r"a gcc for mips or riscv \(another 1\.0\)"):
+        find(str(other))
 
 
 def test_what_is_registered_is_gone_afterwards() -> None:

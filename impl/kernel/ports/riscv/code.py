@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from impl.kernel.errors import UnsupportedError
+
 # The linker would otherwise make short what is long, and a call is no longer of one length.
 PLAIN = ["-fno-pic", "-mcmodel=medany", "-mno-relax"]
 
@@ -13,7 +15,9 @@ class RiscvCode:
     gcc = "riscv"
 
     def target(self, clang: bool, bits: int, big_endian: bool) -> list[str]:
-        """Return the compiler's arguments for one width and byte order."""
+        """Return the compiler's arguments for one width; raises UnsupportedError for big-endian."""
+        if big_endian:
+            raise UnsupportedError("RISC-V kernels are little-endian: there is no big-endian code")
         isa = [f"-march=rv{bits}ima", f"-mabi={'lp64' if bits == 64 else 'ilp32'}"]
         return [*(["-target", f"riscv{bits}-linux-gnu"] if clang else []), *isa]
 
