@@ -49,11 +49,15 @@ class TableFunction:
 
 @dataclass
 class Bound:
-    """What was found: C names by ours, the functions of tables, and what is not bound and why."""
+    """What was found: C names by ours, the functions of tables, and what is not bound and why.
+
+    ``inits`` are our names of what makes a new table empty, by the names of the levels there are.
+    """
 
     names: dict[str, str] = field(default_factory=dict)
     tables: list[TableFunction] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
+    inits: dict[str, str] = field(default_factory=dict)
 
     def actual(self, name: str) -> str:
         """Return the C name of a function by our name. Raises Unsupported where it is not bound."""
@@ -76,12 +80,9 @@ def parameters(function: FunctionNode) -> tuple[str, ...]:
 
 def bind(unit: Unit, layout: Layout, renamed: Mapping[str, str], ours: Names) -> Bound:
     """Tie our names to functions of a unit; ``renamed`` are those that the tree calls otherwise."""
-    bound = Bound()
-    absent = {
-        init
-        for table, init in ours.inits.items()
-        if table not in [level.name for level in layout.tables[1:]]
-    }
+    below = [level.name for level in layout.tables[1:]]
+    bound = Bound(inits={table: init for table, init in ours.inits.items() if table in below})
+    absent = set(ours.inits.values()) - set(bound.inits.values())
     for name, forms in ours.signatures.items():
         if name in absent:
             continue

@@ -21,9 +21,9 @@ from proofs.kvm.binding import Bound
 from proofs.kvm.machine import Contract, Endless, KvmMachine, Rule, Services
 from proofs.kvm.memory import TablePage
 from proofs.kvm.primitives import GFP_COMP
-from proofs.kvm.rules import Subject, table_rule
+from proofs.kvm.rules import Subject, attempts_rule, table_rule
 from proofs.kvm.runtime import CRuntime
-from proofs.kvm.stand_ins import any_answer, stand_ins
+from proofs.kvm.stand_ins import any_answer, counted, initialised, stand_ins
 from proofs.lemmas.base import range_spec
 from proofs.lifting import (
     Flag,
@@ -98,8 +98,16 @@ class CProgram:
         raise NotImplementedError
 
     def stand_ins(self, contracts: Callables) -> dict[str, Contract]:
-        """Return what stands for the port's own C functions, by C name."""
-        return {}
+        """Return what stands for the port's own C functions, by C name.
+
+        Those that make a new table empty are among them; what a port adds goes beside these.
+        """
+        made: dict[str, Contract] = {}
+        for table, name in self.bound.inits.items():
+            if name in self.bound.names:
+                contract = partial(initialised, self._levels[table])
+                made[self.bound.names[name]] = counted(name, contract, self._use)
+        return made
 
     def _use(self, title: str) -> None:
         self.used.add(title)
@@ -248,7 +256,54 @@ class CProgram:
         explore(program)
         return flags.pop() if len(flags) == 1 else None
 
+    def _table_init(
+        self, rt: CRuntime, level: int, table: Handle, contracts: Mapping[str, Contract]
+    ) -> None:
+        """Run what makes a new table of a level empty.
+
+        It takes the table, or its address and that of the empty table which its slots name.
+        """
+        name = self.bound.inits[self.layout.tables[level].name]
+        machine = self._machine(rt, contracts)
+        page = TablePage(machine, as_bits(table, PAGE_BITS), None)
+        function = self.unit.functions[self.bound.actual(name)]
+        if len(function.parameters) == 1:
+            args: list[Value] = [machine.page_pointer(page)]
+        else:
+            args = [machine.address(page), machine.address(machine.marker(level + 1))]
+        self._run(machine, name, args)
+
     # The walk, and entry points that most ports have
+
+    def _null(self) -> Ptr:
+        return Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void())
+
+    def _walk(self, name: str, *between: Value) -> Function:
+        """Return a walk to an entry: it takes struct kvm, what is ``between``, the address."""
+
+        def run(
+            rt: CRuntime, allocate: bool, address: Number, contracts: Mapping[str, Contract]
+        ) -> Slot | None:
+            machine = self._machine(rt, contracts)
+            args = [machine.structure("kvm").pointer(), *between, self._word(address)]
+            return self._entry_found(machine, self._run(machine, name, args))
+
+        return run
+
+    def _fault(self, name: str, of: str, *more: Value) -> Function:
+        """Return a fault: it takes a structure ``of`` KVM, the address, whether it writes, more.
+
+        It may try again and again, but nothing is carried from one attempt to the next.
+        """
+
+        def run(
+            rt: CRuntime, address: Number, write: Flag, contracts: Mapping[str, Contract]
+        ) -> Number:
+            machine = self._machine(rt, contracts, attempts_rule)
+            args: list[Value] = [machine.structure(of).pointer(), self._word(address)]
+            return self._number(self._run(machine, name, [*args, self._flag(write), *more]))
+
+        return run
 
     def _entry_found(self, machine: KvmMachine, found: Value) -> Slot | None:
         """Return the entry that a walk found, None where it found no table."""

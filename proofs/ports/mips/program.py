@@ -6,32 +6,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from impl.multilevel.interface import Slot
 from proofs import terms
 from proofs.c import types
 from proofs.c.run import Run
 from proofs.c.types import INT
 from proofs.c.values import Ptr, Value, int_of, is_true
-from proofs.heap import PAGE_BITS
 from proofs.kvm import user_space
 from proofs.kvm.binding import WORD
 from proofs.kvm.machine import Contract, KvmMachine
-from proofs.kvm.memory import TablePage
 from proofs.kvm.program import CProgram
-from proofs.kvm.rules import attempts_rule, bits_rule
+from proofs.kvm.rules import bits_rule
 from proofs.kvm.runtime import CRuntime
-from proofs.kvm.stand_ins import counted, initialised, topped_up
+from proofs.kvm.stand_ins import counted, topped_up
 from proofs.lifting import (
     Flag,
-    Handle,
     Number,
-    as_bits,
     lift_truth,
     lifted,
     unsigned,
 )
 from proofs.paths import Unsupported
-from proofs.ports.mips.binding import NAMES
 from proofs.ports.mips.services import SERVICES
 from proofs.program import Callables, Function
 
@@ -45,12 +39,13 @@ class MipsProgram(CProgram):
 
     def functions(self) -> dict[str, Function]:
         """Return the functions by their roles."""
+        none = self._null()
         return {
             "create": self._created,
             "table_init": self._table_init,
-            "lookup": self._pte_for_gpa,
-            "fault_fast": self._fault("_kvm_mips_map_page_fast"),
-            "fault": self._fault("kvm_mips_map_page"),
+            "lookup": self._walk("kvm_mips_pte_for_gpa", none),
+            "fault_fast": self._fault("_kvm_mips_map_page_fast", "kvm_vcpu", none, none),
+            "fault": self._fault("kvm_mips_map_page", "kvm_vcpu", none, none),
             "flush": self._inclusive("kvm_mips_flush_gpa_pt"),
             "mkclean": self._inclusive("kvm_mips_mkclean_gpa_pt"),
             "mkold": self._inclusive("kvm_mips_mkold_gpa_pt"),
@@ -66,12 +61,8 @@ class MipsProgram(CProgram):
         }
 
     def stand_ins(self, contracts: Callables) -> dict[str, Contract]:
-        """Return what stands for the fast path, and for what makes a new table empty."""
-        made: dict[str, Contract] = {}
-        for table, name in NAMES.inits.items():
-            if name in self.bound.names:
-                contract = partial(initialised, self._levels[table])
-                made[self.bound.names[name]] = counted(name, contract, self._use)
+        """Return what stands for the fast path and the cache, beside what others have."""
+        made = super().stand_ins(contracts)
         fast = "_kvm_mips_map_page_fast"
         if "fault_fast" in contracts:
             contract = partial(_fast, contracts["fault_fast"])
@@ -81,47 +72,13 @@ class MipsProgram(CProgram):
             made[self.bound.actual(topup)] = partial(topped_up, contracts["topup"])
         return made
 
-    def _table_init(
-        self, rt: CRuntime, level: int, table: Handle, contracts: Mapping[str, Contract]
-    ) -> None:
-        name = f"{self.layout.tables[level].name}_init"
-        machine = self._machine(rt, contracts)
-        page = TablePage(machine, as_bits(table, PAGE_BITS), None)
-        function = self.unit.functions[self.bound.actual(name)]
-        if len(function.parameters) == 1:
-            args: list[Value] = [machine.page_pointer(page)]
-        else:
-            args = [machine.address(page), machine.address(machine.marker(level + 1))]
-        self._run(machine, name, args)
-
     def _free_caches(self, rt: CRuntime, contracts: Mapping[str, Contract]) -> bool:
         machine = self._machine(rt, contracts)
         vcpu = machine.structure("kvm_vcpu").pointer()
         self._run(machine, "kvm_mmu_free_memory_caches", [vcpu])
         return rt.around.caches_freed
 
-    # The walk and faults
-
-    def _pte_for_gpa(
-        self, rt: CRuntime, allocate: bool, address: Number, contracts: Mapping[str, Contract]
-    ) -> Slot | None:
-        machine = self._machine(rt, contracts)
-        none = Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void())
-        args = [machine.structure("kvm").pointer(), none, self._word(address)]
-        found = self._run(machine, "kvm_mips_pte_for_gpa", args)
-        return self._entry_found(machine, found)
-
-    def _fault(self, name: str) -> Function:
-        def run(
-            rt: CRuntime, address: Number, write: Flag, contracts: Mapping[str, Contract]
-        ) -> Number:
-            machine = self._machine(rt, contracts, attempts_rule)
-            vcpu = machine.structure("kvm_vcpu").pointer()
-            none = Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void())
-            args = [vcpu, self._word(address), self._flag(write), none, none]
-            return self._number(self._run(machine, name, args))
-
-        return run
+    # Ranges
 
     def _half_open(self, name: str) -> Function:
         def run(
@@ -229,7 +186,7 @@ class MipsProgram(CProgram):
         name = "kvm_arch_commit_memory_region"
         if len(self.unit.functions[self.bound.actual(name)].parameters) > len(args):
             # The user's region: only messages look at it.
-            args.insert(1, Ptr(None, terms.number(0, self.word.width), 1, 0, types.Void()))
+            args.insert(1, self._null())
         self._run(machine, name, args)
 
 

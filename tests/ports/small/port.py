@@ -20,7 +20,6 @@ from impl.kernel.ports.mips.code import MipsCode
 from impl.kernel.ports.mips.processor import MipsProcessor
 from impl.kernel.slices import functions
 from impl.kernel.tree import Files, Tree
-from impl.multilevel.interface import Slot
 from model import ports as models
 from model.contracts import Contract
 from model.entry import EntryFormat, PfnField
@@ -29,19 +28,15 @@ from model.machines import BIG, Machine
 from model.operations import Kind
 from model.ports.port import Port
 from proofs import ports as proof_ports
-from proofs.c.values import Value
 from proofs.kvm.binding import Bound, Names
-from proofs.kvm.machine import Contract as CContract
 from proofs.kvm.machine import Services
 from proofs.kvm.program import CProgram
-from proofs.kvm.runtime import CRuntime
 from proofs.kvm.task import Task
 from proofs.lemmas.base import Lemma
 from proofs.lemmas.life import create, destroy
 from proofs.lemmas.ranges import entry_point
 from proofs.lemmas.tables import of_table
 from proofs.lemmas.walk import lookup
-from proofs.lifting import Number
 from proofs.ports.port import CodePort
 from proofs.program import Function
 from support import outside
@@ -163,17 +158,10 @@ class SmallProgram(CProgram):
         """Return the functions by their roles."""
         return {
             "create": self._created,
-            "lookup": self._looked_up,
+            "lookup": self._walk("small_walk"),
             "flush": self._inclusive("small_drop"),
             "destroy": self._of_kvm("small_destroy"),
         }
-
-    def _looked_up(
-        self, rt: CRuntime, allocate: bool, address: Number, contracts: Mapping[str, CContract]
-    ) -> Slot | None:
-        machine = self._machine(rt, contracts)
-        args: list[Value] = [machine.structure("kvm").pointer(), self._word(address)]
-        return self._entry_found(machine, self._run(machine, "small_walk", args))
 
 
 _TABLE = ("exact", "result", "memory", "lock", "accounting", "invariant")
