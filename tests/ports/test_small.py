@@ -107,6 +107,31 @@ def test_a_byte_order_that_its_processor_lacks_is_said_to_be_missing(
         build(found, binding, small, True, find())
 
 
+@pytest.mark.parametrize("name", ["SLAT_ROOT", "SLAT_CALL_BYTES"])
+def test_what_its_port_h_leaves_out_is_named(
+    name: str, tree: Path, small: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(port.HERE, tmp_path / "port"))
+    file = folder / "runner/port.h"
+    file.write_text(file.read_text().replace(f"#define {name} ", "#define OTHER "))
+    monkeypatch.setitem(KERNEL_PORTS, port.NAME, replace(port.KERNEL, folder=folder))
+    found, binding = read(tree)
+    with pytest.raises(UnsupportedError, match=f"port.h must define {name}: "):
+        build(found, binding, small, True, find())
+
+
+def test_a_level_that_its_port_h_does_not_fill_is_named(
+    tree: Path, small: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(port.HERE, tmp_path / "port"))
+    file = folder / "shim/asm/pgtable.h"
+    file.write_text(file.read_text().replace("#define __PAGETABLE_PMD_FOLDED 1\n", ""))
+    monkeypatch.setitem(KERNEL_PORTS, port.NAME, replace(port.KERNEL, folder=folder))
+    found, binding = read(tree)
+    with pytest.raises(UnsupportedError, match=r"port.h must define SLAT_PMD_INIT\(table, empty\)"):
+        build(found, binding, small, True, find())
+
+
 def test_what_is_trusted_of_its_proof_is_not_what_other_ports_use(small: Layout) -> None:
     told = "\n".join(kernel_notes([small]))
     assert "trusted, srcu_read_lock()" in told

@@ -3,6 +3,13 @@
  * Tables whose levels are folded when they are compiled: a directory's slots are addresses of
  * tables, an empty one that of a shared empty table, and entries stand in the last level alone.
  */
+#if !defined(__PAGETABLE_PMD_FOLDED) && !defined(SLAT_PMD_INIT)
+#error "port.h must define SLAT_PMD_INIT(table, empty): how the tree makes a new pmd table empty"
+#endif
+#if !defined(__PAGETABLE_PUD_FOLDED) && !defined(SLAT_PUD_INIT)
+#error "port.h must define SLAT_PUD_INIT(table, empty): how the tree makes a new pud table empty"
+#endif
+
 pte_t invalid_pte_table[PTRS_PER_PTE] __attribute__((aligned(PAGE_SIZE), section(".slat_tables")));
 #ifndef __PAGETABLE_PMD_FOLDED
 pmd_t invalid_pmd_table[PTRS_PER_PMD] __attribute__((aligned(PAGE_SIZE), section(".slat_tables")));

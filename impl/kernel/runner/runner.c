@@ -12,7 +12,12 @@ struct slat_event slat_events[MAX_EVENTS];
 
 /* The geometry as the tree has it, in the order of model.layout.Geometry; its levels are laid out. */
 u32 slat_geometry[13];
-/* The entry format as the compiler sees it: one raw value for each flag, then two PFN probes. */
+/*
+ * The entry format as the compiler sees it, made by the tree's own helpers. 0: the size of an entry.
+ * Raw entries of PFN 0: 1 present, 2 young, 3 young with write permission and dirty; 4 the same, old;
+ * 5 the same, old and clean. Raw PFN bits alone: 6 of PFN 1, 7 of PFN 0x2aaaaaa, as far as they have
+ * a place. Nothing looks at 8 and 9.
+ */
 u64 slat_format[10];
 
 /* Where snapshot.py finds the root, the used part of the arena, and what is known of a page. */

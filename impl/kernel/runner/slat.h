@@ -5,6 +5,13 @@
 #include "port.h"
 #include <linux/kvm_host.h>
 
+#ifndef SLAT_ROOT
+#error "port.h must define SLAT_ROOT: the member of struct kvm that keeps the root"
+#endif
+#ifndef SLAT_CALL_BYTES
+#error "port.h must define SLAT_CALL_BYTES: how far before its return address a call begins"
+#endif
+
 /* --- wire format: read and written by emulated.py in the target's byte order --- */
 struct slat_op {
 	u32 kind, flags;		/* flags: 1 write, 2 writable, 8 transparent, answer << 8 */
