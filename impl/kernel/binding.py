@@ -17,8 +17,9 @@ class Binding:
 
     ``defines`` are macros for the compiler, ``slices`` files to be written beside the shim,
     ``entries`` the tree's own name of each entry point, ``missing`` why an operation has none,
-    ``places`` the file and line (1-based) at which each entry point is defined. ``beyond`` are
-    functions that only some trees have and that no operation reaches, each with the reason.
+    ``places`` the file and line (1-based) at which each entry point that is not missing is defined.
+    ``beyond`` are functions that only some trees have and that no operation reaches, each with the
+    reason.
     """
 
     defines: dict[str, str]

@@ -7,6 +7,7 @@ import csv
 import io
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 
 import slatcheck.reports
+from model.operations import Kind
+from proofs.kvm.program import CProgram
 from slatcheck.document.result import Document, Verdict
 from slatcheck.reports import forms
 from slatcheck.search.campaign import Search
@@ -40,6 +43,18 @@ def executed(*sources: str) -> dict[str, Any]:
     for source in sources:
         exec(compile(source, "recipe.py", "exec"), names)
     return names
+
+
+def test_the_roles_of_a_port_are_those_that_scripts_call() -> None:
+    for roles, _, script, ready in table(HOWTO / "add-an-architecture.md", "role"):
+        module, name, *_ = re.split(r"\W+", script.strip("`"))
+        assert callable(getattr(import_module(f"proofs.lemmas.{module}"), name))
+        own = re.search(r"`(_\w+)", ready)
+        assert own is not None and callable(getattr(CProgram, own[1]))
+        source = (ROOT / f"proofs/lemmas/{module}.py").read_text(encoding="utf-8")
+        for role in re.findall(r"`(\w+)`", roles):
+            by_kind = "role(kind)" in source and role.upper() in Kind.__members__
+            assert by_kind or f'"{role}"' in source, role
 
 
 def test_every_recipe_is_listed() -> None:
