@@ -22,10 +22,15 @@ def table_of(layout: Layout) -> TablePort:
     return TABLES[layout.port]
 
 
-def has_table(layout: Layout) -> bool:
-    """Return whether there is a proof of the reference table in this layout."""
+def has_table(layout: Layout, long: bool = False) -> bool:
+    """Return whether there is a proof of the reference table in this layout.
+
+    One that takes many minutes counts where a ``long`` proof is asked for.
+    """
     port = TABLES.get(layout.port)
-    return port is not None and layout.levels <= port.most_levels
+    if port is None:
+        return False
+    return layout.levels <= (port.most_levels if long else port.swift_levels)
 
 
 def code_of(layout: Layout) -> CodePort:

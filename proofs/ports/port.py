@@ -42,7 +42,9 @@ class TablePort:
     lists what is proved of a layout, ``clauses`` what each function's lemma decides. ``refuted_by``
     says which theorems, as ``function/clause``, a quirk refutes in a layout. ``runtime`` carries
     out its lemmas, on entries of the proof's own format or, with ``real_entries``, the layout's.
-    Layouts of more than ``most_levels`` are left out: their proof was never seen to its end.
+    Tables of more than ``swift_levels`` take many minutes to prove, so that is done where it is
+    asked for; those of more than ``most_levels`` are left out, as their proof was never seen to its
+    end.
     """
 
     program: Callable[[str, frozenset[Quirk], Layout], Program]
@@ -51,4 +53,5 @@ class TablePort:
     refuted_by: Callable[[Quirk, Layout], frozenset[str]]
     runtime: type[SymbolicRuntime] = SymbolicRuntime
     real_entries: bool = False
+    swift_levels: int = 9
     most_levels: int = 9

@@ -45,6 +45,7 @@ with lazily():
     help="Also the layouts that Kconfig refuses, and "
     "for each quirk that it refutes just the theorems it should.",
 )
+@click.option("--long", is_flag=True, help="Also built-in tables whose proof takes many minutes.")
 @click.option(
     "--solver",
     default="z3",
@@ -73,6 +74,7 @@ def command(
     kernel: Path | None,
     patterns: tuple[str, ...],
     everything: bool,
+    long: bool,
     solver: str,
     emit_smt2: Path | None,
     cache: Mode,
@@ -91,8 +93,10 @@ def command(
     For all states, all addresses and all sequences of operations, at the real geometry of each
     layout. A refutation is shown only after it was replayed: on the tree, compiled.
     """
-    if kernel is not None and (quirks or everything):
-        raise InputError("--quirk and --all are about the built-in page table; leave --kernel out")
+    if kernel is not None and (quirks or everything or long):
+        raise InputError(
+            "--quirk, --all and --long are about the built-in page table; leave --kernel out"
+        )
     chosen = names.selected(patterns, kernel, everything)
     names.check_quirks(quirks)
     solvers = names.check_solvers(solver)
@@ -108,6 +112,7 @@ def command(
         cc=cc,
         quirks=tuple(dict.fromkeys(quirks)),
         each_quirk=everything and not quirks,
+        long=long,
         jobs=jobs,
         options=engine.Options(solvers, str(emit_smt2 or "")),
         cache=cache,

@@ -45,7 +45,7 @@ class Request:
     ``quirks`` are switched on in the table; ``each_quirk`` asks in addition, for each quirk
     alone, that it refutes just what it should. ``jobs`` are processes, 0 for one a core.
     ``byte_orders`` are those to prove a layout of a tree in, by its name; all that Kconfig permits
-    for a layout that is not named.
+    for a layout that is not named. ``long`` asks for proofs that take many minutes as well.
     """
 
     layouts: tuple[Layout, ...]
@@ -56,6 +56,7 @@ class Request:
     cache: Mode = Mode.USE
     kernel: Path | None = None
     cc: str | None = None
+    long: bool = False
     byte_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def orders(self, layout: Layout) -> tuple[str, ...]:
@@ -78,12 +79,13 @@ def prove(request: Request, report: Callable[[Progress], None]) -> Document:
     """
     if request.kernel is not None:
         return _prove_kernel(request, report)
+    left = untouched(request.layouts, request.long)
+    if not any(has_table(layout, request.long) for layout in request.layouts):
+        raise InputError(f"{left[-1]}; there is nothing to prove")
     outcome = carry_out(request, report)
     tool = {"name": "slatcheck", "version": __version__}
-    if not any(map(has_table, request.layouts)):
-        raise InputError(f"{untouched(request.layouts)[0]}: there is nothing to prove")
     notes = [f"assumed, {name}: {what}" for name, what in theorems.ASSUMPTIONS]
-    notes += untouched(request.layouts)
+    notes += left
     layouts = list(request.layouts)
     return Document(tool, None, layouts, outcome.checks, outcome.findings, notes)
 
@@ -148,10 +150,25 @@ def provable(layouts: Iterable[Layout]) -> tuple[Layout, ...]:
     return tuple(layout for layout in layouts if layout.port in CODES)
 
 
-def untouched(layouts: Iterable[Layout]) -> list[str]:
-    """Return a note of the layouts in which the built-in table is not proved; none if it is."""
-    names = [layout.name for layout in layouts if not has_table(layout)]
-    return [f"not proved: the built-in table in {', '.join(names)}"] if names else []
+def untouched(layouts: Iterable[Layout], long: bool = False) -> list[str]:
+    """Return notes of the layouts in which the built-in table is not proved; none if it is.
+
+    Those of which the proof takes many minutes are left out where it is not to be ``long``.
+    """
+    without = [layout for layout in layouts if not has_table(layout, long)]
+    later = [layout for layout in without if has_table(layout, long=True)]
+    never = [layout for layout in without if layout not in later]
+    told = []
+    if never:
+        told.append(f"not proved: the built-in table in {_names(never)}")
+    if later:
+        how = "it takes many minutes, 'slatcheck prove --long' does it"
+        told.append(f"not proved: the built-in table in {_names(later)}: {how}")
+    return told
+
+
+def _names(layouts: Iterable[Layout]) -> str:
+    return ", ".join(layout.name for layout in layouts)
 
 
 def unproved(layouts: Iterable[Layout]) -> list[str]:
@@ -178,7 +195,7 @@ def carry_out(request: Request, report: Callable[[Progress], None]) -> Outcome:
     """Carry out all proofs of a request."""
     store = Store(keeping.place(request.cache), request.cache)
     # A port may be judged without a reference table: then there is no theorem of one.
-    proved = [layout for layout in request.layouts if has_table(layout)]
+    proved = [layout for layout in request.layouts if has_table(layout, request.long)]
     plain = {layout.name: _tasks(layout, request.quirks) for layout in proved}
     wanted = [Task(MAP), *(task for tasks in plain.values() for task in tasks)]
     done = _told(report, plain)
@@ -312,7 +329,8 @@ def _quirk_checks(
 ) -> list[Check]:
     """Ask of each quirk, alone, that it refutes just the theorems that it should."""
     tasks: dict[tuple[str, str], list[Task]] = {}
-    for layout in request.layouts:
+    # A quirk's refutations are asked for where the whole proof is swift.
+    for layout in filter(has_table, request.layouts):
         for one in quirks_of(layout):
             tasks[one.name, layout.name] = [
                 replace(task, quirks=(one.name,), only=only)

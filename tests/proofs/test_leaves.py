@@ -14,10 +14,16 @@ from proofs.engine import HOLDS, REFUTED, Options, Proof
 from proofs.ports import table_of
 from proofs.runner import Task, carry_out
 
-NARROW, WIDE = layout("riscv32-sv32x4"), layout("riscv64-sv39x4")
+NARROW, WIDE, DEEP = map(layout, ("riscv32-sv32x4", "riscv64-sv39x4", "riscv64-sv48x4"))
 FAST = (
     "slot_index", "mmu_alloc_pgd", "gstage_get_leaf", "gstage_clear_table@1",
     "gstage_split_huge@1", "gstage_map_page@1", "kvm_unmap_gfn_range", "kvm_age_gfn",
+    "kvm_arch_commit_memory_region", "mmu_free_pgd",
+)  # fmt: skip
+
+
+FAST_WHERE_DEEP = (
+    "gstage_get_leaf", "gstage_clear_table@3", "gstage_clear_table@2", "gstage_split_huge@1",
     "kvm_arch_commit_memory_region", "mmu_free_pgd",
 )  # fmt: skip
 
@@ -33,6 +39,29 @@ def test_a_lemma_holds(lemma: str) -> None:
     assert {one.name: one.verdict for one in proof.clauses.values()} == dict.fromkeys(
         table_of(NARROW).clauses[lemma.partition("@")[0]], HOLDS
     )
+
+
+def failing(proofs: list[Proof]) -> dict[str, str]:
+    return {
+        f"{proof.name}/{clause.name}": clause.verdict
+        for proof in proofs
+        for clause in proof.clauses.values()
+        if clause.verdict != HOLDS
+    }
+
+
+@pytest.mark.parametrize("lemma", FAST_WHERE_DEEP)
+def test_a_lemma_holds_with_four_levels(lemma: str) -> None:
+    (proof,) = proved(DEEP.name, (lemma,))
+    assert proof.verdict == HOLDS
+    assert failing([proof]) == {}
+
+
+@pytest.mark.thorough
+def test_the_whole_table_holds_with_four_levels() -> None:
+    proofs = proved(DEEP.name, ())
+    assert [proof.name for proof in proofs] == [one.name for one in table_of(DEEP).lemmas(DEEP)]
+    assert failing(proofs) == {}
 
 
 PLANTED = [

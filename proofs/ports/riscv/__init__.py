@@ -8,5 +8,12 @@ from proofs.ports.riscv.table import program
 from proofs.ports.riscv.table_lemmas import CLAUSES, lemmas
 
 TABLE = TablePort(
-    program, lemmas, CLAUSES, refuted_by, LeafRuntime, real_entries=True, most_levels=3
+    program,
+    lemmas,
+    CLAUSES,
+    refuted_by,
+    LeafRuntime,
+    real_entries=True,
+    swift_levels=3,
+    most_levels=4,
 )

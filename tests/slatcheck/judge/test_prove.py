@@ -77,6 +77,20 @@ def test_each_quirk_refutes_just_what_it_should() -> None:
             assert f"quirk/{one.name}/{wanted}" in checks
 
 
+def test_quirks_are_asked_for_where_the_whole_proof_is_swift() -> None:
+    request = prove.Request((layout("riscv64-sv48x4"),), each_quirk=True, long=True)
+    assert prove._quirk_checks(request, {}, {}, runner.Store(None), lambda *_: None) == []
+
+
+def test_a_note_says_which_tables_are_left_out() -> None:
+    named = [layout(name) for name in (SMALL, "riscv64-sv48x4", "riscv64-sv57x4")]
+    never, later = prove.untouched(named)
+    assert never == "not proved: the built-in table in riscv64-sv57x4"
+    assert later.startswith("not proved: the built-in table in riscv64-sv48x4: it takes")
+    assert prove.untouched(named, long=True) == [never]
+    assert prove.untouched(named[:1]) == []
+
+
 def test_a_quirk_that_refutes_something_else_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     none = replace(TABLES[PORT], refuted_by=lambda quirk, where: frozenset())
     monkeypatch.setitem(TABLES, PORT, none)
@@ -187,6 +201,9 @@ def test_obligations_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[s
         (["--layout", "mips32-4kk"], "unknown layout"),
         (["--quirk", "nothing"], "unknown quirk"),
         (["--emit-smt2", "/proc/nowhere"], "cannot make"),
+        (["--layout", "riscv64-sv48x4"], "'slatcheck prove --long' does it; there is nothing"),
+        (["--layout", "riscv64-sv57x4", "--long"], "riscv64-sv57x4; there is nothing to prove"),
+        (["--long", "--kernel", "somewhere"], "leave --kernel out"),
     ],
 )
 def test_bad_input_is_one_line(
