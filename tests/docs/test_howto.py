@@ -28,7 +28,7 @@ from tests.slatcheck.test_docs import table
 
 HOWTO = DOCS / "howto"
 PAGES = sorted(HOWTO.glob("add-*.md"))
-ROOMS = r"(?:model|impl|proofs|slatcheck|tests|tools|docs)/"
+ROOMS = r"(?:model|impl|proofs|slatcheck|tests|tools|docs|support)/"
 
 
 def programs(name: str) -> list[str]:
