@@ -37,7 +37,7 @@ class Image:
     big_endian: bool
     instrumented: bool
     files: tuple[Path, ...] = ()
-    """The files of the tree that it was made of."""
+    """The files of the tree that it was made of; of one that was kept, also those it depends on."""
 
 
 @dataclass(frozen=True)

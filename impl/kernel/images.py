@@ -44,7 +44,7 @@ def image(
     about = str(tree.root), _key(tree, layout, big_endian, toolchain)
     file = folder / f"image-{_digest(about)}.json"
     found = _load(file, tree)
-    kept = Image(found[0], layout, big_endian, toolchain.instrumented) if found else None
+    kept = Image(found[0], layout, big_endian, toolchain.instrumented, found[1]) if found else None
     # What is done again under audit is all of it, objects included.
     anew = make if mode is Mode.AUDIT else partial(make, beside=partial(_object, folder))
     made, fresh = settle(mode, f"the image of {layout.name}", kept, anew, _alike)
@@ -93,15 +93,14 @@ def _object(folder: Path, job: Job, name: str, source: Path, instrument: bool) -
     return output
 
 
-def _load(file: Path, tree: Tree) -> tuple[bytes, list[Path]] | None:
+def _load(file: Path, tree: Tree) -> tuple[bytes, tuple[Path, ...]] | None:
     """Return what is kept, and the files of the tree that went into it, if they are as then."""
     try:
         data = json.loads(keeping.read(file))
         if not reading.unchanged(tree.root, tree.files, data["files"]):
             return None
-        return zlib.decompress(base64.b64decode(data["content"])), reading.files(
-            tree.root, data["files"]
-        )
+        files = tuple(reading.files(tree.root, data["files"]))
+        return zlib.decompress(base64.b64decode(data["content"])), files
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zlib.error):
         return None
 

@@ -18,6 +18,7 @@ from model.ports import layout
 from tests.kernels.copies import edit, share
 
 ON = layout("mips32-4k")
+MMU = "arch/mips/kvm/mmu.c"
 
 
 class Builds:
@@ -55,8 +56,11 @@ def test_an_unchanged_tree_is_not_built_again(
 ) -> None:
     builds = Builds(tmp_path / "kept", monkeypatch)
     first = builds.of(tree)
-    assert builds.of(tree).elf == first.elf
+    again = builds.of(tree)
+    assert again.elf == first.elf
     assert builds.count == 1
+    assert {tree / "include/linux/kconfig.h", tree / MMU} <= set(first.files)
+    assert set(first.files) <= set(again.files), "what went into an image is kept with it"
     for change in ("arch/mips/kvm/mmu.c", "arch/mips/include/asm/pgtable-32.h"):
         edit(tree, change, lambda text: text + "\n/* changed */\n")
         before = builds.count
