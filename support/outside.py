@@ -25,12 +25,15 @@ def names() -> tuple[str, ...]:
     return tuple(name for name in os.environ.get(VARIABLE, "").split(",") if name)
 
 
-def load() -> None:
-    """Import the modules and let each enter its port; once more does no harm.
+_entered: set[str] = set()
+"""Modules whose ports this process has: what was put in the place of one since then stays."""
 
-    Raises OutsideError.
-    """
+
+def load() -> None:
+    """Import the modules and let each enter its port, once in a process. Raises OutsideError."""
     for name in names():
+        if name in _entered:
+            continue
         try:
             module = import_module(name)
         except ImportError as problem:
@@ -42,6 +45,7 @@ def load() -> None:
         if not callable(register):
             raise OutsideError(f"{VARIABLE} names {name}, which has no function register()")
         register()
+        _entered.add(name)
 
 
 def folders() -> tuple[Path, ...]:

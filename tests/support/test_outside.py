@@ -35,11 +35,13 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "format.h").write_text("#define FLAG 1\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv(VARIABLE, folder.name)
+    monkeypatch.setattr(outside, "_entered", set())
     monkeypatch.delitem(sys.modules, folder.name, raising=False)
     return folder
 
 
 def test_a_module_enters_its_port(port: Path) -> None:
+    outside.load()
     outside.load()
     assert sys.modules[port.name].known == ["here"]
     assert outside.folders() == (port,)

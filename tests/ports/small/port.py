@@ -214,5 +214,6 @@ def registered() -> Iterator[Layout]:
         for registry in registries:
             stack.enter_context(patch.dict(registry))
         stack.enter_context(patch.dict(os.environ, {outside.VARIABLE: __name__}))
+        stack.enter_context(patch.object(outside, "_entered", {__name__}))
         register()
         yield layouts()[0]
