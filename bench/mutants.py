@@ -250,7 +250,7 @@ class Verdict:
 class Hasty(Desk):
     """Gives up on queries that cost too much: a mutant's may be far harder than the table's."""
 
-    tries = 5
+    tries = 6
 
     def _ask(self, text: str, key: str, goals: bool) -> str:
         query = Z3Query(text, goals)

@@ -180,7 +180,7 @@ def tree(kernel_trees: Mapping[str, Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def repaired(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return edited(tree, REPAIRS, tmp_path_factory.mktemp("repaired") / "tree")
+    return edited(tree, REPAIRS, tmp_path_factory.mktemp("repaired") / "tree", whole=True)
 
 
 @pytest.mark.parametrize(("name", "form"), CASES)
@@ -339,7 +339,7 @@ def test_other_findings_of_the_same_steps_do_not_count(
     file = exports("leak", "c")
     assert "known(EV_ACCOUNTING, SU_CONSTRUCTOR);" in file.read_text()
     only = [repair for repair in REPAIRS if repair.name == "root freed whole"]
-    mended = edited(tree, only, tmp_path / "mended")
+    mended = edited(tree, only, tmp_path / "mended", whole=True)
     verdict, ran = running.run(running.build(running.read(file), mended, None))
     assert verdict is Verdict.HOLDS, ran
     (line,) = (line for line in ran.output.splitlines() if "another finding" in line)

@@ -15,7 +15,7 @@ from pathlib import Path
 from impl.kernel.ports.mips.files import MIPS, MMU
 from impl.kernel.slices import functions
 from tests.kernels.copies import edit as replace_file
-from tests.kernels.copies import share_what_is_read
+from tests.kernels.copies import share, share_what_is_read
 
 MACRO = "BUILD_PTE_RANGE_OP"
 PGTABLE = "arch/mips/include/asm/pgtable.h"
@@ -54,9 +54,12 @@ def apply(text: str, edit: Edit) -> str:
     return text[:at] + edit.new + text[at + len(edit.old) :]
 
 
-def edited(tree_root: Path, edits: Sequence[Edit], folder: Path) -> Path:
-    """Build a copy of a tree in ``folder`` with the edits made one after the other."""
-    share_what_is_read(tree_root, folder)
+def edited(tree_root: Path, edits: Sequence[Edit], folder: Path, whole: bool = False) -> Path:
+    """Build a copy of a tree in ``folder`` with the edits made one after the other.
+
+    It has the files that are read when it is judged; with ``whole`` it has all headers.
+    """
+    (share if whole else share_what_is_read)(tree_root, folder)
     for one in edits:
         replace_file(folder, one.file, partial(apply, edit=one))
     return folder
