@@ -61,7 +61,7 @@ trees: setup
 
 # Everything that is proved, by three solvers, and the tests that take too long for every day.
 prove-all: setup
-	@$(BIN)/slatcheck prove --all --long $(ARGS)
+	@$(BIN)/slatcheck prove --all $(ARGS)
 	@$(BIN)/slatcheck prove --solver z3,bitwuzla,cvc5 $(ARGS)
 	@SLATCHECK_PROVE_ALL=1 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/proofs
 

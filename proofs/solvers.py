@@ -91,10 +91,9 @@ class Z3Query:
 
     def _apart(self, cases: int) -> str:
         """Return whether one of the alternatives of the last assertion can hold."""
-        asserted = z3.parse_smt2_string(self.text)
-        last = len(asserted) - 1
-        self._assert(asserted, last)
-        for facts in alternatives(asserted[last], cases):
+        *premises, last = z3.parse_smt2_string(self.text)
+        self.solver.add(premises)
+        for facts in alternatives(last, cases):
             self.solver.push()
             self.solver.add(facts)
             answer = str(self.solver.check())
@@ -103,13 +102,6 @@ class Z3Query:
                 return answer
             self.solver.pop()
         return UNSAT
-
-    def _assert(self, asserted: Any, count: int) -> None:
-        """Assert the first ``count``; Z3's own types around each would cost more than the check."""
-        context, solver = asserted.ctx.ref(), self.solver.solver
-        for number in range(count):
-            fact = z3.Z3_ast_vector_get(context, asserted.vector, number)
-            z3.Z3_solver_assert(context, solver, fact)
 
     def value(self, name: str, width: int) -> int:
         """Return the value of a constant of ``width`` bits, 0 for a truth; the answer was 'sat'."""

@@ -7,7 +7,6 @@ Worker processes have them too, and what is kept of results depends on their sou
 from __future__ import annotations
 
 import os
-import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,10 +49,5 @@ def load() -> None:
 
 def folders() -> tuple[Path, ...]:
     """Return the folders in which the modules lie, with all that their ports are made of."""
-    found: dict[Path, None] = {}
-    for name in names():
-        module = sys.modules.get(name)
-        origin = getattr(module, "__file__", None) or getattr(find_spec(name), "origin", None)
-        if origin:
-            found[Path(origin).parent] = None
-    return tuple(found)
+    specs = [find_spec(name) for name in names()]
+    return tuple(Path(spec.origin).parent for spec in specs if spec and spec.origin)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,17 +37,6 @@ UNCHECKED = (
     ("kvm->arch.root + (gpa >> PGDIR_SHIFT);", "kvm->arch.root + (gpa >> PGDIR_SHIFT) % 4;"),
 )
 """Edits by which the walk no longer looks whether an address lies within the reach."""
-
-
-@pytest.fixture
-def small() -> Iterator[Layout]:
-    with port.registered() as layout:
-        yield layout
-
-
-@pytest.fixture
-def tree(tmp_path: Path, small: Layout) -> Path:
-    return Path(shutil.copytree(port.TREE, tmp_path / "tree"))
 
 
 def break_it(tree: Path) -> None:

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,17 +23,6 @@ from tests.ports.small import port
 from tests.ports.small.port import SmallProgram
 
 PTE = "small_drop_pte"
-
-
-@pytest.fixture
-def small() -> Iterator[Layout]:
-    with port.registered() as layout:
-        yield layout
-
-
-@pytest.fixture
-def tree(tmp_path: Path, small: Layout) -> Path:
-    return Path(shutil.copytree(port.TREE, tmp_path / "tree"))
 
 
 def edited(tree: Path, old: str, new: str) -> None:
