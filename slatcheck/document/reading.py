@@ -18,12 +18,8 @@ from slatcheck.document.result import (
     Verdict,
     layout_json,
 )
-from slatcheck.document.schema import DOCUMENT, schema
+from slatcheck.document.schema import DOCUMENT, complaint, schema
 from slatcheck.errors import InputError
-from support.lazy import lazily
-
-with lazily():
-    import jsonschema
 
 _AGAIN = "write it again with check --format json"
 
@@ -40,13 +36,9 @@ def document_of(path: Path, data: Any) -> Document:
     """
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise InputError(f"{path} is no JSON report of this version ({SCHEMA}); {_AGAIN}")
-    # jsonschema: the reference implementation of JSON Schema in Python.
-
-    validator = jsonschema.Draft202012Validator(schema(DOCUMENT))
-    error = jsonschema.exceptions.best_match(validator.iter_errors(data))
-    if error is not None:
-        place = "/".join(map(str, error.absolute_path)) or "the whole"
-        raise InputError(f"{path} is damaged at {place}: {error.message[:200]}; {_AGAIN}")
+    wrong = complaint(data, schema(DOCUMENT))
+    if wrong:
+        raise InputError(f"{path} is damaged at {wrong}; {_AGAIN}")
     document = _document(path, data)
     if document.verdict.value != data["verdict"]:
         raise InputError(

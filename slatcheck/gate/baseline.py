@@ -16,13 +16,9 @@ import tomlkit.exceptions
 
 from slatcheck.document.identity import Fingerprint
 from slatcheck.document.result import Check, Document
-from slatcheck.document.schema import schema
+from slatcheck.document.schema import complaint, schema
 from slatcheck.errors import InputError
 from slatcheck.gate.acceptance import was_judged
-from support.lazy import lazily
-
-with lazily():
-    import jsonschema
 
 SCHEMA = "slatcheck-baseline/1"
 UNREVIEWED = "unreviewed"
@@ -202,14 +198,11 @@ def _data(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path} is no baseline of this version ({SCHEMA}); 'slatcheck baseline' writes one"
         )
-    # jsonschema: the reference implementation of JSON Schema in Python; a date is a string to it.
-
+    # A date is a string to JSON.
     plain = {**data, "finding": [_plain(one) for one in _list(data.get("finding", []))]}
-    validator = jsonschema.Draft202012Validator(schema("schema-baseline.json"))
-    error = jsonschema.exceptions.best_match(validator.iter_errors(plain))
-    if error is not None:
-        place = "/".join(map(str, error.absolute_path)) or "the whole"
-        raise InputError(f"{path} is damaged at {place}: {error.message[:200]}")
+    wrong = complaint(plain, schema("schema-baseline.json"))
+    if wrong:
+        raise InputError(f"{path} is damaged at {wrong}")
     return data
 
 
@@ -228,8 +221,8 @@ def _plain(entry: Any) -> Any:
     if not isinstance(entry, dict):
         return entry
     day = entry.get("expires")
-    # A moment is a date as well in Python, but the day is what is compared.
-    return {**entry, "expires": day.isoformat()} if type(day) is date else entry
+    # A moment is a date as well, but the day is what is compared: the schema refuses moments.
+    return {**entry, "expires": day.isoformat()} if isinstance(day, date) else entry
 
 
 def _baseline(path: Path, data: dict[str, Any]) -> Baseline:

@@ -26,8 +26,8 @@ from slatcheck.judge import replay as replays
 from slatcheck.progress import Progress
 
 HEAVY = (
-    "hypothesis", "unicorn", "z3", "rich.console", "jsonschema", "tree_sitter", "impl.kernel.build",
-    "impl.kernel.tree", "slatcheck.judge.judging",
+    "hypothesis", "unicorn", "z3", "rich.console", "jsonschema_rs", "tree_sitter",
+    "impl.kernel.build", "impl.kernel.tree", "slatcheck.judge.judging",
 )  # fmt: skip
 MARK = "leak/kvm_mips_free_gpa_pt/pte-table"
 
