@@ -33,14 +33,14 @@ def as_json(document: Document) -> str:
     new is open, is one of its details. Only a run that is over, of which nothing counts, passes.
     """
     told = _told(document)
-    status = FAIL if any(one.status == FAIL for one in told) else WARN if told else PASS
-    return _written(status, _summary(document, told), [_detail(one) for one in told])
+    status = FAIL if any(line.status == FAIL for line in told) else WARN if told else PASS
+    return _written(status, _summary(document, told), [_detail(line) for line in told])
 
 
 def as_lines(document: Document) -> str:
     """Return the same as lines: ``ERROR:`` and ``WARNING:``, nothing where nothing counts."""
     words = {FAIL: "ERROR", WARN: "WARNING"}
-    return "".join(f"{words[one.status]}: {one.text}\n" for one in _told(document))
+    return "".join(f"{words[line.status]}: {line.text}\n" for line in _told(document))
 
 
 def failed(reason: str) -> str:
@@ -60,13 +60,13 @@ def _detail(line: _Line) -> dict[str, str]:
 
 def _told(document: Document) -> list[_Line]:
     """Return what counts against a patch, the worst first."""
-    said = [one for one in remarks(document) if one.level in _STATUS]
-    told = [*_causes(document, said), *(_open(one) for one in said if one.finding is None)]
+    said = [remark for remark in remarks(document) if remark.level in _STATUS]
+    told = [*_causes(document, said), *(_open(remark) for remark in said if remark.finding is None)]
     if document.tool.get("interrupted"):
         told.append(_Line(FAIL, "interrupted before everything was looked at"))
     if not told and document.decides is not Verdict.HOLDS:
         told.append(_Line(FAIL, f"the verdict is {document.decides.value}"))
-    return sorted(told, key=lambda one: one.status != FAIL)
+    return sorted(told, key=lambda line: line.status != FAIL)
 
 
 def _open(remark: Remark) -> _Line:
@@ -79,8 +79,8 @@ def _short(remark: Remark) -> str:
 
 def _causes(document: Document, said: Sequence[Remark]) -> Iterator[_Line]:
     """Yield one line for each cause of which a finding counts; ``said`` is what counts."""
-    names = [one.name for one in document.layouts]
-    by_mark = {one.finding.fingerprint: one for one in said if one.finding is not None}
+    names = [layout.name for layout in document.layouts]
+    by_mark = {remark.finding.fingerprint: remark for remark in said if remark.finding is not None}
     for cause in document.causes:
         mine = [by_mark[mark] for mark in cause.findings if mark in by_mark]
         if not mine:
@@ -88,7 +88,7 @@ def _causes(document: Document, said: Sequence[Remark]) -> Iterator[_Line]:
         first = mine[0].finding
         assert first is not None
         more = f" ({len(mine)} findings of one cause)" * (len(mine) > 1)
-        status = FAIL if any(_STATUS[one.level] == FAIL for one in mine) else WARN
+        status = FAIL if any(_STATUS[remark.level] == FAIL for remark in mine) else WARN
         whole = "\n".join(lines.of_finding(first, names))
         yield _Line(status, _short(mine[0]) + more, whole)
 
@@ -98,7 +98,7 @@ def _summary(document: Document, told: Sequence[_Line]) -> str:
     if told:
         more = f"; and {len(told) - 1} more" * (len(told) > 1)
         return f"{told[0].text}{more}"
-    as_before = sum(one.known for one in document.findings)
+    as_before = sum(finding.known for finding in document.findings)
     gone = len(document.gate.gone) if document.gate else 0
     told_of = [f"nothing new in {layouts}", f"{count(as_before, 'finding')} as before"]
     return ", ".join(told_of + [f"{gone} no longer found"] * bool(gone))

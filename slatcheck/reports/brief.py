@@ -92,7 +92,7 @@ def _rest(document: Document, names: Sequence[str]) -> Iterator[str]:
 
 
 def _layouts(document: Document, names: Sequence[str]) -> Iterator[str]:
-    every = [*dict.fromkeys([*names, *(one.layout for one in document.checks if one.layout)])]
+    every = [*dict.fromkeys([*names, *(check.layout for check in document.checks if check.layout)])]
     verdicts: dict[Verdict, list[str]] = {}
     for name in every:
         mine = (check.verdict for check in document.checks if check.layout == name)

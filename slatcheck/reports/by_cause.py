@@ -16,15 +16,15 @@ def chosen(document: Document, name: str) -> Cause:
     all_causes = document.causes
     if not all_causes:
         raise InputError("the report has no finding, so there is no cause to write about")
-    fitting = [one for one in all_causes if name in (one.id, *one.findings) or not name]
+    fitting = [cause for cause in all_causes if name in (cause.id, *cause.findings) or not name]
     if len(fitting) == 1:
         return fitting[0]
-    names = ", ".join(clean(one.id) for one in all_causes)
+    names = ", ".join(clean(cause.id) for cause in all_causes)
     what = f"no cause or finding '{clean(name)}'" if name else f"{len(all_causes)} causes"
     raise InputError(f"the report has {what}; name one with --cause or --finding: {names}")
 
 
 def findings(document: Document, cause: Cause) -> list[Finding]:
     """Return the findings of a cause, the one that shows it best first."""
-    by_mark = {one.fingerprint: one for one in document.findings}
+    by_mark = {finding.fingerprint: finding for finding in document.findings}
     return [by_mark[mark] for mark in cause.findings if mark in by_mark]

@@ -45,12 +45,12 @@ class Kind:
 def kinds_of(files: Iterable[Stored]) -> list[Kind]:
     """Return what there is of each kind, the largest first."""
     found: dict[str, Kind] = {}
-    for one in files:
-        title = _title(one.path)
+    for file in files:
+        title = _title(file.path)
         kind = found.setdefault(title, Kind(title))
         kind.files += 1
-        kind.size += one.size
-        kind.used = max(kind.used, one.used)
+        kind.size += file.size
+        kind.used = max(kind.used, file.used)
     return sorted(found.values(), key=lambda kind: (-kind.size, kind.title))
 
 
@@ -67,9 +67,9 @@ def render_json(folder: Path, files: list[Stored], limit: int, removed: list[Sto
         "schema": "slatcheck-cache/1",
         "folder": str(folder),
         "limit": limit,
-        "size": sum(one.size for one in files),
+        "size": sum(file.size for file in files),
         "kinds": [vars(kind) for kind in kinds_of(files)],
-        "removed": {"files": len(removed), "size": sum(one.size for one in removed)},
+        "removed": {"files": len(removed), "size": sum(file.size for file in removed)},
     }
     return validated(data, CACHE)
 
@@ -78,12 +78,12 @@ def render_text(folder: Path, files: list[Stored], limit: int, removed: list[Sto
     """Return a line for each kind, and the sum."""
     lines = [f"{folder}", ""]
     if removed:
-        freed = size(sum(one.size for one in removed))
+        freed = size(sum(file.size for file in removed))
         lines = [f"{folder}: removed {count(len(removed), 'file')}, {freed}", ""]
     kinds = kinds_of(files)
     rows = [["kept", "files", "size", "last used"]]
-    rows += [[one.title, str(one.files), size(one.size), _day(one.used)] for one in kinds]
-    total = size(sum(one.size for one in files))
+    rows += [[kind.title, str(kind.files), size(kind.size), _day(kind.used)] for kind in kinds]
+    total = size(sum(file.size for file in files))
     rows.append(["all", str(len(files)), total, ""])
     told = f"at most {size(limit)} are kept" if limit else "there is no limit"
     return "\n".join([*lines, *columns(rows, right=(1, 2)), "", told]) + "\n"

@@ -66,14 +66,14 @@ def suites(document: Document) -> list[Suite]:
     A layout without any check has one case that is vacuous, and so has an empty document. Where
     the gate is shut by something else than a check, a case of its own says so.
     """
-    by_layout: dict[str, list[Check]] = {one.name: [] for one in document.layouts}
+    by_layout: dict[str, list[Check]] = {layout.name: [] for layout in document.layouts}
     for check in document.checks:
         by_layout.setdefault(check.layout, []).append(check)
     common = by_layout.pop("", [])
     out = [_suite(document, name, checks) for name, checks in by_layout.items()]
     if common or not out:
         out.append(_suite(document, "(no layout)", common))
-    if not opens(document) and not any(case.counts for one in out for case in one.cases()):
+    if not opens(document) and not any(case.counts for suite in out for case in suite.cases()):
         out.append(Suite("(gate)", [Group("(whole)", [_whole(document)])]))
     return out
 
@@ -86,14 +86,18 @@ def opens(document: Document) -> bool:
 def _whole(document: Document) -> Case:
     if document.tool.get("interrupted"):
         return Case("verdict", Verdict.UNKNOWN, "the run was interrupted")
-    marks = [one.fingerprint for one in document.findings if one.contract and not one.known]
+    marks = [
+        finding.fingerprint
+        for finding in document.findings
+        if finding.contract and not finding.known
+    ]
     return Case("verdict", document.decides, clean(", ".join(marks)))
 
 
 def loose(document: Document, told: Iterable[Suite]) -> list[Finding]:
     """Return the findings that stand behind no check of ``told``: those out of contract, mostly."""
-    shown = {id(one) for suite in told for case in suite.cases() for one in case.findings}
-    return [one for one in document.findings if id(one) not in shown]
+    shown = {id(finding) for suite in told for case in suite.cases() for finding in case.findings}
+    return [finding for finding in document.findings if id(finding) not in shown]
 
 
 def explains(finding: Finding, check: Check) -> bool:
@@ -132,10 +136,10 @@ def _group(document: Document, name: str, checks: list[Check]) -> Group:
     used = {name}
     cases = []
     for check in checks:
-        findings = [one for one in document.findings if explains(one, check)]
+        findings = [finding for finding in document.findings if explains(finding, check)]
         little = " (little-endian)" if check.byte_order == LITTLE else ""
         called = _unused(label(check.id + little), used)
-        reason = check.reason or ", ".join(one.fingerprint for one in findings)
+        reason = check.reason or ", ".join(finding.fingerprint for finding in findings)
         # What a document without a gate accepts, it does not accept.
         accepted = clean(check.accepted) if document.gate is not None else ""
         cases.append(Case(called, check.verdict, clean(reason), check, accepted, findings))

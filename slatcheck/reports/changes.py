@@ -21,11 +21,11 @@ def render_json(found: Changes) -> str:
     data = {
         "schema": "slatcheck-changes/1",
         "alike": found.alike,
-        "checks": [asdict(one) for one in found.checks],
+        "checks": [asdict(check) for check in found.checks],
         "findings": {"new": list(found.appeared), "gone": list(found.gone)},
         "seconds": {
-            "evidence": [asdict(one) for one in found.times],
-            "promises": [asdict(one) for one in found.promises],
+            "evidence": [asdict(time) for time in found.times],
+            "promises": [asdict(promise) for promise in found.promises],
         },
     }
     return validated(data, CHANGES)
@@ -42,7 +42,7 @@ def render_text(found: Changes) -> str:
         "",
     ]
     lines += _table(found.times)
-    told = [one for one in found.promises if abs(one.more) >= NOTICED][:SHOWN]
+    told = [promise for promise in found.promises if abs(promise.more) >= NOTICED][:SHOWN]
     if told:
         lines += ["", "where it changed most", "", *_table(told)]
     return "\n".join(lines) + "\n"
@@ -56,9 +56,11 @@ def _findings(found: Changes) -> Iterator[str]:
 def _checks(checks: Iterable[Changed]) -> Iterator[str]:
     """Yield a line for each check and change, with its layouts."""
     where: dict[tuple[str, str, str], list[str]] = {}
-    for one in checks:
-        order = f" ({one.byte_order}-endian)" if one.byte_order else ""
-        where.setdefault((one.id, one.old, one.new), []).append(f"{one.layout or 'all'}{order}")
+    for check in checks:
+        order = f" ({check.byte_order}-endian)" if check.byte_order else ""
+        where.setdefault((check.id, check.old, check.new), []).append(
+            f"{check.layout or 'all'}{order}"
+        )
     for (name, old, new), places in where.items():
         told = f"{old or 'not asked'} -> {new or 'not asked'}"
         some = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
@@ -67,9 +69,9 @@ def _checks(checks: Iterable[Changed]) -> Iterator[str]:
 
 def _table(rows: Iterable[Took]) -> list[str]:
     told = [["", "before", "now", "ratio"]]
-    told += [[clean(one.name), f"{one.old:.1f}", f"{one.new:.1f}", _ratio(one)] for one in rows]
+    told += [[clean(row.name), f"{row.old:.1f}", f"{row.new:.1f}", _ratio(row)] for row in rows]
     return list(columns(told, right=(1, 2, 3)))
 
 
-def _ratio(one: Took) -> str:
-    return f"{one.new / one.old:.2f}" if one.old else "-"
+def _ratio(took: Took) -> str:
+    return f"{took.new / took.old:.2f}" if took.old else "-"

@@ -15,12 +15,12 @@ def lines(document: Document) -> Iterator[str]:
     gate = document.gate
     if gate is None:
         return
-    names = [one.name for one in document.layouts]
+    names = [layout.name for layout in document.layouts]
     yield f"gate, {_compared_with(gate)}"
     if gate.against:
         yield from _changes(document, gate, names)
     if gate.fail_on == "unsafe":
-        mild = sum(one.severity == "imprecise" for one in document.findings)
+        mild = sum(finding.severity == "imprecise" for finding in document.findings)
         yield f"  {count(mild, 'imprecise finding')} {_do(mild)} not count"
     if "revision" in gate.against:
         yield from _differences(gate.differences, names)
@@ -34,7 +34,7 @@ def verdict(document: Document) -> str:
         return f"verdict: {document.verdict.value}"
     if gate.verdict is not Verdict.HOLDS:
         return f"verdict: {gate.verdict.value}"
-    accepted = sum(bool(one.accepted) for one in document.checks)
+    accepted = sum(bool(check.accepted) for check in document.checks)
     if not accepted:
         return "verdict: holds"
     return f"verdict: holds, except for what is accepted ({count(accepted, 'check')})"
@@ -58,14 +58,14 @@ def _changes(document: Document, gate: Gate, names: Sequence[str]) -> Iterator[s
     for finding in document.findings:
         if finding.known:
             continue
-        new = [one for one in finding.layouts if one not in finding.known_on]
+        new = [layout for layout in finding.layouts if layout not in finding.known_on]
         partly = ", known elsewhere" if finding.known_on else ""
         yield f"    + {clean(finding.fingerprint)} ({layout_names(new, names)}{partly})"
     # A finding may also hide behind a new one that ends every run before it.
     yield f"  {count(len(gate.gone), 'finding')} no longer found{':' if gate.gone else ''}"
     for mark, layouts in gate.gone.items():
         yield f"    - {clean(mark)} ({layout_names(layouts, names)})"
-    known = sum(one.known for one in document.findings)
+    known = sum(finding.known for finding in document.findings)
     yield f"  {count(known, 'finding')} as before"
 
 
@@ -75,15 +75,15 @@ def _differences(found: Sequence[dict[str, Any]], names: Sequence[str]) -> Itera
         yield "  no operation was found at which the two kernels differ"
         return
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for one in found:
-        groups.setdefault((one["function"], one["reason"]), []).append(one)
+    for difference in found:
+        groups.setdefault((difference["function"], difference["reason"]), []).append(difference)
     yield "  the two kernels differ from each other, first at:"
     for (function, reason), several in groups.items():
-        where = layout_names([one["layout"] for one in several], names)
+        where = layout_names([difference["layout"] for difference in several], names)
         yield f"    {clean(function)}: {clean(reason)} ({where})"
-        shortest = min(several, key=lambda one: len(one["trace"]))
+        shortest = min(several, key=lambda difference: len(difference["trace"]))
         layout = find_layout(shortest["layout"])
         for number, op in enumerate(shortest["trace"], 1):
             yield f"      {number}. {written_operation(op, layout)}"
-        yield from (f"      - {clean(one)}" for one in shortest["before"] or ["as before"])
-        yield from (f"      + {clean(one)}" for one in shortest["after"] or ["as before"])
+        yield from (f"      - {clean(line)}" for line in shortest["before"] or ["as before"])
+        yield from (f"      + {clean(line)}" for line in shortest["after"] or ["as before"])

@@ -13,8 +13,11 @@ _COMMAND = {"error": "error", "warning": "warning", "note": "notice"}
 
 def render(document: Document, replay: Replay | None = None) -> str:
     """Return a workflow command for each remark, then a line with the verdict, and the gate's."""
-    names = [one.name for one in document.layouts]
-    out = [_annotation(one, names, replay) for one in (*remarks(document), *comparisons(document))]
+    names = [layout.name for layout in document.layouts]
+    out = [
+        _annotation(remark, names, replay)
+        for remark in (*remarks(document), *comparisons(document))
+    ]
     last = f"slatcheck verdict: {document.verdict.value}"
     if document.gate is not None:
         last += f", gate: {document.gate.verdict.value}"

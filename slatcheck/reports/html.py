@@ -70,10 +70,10 @@ def render(document: Document, replay: Replay | None = None) -> str:
         decides=gated.verdict(document),
         totals=standings.totals(document),
         matrix=matrix(document),
-        statements={one.name: one.statement for one in RULES},
-        findings=[_shown(n, one, document, replay) for n, one in enumerate(findings, 1)],
+        statements={rule.name: rule.statement for rule in RULES},
+        findings=[_shown(n, finding, document, replay) for n, finding in enumerate(findings, 1)],
         causes=[_caused(cause, document) for cause in document.causes],
-        numbers={one.fingerprint: number for number, one in enumerate(findings, 1)},
+        numbers={finding.fingerprint: number for number, finding in enumerate(findings, 1)},
         standings=STANDINGS,
         functions=_functions(document),
         coverage=_coverage(document),
@@ -97,7 +97,7 @@ def _slug(cell: Cell) -> str:
 
 
 def _shown(number: int, finding: Finding, document: Document, replay: Replay | None) -> _Shown:
-    names = [one.name for one in document.layouts]
+    names = [layout.name for layout in document.layouts]
     meaning = TRIGGERS.get(finding.trigger, "")
     return _Shown(
         finding=finding,
@@ -121,12 +121,12 @@ def _caused(cause: Cause, document: Document) -> _Caused:
 
 def _functions(document: Document) -> list[tuple[str, list[int]]]:
     """Return for each function of the tree in how many layouts it stands on which evidence."""
-    if not any(one.kind == "proof-c" for one in document.checks):
+    if not any(check.kind == "proof-c" for check in document.checks):
         return []
     by_function: dict[str, dict[str, list[Check]]] = {}
-    for one in document.checks:
-        if one.kind in ("proof-c", "differential") and one.function and one.layout:
-            by_function.setdefault(one.function, {}).setdefault(one.layout, []).append(one)
+    for check in document.checks:
+        if check.kind in ("proof-c", "differential") and check.function and check.layout:
+            by_function.setdefault(check.function, {}).setdefault(check.layout, []).append(check)
     return [
         (clean(function), _standings(list(layouts.values())))
         for function, layouts in by_function.items()
@@ -135,24 +135,24 @@ def _functions(document: Document) -> list[tuple[str, list[int]]]:
 
 def _standings(layouts: Sequence[Sequence[Check]]) -> list[int]:
     states = [standings.standing(checks) for checks in layouts]
-    return [states.count(one) for one in STANDINGS]
+    return [states.count(standing) for standing in STANDINGS]
 
 
 def _coverage(document: Document) -> list[dict[str, Any]]:
     """Return how far the runs beside the proved table reached into each function, by layout."""
     ties = (document.kernel or {}).get("tie") or []
     found = []
-    for one in ties:
+    for tie in ties:
         rows = [
-            (clean(name), one["operations"].get(name), *one["coverage"].get(name, (0, 0)))
-            for name in dict.fromkeys([*one["operations"], *one["coverage"]])
+            (clean(name), tie["operations"].get(name), *tie["coverage"].get(name, (0, 0)))
+            for name in dict.fromkeys([*tie["operations"], *tie["coverage"]])
         ]
         found.append(
             {
-                "layout": clean(one["layout"]),
+                "layout": clean(tie["layout"]),
                 "rows": rows,
-                "quirks": [clean(quirk) for quirk in one["quirks"]],
-                "parting": clean(one["parting"]),
+                "quirks": [clean(quirk) for quirk in tie["quirks"]],
+                "parting": clean(tie["parting"]),
                 "reached": sum(row[2] for row in rows),
                 "every": sum(row[3] for row in rows),
             }

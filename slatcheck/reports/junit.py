@@ -38,7 +38,7 @@ def render(document: Document, replay: Replay | None = None) -> str:
 
 def _remarks(document: Document, told: list[Suite], replay: Replay | None) -> list[str]:
     """Return what belongs to no check: it goes into the output of the first suite."""
-    names = [one.name for one in document.layouts]
+    names = [layout.name for layout in document.layouts]
     out = [lines.headline(document), *lines.causes(document)]
     for finding in loose(document, told):
         out += ["", *lines.of_finding(finding, names, replay(finding) if replay else "")]
@@ -87,10 +87,10 @@ def _case(
     if case.accepted:
         kind, told = junitparser.Skipped, f"accepted ({case.accepted}), {told}"
     why = kind(told, case.verdict.value)
-    names = [one.name for one in document.layouts]
+    names = [layout.name for layout in document.layouts]
     texts = [
-        "\n".join(lines.of_finding(one, names, replay(one) if replay else ""))
-        for one in case.findings
+        "\n".join(lines.of_finding(finding, names, replay(finding) if replay else ""))
+        for finding in case.findings
     ]
     why.text = "\n\n".join(texts) or case.reason
     out.result = [why]

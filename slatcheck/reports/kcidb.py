@@ -48,7 +48,7 @@ class _Report:
         tree = judged_tree(document, asked.kernel)
         self.source = history.source(tree) if tree is not None else None
         self.run = _run(document, self.source)
-        self.names = [one.name for one in document.layouts]
+        self.names = [layout.name for layout in document.layouts]
         self.issues: dict[str, dict[str, Any]] = {}
         self.incidents: list[dict[str, Any]] = []
 
@@ -57,8 +57,8 @@ class _Report:
         for finding in self.document.findings:
             self._issue_of(finding)
         told = suites(self.document)
-        builds = [self._build(one) for one in told]
-        tests = [test for one in told for test in self._tests(one)]
+        builds = [self._build(suite) for suite in told]
+        tests = [test for suite in told for test in self._tests(suite)]
         return {
             "version": VERSION,
             "checkouts": [self._checkout()],
@@ -129,8 +129,10 @@ class _Report:
 
     def _excerpt(self, findings: list[Finding]) -> str:
         told = (
-            "\n".join(lines.of_finding(one, self.names, self.replay(one) if self.replay else ""))
-            for one in findings
+            "\n".join(
+                lines.of_finding(finding, self.names, self.replay(finding) if self.replay else "")
+            )
+            for finding in findings
         )
         return "\n\n".join(told)[:LONGEST]
 
@@ -165,12 +167,20 @@ class _Report:
 def _run(document: Document, source: history.Source | None) -> str:
     """Return the name of a run: another one for whatever else was run, or was found."""
     told = [
-        (one.id, one.kind, one.layout, one.verdict.value, one.reason, one.accepted, one.cases)
-        for one in document.checks
+        (
+            check.id,
+            check.kind,
+            check.layout,
+            check.verdict.value,
+            check.reason,
+            check.accepted,
+            check.cases,
+        )
+        for check in document.checks
     ]
-    times = [one.seconds for one in document.checks]
-    marks = [one.fingerprint for one in document.findings]
-    names = [one.name for one in document.layouts]
+    times = [check.seconds for check in document.checks]
+    marks = [finding.fingerprint for finding in document.findings]
+    names = [layout.name for layout in document.layouts]
     whole = (document.tool, document.kernel, str(source), names, told, times, marks)
     return hashlib.sha256(repr(whole).encode()).hexdigest()[:16]
 
@@ -192,9 +202,11 @@ def _patchset(changed: bytes) -> str:
 def _built(suite: Suite) -> Verdict:
     """Return what became of a build: a check of its own says that a layout cannot be built."""
     failed = (
-        one.verdict
-        for one in suite.cases()
-        if one.check is not None and "/build/" in one.check.id and one.verdict is not Verdict.HOLDS
+        case.verdict
+        for case in suite.cases()
+        if case.check is not None
+        and "/build/" in case.check.id
+        and case.verdict is not Verdict.HOLDS
     )
     return next(failed, Verdict.HOLDS)
 
@@ -203,5 +215,5 @@ def _path(case: Case) -> str:
     """Return the place of a test among all tests, the same in every build: no layout in it."""
     check = case.check
     parts = [check.kind, *check.id.split("/")] if check else ["verdict"]
-    fit = [_UNFIT.sub("_", one).strip("_") for one in parts]
-    return ".".join(["slatcheck", *(one or "_" for one in fit)])
+    fit = [_UNFIT.sub("_", part).strip("_") for part in parts]
+    return ".".join(["slatcheck", *(part or "_" for part in fit)])

@@ -31,7 +31,7 @@ class _Report:
     def __init__(self, document: Document, replay: Replay | None) -> None:
         self.document = document
         self.replay = replay
-        self.names = [one.name for one in document.layouts]
+        self.names = [layout.name for layout in document.layouts]
         self.told: set[int] = set()
 
     def all(self) -> Iterator[str]:

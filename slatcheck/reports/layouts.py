@@ -18,7 +18,7 @@ from slatcheck.reports import layouts_one, layouts_picture
 
 def _costs(layout: Layout, ram: Sequence[Ram]) -> tuple[LinearCost, TableCost | None]:
     """Return the cost of the array, and of the table, None where a range is beyond its reach."""
-    ranges = [one.of(layout) for one in ram]
+    ranges = [span.of(layout) for span in ram]
     try:
         return linear_cost(layout, ranges), table_cost(layout, ranges)
     except ValueError:
@@ -44,8 +44,8 @@ def _layout_json(layout: Layout, ram: Sequence[Ram]) -> dict[str, Any]:
     else:
         found["byte_orders"] = list(byte_orders(layout))
         found["machines"] = [
-            {"name": one.name, "kconfig": one.symbol, "byte_orders": list(one.orders)}
-            for one in machines(layout)
+            {"name": machine.name, "kconfig": machine.symbol, "byte_orders": list(machine.orders)}
+            for machine in machines(layout)
         ]
     if ram:
         found["memory"] = _memory_json(layout, ram)
@@ -73,7 +73,10 @@ def render(
 
 def render_json(layouts: Sequence[Layout], ram: Sequence[Ram]) -> str:
     """Return the layouts as JSON that fits ``schema-layouts.json``; sizes are in bytes."""
-    data = {"schema": "slatcheck-layouts/1", "layouts": [_layout_json(one, ram) for one in layouts]}
+    data = {
+        "schema": "slatcheck-layouts/1",
+        "layouts": [_layout_json(layout, ram) for layout in layouts],
+    }
     return validated(data, LAYOUTS)
 
 
@@ -90,30 +93,30 @@ _HEADS = ("layout", "KVM", "levels", "page", "entries from the root", "PTE", "ro
 
 def _table(layouts: Sequence[Layout]) -> list[str]:
     rows = [[*_HEADS, "byte orders"]]
-    for one in layouts:
-        geometry = one.geometry
+    for layout in layouts:
+        geometry = layout.geometry
         rows.append(
             [
-                one.name,
-                "yes" if one.permitted else "no",
-                str(one.levels),
-                size(1 << one.page_shift),
-                " x ".join(str(level.entries) for level in one.tables),
+                layout.name,
+                "yes" if layout.permitted else "no",
+                str(layout.levels),
+                size(1 << layout.page_shift),
+                " x ".join(str(level.entries) for level in layout.tables),
                 f"{geometry.pte_size} bytes",
                 count(1 << geometry.pgd_order, "page"),
                 f"{geometry.reach_bits} bits",
-                ", ".join(byte_orders(one)) if one.permitted else "",
+                ", ".join(byte_orders(layout)) if layout.permitted else "",
             ]
         )
     lines = columns(rows)
-    refused = [one for one in layouts if not one.permitted]
+    refused = [layout for layout in layouts if not layout.permitted]
     permitted = len(layouts) - len(refused)
     lines += ["", f"{count(len(layouts), 'layout')}, {permitted} of them permitted with KVM"]
     if refused:
         lines += ["", "refused by Kconfig"]
         reasons: dict[str, list[str]] = {}
-        for one in refused:
-            reasons.setdefault(one.refusal, []).append(one.name)
+        for layout in refused:
+            reasons.setdefault(layout.refusal, []).append(layout.name)
         lines += [f"  {reason}: {', '.join(names)}" for reason, names in reasons.items()]
     return lines
 
@@ -134,5 +137,5 @@ def _memory(layouts: Sequence[Layout], ram: Sequence[Ram]) -> list[str]:
             tables = ", ".join(f"{level.name} {level.tables}" for level in table.levels)
             cells = [_bytes(table.allocated), tables]
         rows.append([layout.name, str(linear.requested), _bytes(linear.allocated), *cells])
-    title = f"memory for guest RAM at {', '.join(one.text for one in ram)}, in bytes"
+    title = f"memory for guest RAM at {', '.join(span.text for span in ram)}, in bytes"
     return [title, *(f"  {line}" for line in columns(rows, right=(1,)))]

@@ -79,7 +79,9 @@ def permission(layout: Layout) -> str:
 
 def who(layout: Layout) -> str:
     """Return which machines run the layout, in which byte orders; '' where Kconfig refuses it."""
-    told = [f"{one.name} ({' and '.join(one.orders)}-endian)" for one in machines(layout)]
+    told = [
+        f"{machine.name} ({' and '.join(machine.orders)}-endian)" for machine in machines(layout)
+    ]
     return f"Machines that run it: {'; '.join(told)}." if told else ""
 
 
@@ -126,7 +128,9 @@ def _taken(layout: Layout) -> Iterator[str]:
 def cost(layout: Layout) -> list[str]:
     """Return what the smallest mapping costs, and what one fault may have to take."""
     found = table_cost(layout, [(0, 0)])
-    tables = ", ".join(f"{size(one.allocated)} for the {one.name.upper()}" for one in found.levels)
+    tables = ", ".join(
+        f"{size(level.allocated)} for the {level.name.upper()}" for level in found.levels
+    )
     have, need = layout.geometry.cache_min, layout.cache_needed
     enough = "as many as needed" if have == need else f"{need} are needed"
     enough = "more than needed" if have > need else enough
@@ -182,9 +186,9 @@ def quirks(layout: Layout) -> list[tuple[str, str, str]]:
     known = quirks_of(layout)
     pages = reference_of(layout).pages if known else {}
     return [
-        (one.name, one.statement, f"docs/findings/{pages[one.name]}.md")
-        for one in known
-        if one.bites(layout)
+        (quirk.name, quirk.statement, f"docs/findings/{pages[quirk.name]}.md")
+        for quirk in known
+        if quirk.bites(layout)
     ]
 
 
@@ -199,7 +203,7 @@ def render_text(layout: Layout) -> str:
         ("cost", cost(layout)),
         ("entry", entry(layout)),
     ):
-        lines += ["", title, *(line for one in said for line in _wrapped(one))]
+        lines += ["", title, *(line for text in said for line in _wrapped(text))]
     known = quirks(layout)
     if known:
         lines += ["", "what kernels do here that breaks a promise (each page says which versions)"]
@@ -222,17 +226,17 @@ def _wrapped(text: str) -> Iterator[str]:
 
 def _table(layout: Layout) -> list[str]:
     rows = [["level", "bits", "entries", "a slot covers", "a table", "its block", "tables at most"]]
-    for one in levels(layout):
-        pages = count(1 << one.order, "page")
+    for level in levels(layout):
+        pages = count(1 << level.order, "page")
         rows.append(
             [
-                one.name,
-                f"{one.high}..{one.low}",
-                f"{one.entries:,}",
-                size(one.covers),
-                size(one.used),
-                f"{size(one.block)} (order {one.order}, {pages})",
-                f"{one.most:,}" if one.most < 1 << 30 else f"2^{one.most.bit_length() - 1}",
+                level.name,
+                f"{level.high}..{level.low}",
+                f"{level.entries:,}",
+                size(level.covers),
+                size(level.used),
+                f"{size(level.block)} (order {level.order}, {pages})",
+                f"{level.most:,}" if level.most < 1 << 30 else f"2^{level.most.bit_length() - 1}",
             ]
         )
     return columns(rows, right=(2, 3, 4, 6))
@@ -242,12 +246,12 @@ def _ruler(layout: Layout) -> list[str]:
     """Return the address as a row of boxes, each as wide as its bits, where the names allow."""
     fields = split(layout, 0)
     room = WIDTH - 4 - len(fields)
-    total = sum(one.bits for one in fields)
-    names = [field_name(one) for one in fields]
-    bits = [f"{one.high}..{one.low}" for one in fields]
+    total = sum(field.bits for field in fields)
+    names = [field_name(field) for field in fields]
+    bits = [f"{field.high}..{field.low}" for field in fields]
     widths = [
-        max(len(name) + 2, len(span) + 2, round(room * one.bits / total))
-        for one, name, span in zip(fields, names, bits, strict=True)
+        max(len(name) + 2, len(span) + 2, round(room * field.bits / total))
+        for field, name, span in zip(fields, names, bits, strict=True)
     ]
     spare = [
         width - max(map(len, texts)) for width, *texts in zip(widths, names, bits, strict=True)

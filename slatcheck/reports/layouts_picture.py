@@ -34,8 +34,8 @@ def render(layout: Layout) -> str:
     canvas.heading("A guest-physical address, bit by bit")
     ruler.draw(canvas, "", split(layout, 0), "", values=False)
     canvas.heading("The tables", "each row is one table; what lies below a slot is that slot")
-    for number, one in enumerate(levels(layout)):
-        _level(canvas, layout, one, number)
+    for number, level in enumerate(levels(layout)):
+        _level(canvas, layout, level, number)
     canvas.y -= 26
     canvas.heading("An entry, bit by bit", f"{layout.entry.size} bytes")
     _entry(canvas, layout)
@@ -46,24 +46,25 @@ def render(layout: Layout) -> str:
     return canvas.svg(title, " ".join((*reach(layout), *cost(layout))), standalone=True)
 
 
-def _level(canvas: Canvas, layout: Layout, one: LevelFacts, number: int) -> None:
+def _level(canvas: Canvas, layout: Layout, level: LevelFacts, number: int) -> None:
     """Draw one table as a bar with its first slots, and the zoom into its first slot."""
     room = float(WIDTH - 2 * MARGIN)
     words = (
-        f"{one.name}, bits {one.high}..{one.low}: {one.entries:,} slots of {size(one.covers)}, "
-        f"{size(one.used)} in a block of order {one.order}; at most {count(one.most, 'table')}"
+        f"{level.name}, bits {level.high}..{level.low}: {level.entries:,} slots of "
+        f"{size(level.covers)}, {size(level.used)} in a block of order {level.order}; "
+        f"at most {count(level.most, 'table')}"
     )
     canvas.text(MARGIN, canvas.y + 12, words)
     top = canvas.y + 20
     canvas.rect(MARGIN, top, room, _BAR, "bar", words)
-    slots = min(one.entries, _SHOWN)
+    slots = min(level.entries, _SHOWN)
     # A slot is drawn to scale unless there are too many to be seen.
     width = room / slots
     canvas.rect(MARGIN, top, width, _BAR, "link", "the first slot")
     for slot in range(1, slots):
         canvas.rect(MARGIN + slot * width, top + 1, 0.5, _BAR - 2, "none")
-    if one.entries > slots:
-        words = f"{slots} of {one.entries:,} slots are drawn"
+    if level.entries > slots:
+        words = f"{slots} of {level.entries:,} slots are drawn"
         canvas.text(WIDTH - MARGIN, top + _BAR + 12, words, "soft", 10, "end")
     if number + 1 < layout.levels:
         foot = top + _BAR

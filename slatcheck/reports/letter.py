@@ -65,7 +65,7 @@ def verbatim(line: str) -> Iterator[str]:
 def command(words: Sequence[str]) -> Iterator[str]:
     """Yield a command for a shell; a long one goes on after a backslash, never within an option."""
     line = "   "
-    for part in _parts([shlex.quote(plain(one)) for one in words]):
+    for part in _parts([shlex.quote(plain(word)) for word in words]):
         if len(line) + len(part) + 3 > WIDTH and line.strip():
             yield f"{line} \\"
             line = "       "

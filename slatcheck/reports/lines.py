@@ -13,7 +13,7 @@ from slatcheck.display.words import written_operation as written
 from slatcheck.document.result import Document, Finding
 from slatcheck.reports import gated
 
-_STATEMENTS = {one.name: one.statement for one in RULES}
+_STATEMENTS = {rule.name: rule.statement for rule in RULES}
 
 
 def headline(document: Document) -> str:
@@ -47,9 +47,9 @@ def gone(mark: str, layouts: Sequence[str]) -> str:
     return clean(f"gone: {mark} ({', '.join(layouts)})")
 
 
-def difference_between(one: Mapping[str, Any]) -> str:
+def difference_between(record: Mapping[str, Any]) -> str:
     """Return in one line where two revisions differ on a layout."""
-    return clean(f"differs: {one['function']} on {one['layout']}: {one['reason']}")
+    return clean(f"differs: {record['function']} on {record['layout']}: {record['reason']}")
 
 
 def title(finding: Finding) -> str:
@@ -60,7 +60,7 @@ def title(finding: Finding) -> str:
 
 def causes(document: Document) -> Iterator[str]:
     """Yield each cause in one clean line, worst first, with how many findings come from it."""
-    names = [one.name for one in document.layouts]
+    names = [layout.name for layout in document.layouts]
     for number, cause in enumerate(document.causes, 1):
         many = count(len(cause.findings), "finding")
         where_to = spared_names(cause.layouts, names)

@@ -20,7 +20,7 @@ from slatcheck.reports.letter import command, heading, item, paragraph, subject,
 from slatcheck.reports.remarks import Places
 from slatcheck.reports.since import since
 
-_STATEMENTS = {one.name: one.statement for one in RULES}
+_STATEMENTS = {rule.name: rule.statement for rule in RULES}
 _SEVERITY = {
     "unsafe": "It is unsafe: memory, or who may reach it, is at stake.",
     "imprecise": "It is imprecise: more work than was asked for, harmless to the guest.",
@@ -101,7 +101,7 @@ def _trace(finding: Finding) -> Iterator[str]:
         yield from paragraph(
             f"After step {lines.shown_step(finding)}, expected (-) and actual (+):"
         )
-        yield from (line for one in difference for line in verbatim(one))
+        yield from (line for text in difference for line in verbatim(text))
         yield ""
 
 
@@ -122,8 +122,8 @@ def _where(finding: Finding, others: Sequence[Finding]) -> Iterator[str]:
     yield from paragraph(lines.where(finding) or finding.entry)
     if others:
         yield from paragraph("The same cause shows as:")
-        for one in others:
-            yield from item("- ", f"{one.rule} in {one.entry} ({lines.where(one)})")
+        for other in others:
+            yield from item("- ", f"{other.rule} in {other.entry} ({lines.where(other)})")
         yield ""
 
 
@@ -134,16 +134,24 @@ def _configurations(document: Document, cause: Cause) -> Iterator[str]:
         layout = find_layout(name)
         symbols = layout.kconfig if layout is not None else {}
         telling = port_of(layout).telling if layout is not None else ()
-        told = [one for one in symbols if one in telling or one.startswith("PAGE_SIZE_")]
-        machines |= dict.fromkeys(one.name for one in (runs(layout) if layout is not None else ()))
+        told = [
+            symbol for symbol in symbols if symbol in telling or symbol.startswith("PAGE_SIZE_")
+        ]
+        machines |= dict.fromkeys(
+            machine.name for machine in (runs(layout) if layout is not None else ())
+        )
         refused = f" (Kconfig refuses it: {layout.refusal})" if layout and layout.refusal else ""
-        yield from item("- ", f"{name}: {' '.join(f'CONFIG_{one}' for one in told)}{refused}")
+        yield from item("- ", f"{name}: {' '.join(f'CONFIG_{symbol}' for symbol in told)}{refused}")
     yield ""
-    orders = " and ".join(f"{one}-endian" for one in cause.byte_orders)
+    orders = " and ".join(f"{order}-endian" for order in cause.byte_orders)
     yield from paragraph(f"Byte order: {orders}. Machines: {'; '.join(machines) or 'not known'}.")
-    free = [one.name for one in document.layouts if one.name not in cause.layouts]
+    free = [
+        configuration.name
+        for configuration in document.layouts
+        if configuration.name not in cause.layouts
+    ]
     if free:
-        names = layout_names(free, [one.name for one in document.layouts])
+        names = layout_names(free, [configuration.name for configuration in document.layouts])
         yield from paragraph(f"Looked at as well, without this: {names}.")
 
 
@@ -167,18 +175,22 @@ def _reproduce(document: Document, finding: Finding) -> Iterator[str]:
 
 def _evidence(document: Document, cause: Cause) -> Iterator[str]:
     yield from heading("What this rests on")
-    behind = [one for one in document.checks if one.finding in cause.findings and one.finding]
-    ran = {one.layout for one in behind if one.kind == "differential"}
-    refuted = [one for one in behind if one.kind == "proof-c" and one.verdict is Verdict.VIOLATED]
+    behind = [
+        check for check in document.checks if check.finding in cause.findings and check.finding
+    ]
+    ran = {check.layout for check in behind if check.kind == "differential"}
+    refuted = [
+        check for check in behind if check.kind == "proof-c" and check.verdict is Verdict.VIOLATED
+    ]
     yield from paragraph(
         "The sequence above was run again before it was reported."
         + (f" It was met by running the code in {count(len(ran), 'layout')}." if ran else "")
     )
     if refuted:
-        layouts = count(len({one.layout for one in refuted}), "layout")
+        layouts = count(len({check.layout for check in refuted}), "layout")
         yield from paragraph(
             f"Z3 refutes the promise for the C text itself in {layouts} "
-            f"({', '.join(sorted({one.id for one in refuted}))})."
+            f"({', '.join(sorted({check.id for check in refuted}))})."
         )
     else:
         yield from paragraph("No proof about the C text speaks of it.")

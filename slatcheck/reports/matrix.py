@@ -16,7 +16,7 @@ from slatcheck.document.result import Check, Document, Verdict, worst
 OTHER = "other"
 """The column of checks that are about no single rule: contracts, lemmas, the build."""
 NO_LAYOUT = "(no layout)"
-_NAMES = frozenset(one.name for one in RULES)
+_NAMES = frozenset(rule.name for rule in RULES)
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Group:
     @property
     def cases(self) -> int:
         """The operations, or the queries of a proof, behind the checks."""
-        return sum(one.cases for one in self.checks)
+        return sum(check.cases for check in self.checks)
 
     @property
     def accepted(self) -> str:
         """By what the gate accepts how many of the checks; '' where it accepts none."""
-        found = Counter(one.accepted for one in self.checks if one.accepted)
+        found = Counter(check.accepted for check in self.checks if check.accepted)
         return ", ".join(f"{number} by {why}" for why, number in sorted(found.items()))
 
     @property
@@ -48,17 +48,17 @@ class Group:
     def functions(self) -> dict[str, int]:
         """The functions, each with its clause where it was proved, and the cases of each."""
         found: dict[str, int] = {}
-        for one in self.checks:
-            name = one.function or one.id
+        for check in self.checks:
+            name = check.function or check.id
             if self.kind != "differential":
-                name += "/" + CheckId.parse(one.id).promise
-            found[name] = found.get(name, 0) + one.cases
+                name += "/" + CheckId.parse(check.id).promise
+            found[name] = found.get(name, 0) + check.cases
         return found
 
     @property
     def solvers(self) -> str:
         """The solvers that answered, by name."""
-        return ", ".join(sorted({one.solver for one in self.checks if one.solver}))
+        return ", ".join(sorted({check.solver for check in self.checks if check.solver}))
 
 
 @dataclass(frozen=True)
@@ -106,20 +106,20 @@ def rules_of(check: Check) -> tuple[str, ...]:
 def matrix(document: Document) -> Matrix:
     """Return the matrix of a document; every check is in at least one cell."""
     cells: dict[tuple[str, str], list[Check]] = {}
-    rows: dict[str, list[Check]] = {one.name: [] for one in document.layouts}
+    rows: dict[str, list[Check]] = {layout.name: [] for layout in document.layouts}
     for check in document.checks:
         name = check.layout or NO_LAYOUT
         rows.setdefault(name, []).append(check)
         for rule in rules_of(check):
             cells.setdefault((name, rule), []).append(check)
     used = {rule for _, rule in cells}
-    rules = tuple(one.name for one in RULES) + ((OTHER,) if OTHER in used else ())
+    rules = tuple(rule.name for rule in RULES) + ((OTHER,) if OTHER in used else ())
     return Matrix(
         rules,
         tuple(
             (
                 name,
-                worst(one.verdict for one in checks),
+                worst(check.verdict for check in checks),
                 tuple(_cell(name, rule, cells.get((name, rule), ())) for rule in rules),
             )
             for name, checks in rows.items()
@@ -128,18 +128,18 @@ def matrix(document: Document) -> Matrix:
 
 
 def _cell(layout: str, rule: str, checks: Sequence[Check]) -> Cell:
-    verdict = worst(one.verdict for one in checks) if checks else None
+    verdict = worst(check.verdict for check in checks) if checks else None
     return Cell(layout, rule, verdict, tuple(_groups(checks)))
 
 
 def _groups(checks: Iterable[Check]) -> list[Group]:
     """Join checks that say the same, the worst first."""
     found: dict[tuple[str, Verdict, str, str], list[Check]] = {}
-    for one in checks:
-        found.setdefault((one.kind, one.verdict, one.reason, one.finding), []).append(one)
+    for check in checks:
+        found.setdefault((check.kind, check.verdict, check.reason, check.finding), []).append(check)
     groups = [Group(*key[:3], tuple(members)) for key, members in found.items()]
     order = list(Verdict)
     return sorted(
         groups,
-        key=lambda one: (one.verdict is Verdict.HOLDS, one.kind, order.index(one.verdict)),
+        key=lambda group: (group.verdict is Verdict.HOLDS, group.kind, order.index(group.verdict)),
     )

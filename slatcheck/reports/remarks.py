@@ -17,7 +17,7 @@ from slatcheck.reports.cases import NOTHING, explains
 
 # What the names of files in a kernel tree are made of; with anything else a line could lie.
 _PATH = re.compile(r"[\w+-][\w.+-]*(/[\w+-][\w.+-]*)*", re.ASCII)
-_ORDER = {one.name: number for number, one in enumerate(RULES)}
+_ORDER = {rule.name: number for number, rule in enumerate(RULES)}
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,17 @@ class Places:
     def __init__(self, document: Document) -> None:
         self.default = Place(_file(document), 1)
         self.by_function: dict[str, Place] = {}
-        for one in document.findings:
-            place = self._own(one)
-            if place and one.location.function == one.entry:
-                self.by_function.setdefault(one.entry, place)
+        for finding in document.findings:
+            place = self._own(finding)
+            if place and finding.location.function == finding.entry:
+                self.by_function.setdefault(finding.entry, place)
 
     def of(self, finding: Finding) -> Place:
         """Return where a finding is; else its function, its entry point, or the file's start."""
         functions = (finding.location.function, finding.entry)
-        known = (self.by_function[one] for one in functions if one in self.by_function)
+        known = (
+            self.by_function[function] for function in functions if function in self.by_function
+        )
         return self._own(finding) or next(known, self.default)
 
     def function(self, name: str) -> Place:
@@ -87,7 +89,9 @@ def remarks(document: Document) -> list[Remark]:
     What the gate accepts is a note.
     """
     places = Places(document)
-    found = [_finding(one, document, places) for one in sorted(document.findings, key=_rank)]
+    found = [
+        _finding(finding, document, places) for finding in sorted(document.findings, key=_rank)
+    ]
     return found + _undecided(document, places)
 
 
@@ -101,8 +105,8 @@ def comparisons(document: Document) -> list[Remark]:
         for mark, layouts in document.gate.gone.items()
     ]
     told += [
-        ("differs", places.function(one["function"]), lines.difference_between(one))
-        for one in document.gate.differences
+        ("differs", places.function(difference["function"]), lines.difference_between(difference))
+        for difference in document.gate.differences
     ]
     return [
         Remark("note", place, title, text.partition(": ")[2], document.verdict)
@@ -125,7 +129,7 @@ def _finding(finding: Finding, document: Document, places: Places) -> Remark:
         level = "note"
     else:
         level = "error" if finding.severity == "unsafe" else "warning"
-    names = [one.name for one in document.layouts]
+    names = [layout.name for layout in document.layouts]
     text = clean(finding.summary) or f"{clean(finding.entry)} breaks {clean(finding.rule)}"
     marks = " (known)" * finding.known + " (out of contract)" * (not finding.contract)
     if finding.known_on and not finding.known:
@@ -141,12 +145,12 @@ def _undecided(document: Document, places: Places) -> list[Remark]:
     for check in document.checks:
         if check.verdict is Verdict.HOLDS:
             continue
-        if not any(explains(one, check) for one in document.findings):
+        if not any(explains(finding, check) for finding in document.findings):
             accepted = clean(check.accepted) if document.gate is not None else ""
             groups.setdefault((check.verdict, clean(check.reason), accepted), []).append(check)
     out = [_reason(document, places, *key, checks) for key, checks in groups.items()]
-    judged = {one.layout for one in document.checks}
-    names = [one.name for one in document.layouts]
+    judged = {check.layout for check in document.checks}
+    names = [layout.name for layout in document.layouts]
     silent = [name for name in names if name not in judged]
     if silent or not document.checks:
         text = f"{NOTHING}: {clean(layout_names(silent, names)) or 'no layout was given'}"
@@ -162,9 +166,9 @@ def _reason(
     accepted: str,
     checks: list[Check],
 ) -> Remark:
-    functions = list(dict.fromkeys(clean(one.function) for one in checks if one.function))
-    names = [one.name for one in document.layouts]
-    layouts = list(dict.fromkeys(one.layout for one in checks if one.layout))
+    functions = list(dict.fromkeys(clean(check.function) for check in checks if check.function))
+    names = [layout.name for layout in document.layouts]
+    layouts = list(dict.fromkeys(check.layout for check in checks if check.layout))
     about = [count(len(checks), "check")]
     if functions:
         more = f" and {len(functions) - 4} more" * (len(functions) > 4)

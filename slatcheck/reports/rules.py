@@ -40,7 +40,7 @@ def render_json(rules: Sequence[Rule]) -> str:
     """Return the rules, and the triggers that all share, as JSON for ``schema-rules.json``."""
     data = {
         "schema": "slatcheck-rules/1",
-        "rules": [_rule_json(one) for one in rules],
+        "rules": [_rule_json(rule) for rule in rules],
         "triggers": TRIGGERS,
     }
     return validated(data, RULES)
@@ -48,7 +48,7 @@ def render_json(rules: Sequence[Rule]) -> str:
 
 def render_list(rules: Sequence[Rule]) -> str:
     """Return one line a rule."""
-    rows = [[one.name, one.severity.value, one.statement] for one in rules]
+    rows = [[rule.name, rule.severity.value, rule.statement] for rule in rules]
     return "\n".join(columns(rows)) + "\n"
 
 

@@ -43,13 +43,13 @@ def render(document: Document, replay: Replay | None = None) -> str:
 
 def _run(document: Document, replay: Replay | None) -> dict[str, Any]:
     rules = [*map(_rule, RULES), *map(_open_rule, _MEANING)]
-    index = {one["id"]: number for number, one in enumerate(rules)}
+    index = {rule["id"]: number for number, rule in enumerate(rules)}
     tool = document.tool
     places = Places(document)
     kernel = document.kernel or {}
     facts: dict[str, Any] = {
         "verdict": document.verdict.value,
-        "layouts": [one.name for one in document.layouts],
+        "layouts": [layout.name for layout in document.layouts],
         "kernel": kernel.get("version"),
         "commit": kernel.get("commit"),
         "notes": [clean(note) for note in document.notes],
@@ -80,7 +80,9 @@ def _run(document: Document, replay: Replay | None) -> dict[str, Any]:
         "taxonomies": [_taxonomy(document)],
         "originalUriBaseIds": {ROOT: {"description": {"text": _root(document)}}},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(one, document, index, places, replay) for one in remarks(document)],
+        "results": [
+            _result(remark, document, index, places, replay) for remark in remarks(document)
+        ],
         "properties": {key: value for key, value in facts.items() if value is not None},
     }
 
@@ -163,7 +165,7 @@ def _result(
     name = clean(finding.rule) if finding else _open_id(remark.verdict)
     text = remark.text
     if finding:
-        names = [one.name for one in document.layouts]
+        names = [layout.name for layout in document.layouts]
         told = lines.evidence(finding, names, replay(finding) if replay else "")
         text = "\n".join([text, *told])
     identity = finding.fingerprint if finding else f"{name}/{remark.text}"
@@ -199,7 +201,7 @@ def _of_finding(
             "layouts": finding.layouts,
             "contract": finding.contract,
             "trigger": clean(finding.trigger),
-            "related": [clean(one) for one in finding.related],
+            "related": [clean(fingerprint) for fingerprint in finding.related],
         }
     }
     if document.gate is not None and document.gate.against:

@@ -42,7 +42,7 @@ def since(finding: Finding, tree: Path | None) -> Iterator[str]:
     # A tag stands in one line, however long.
     yield tag(best)
     yield ""
-    later = [f'{one.hash[:12]} ("{one.subject}")' for one in others[:_OTHERS]]
+    later = [f'{commit.hash[:12]} ("{commit.subject}")' for commit in others[:_OTHERS]]
     if later:
         yield from paragraph(f"Other commits of these lines: {', '.join(later)}.")
     yield from _bisect(finding)

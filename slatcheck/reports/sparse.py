@@ -12,7 +12,7 @@ from slatcheck.reports.remarks import Remark, comparisons, remarks
 def render(document: Document, replay: Replay | None = None) -> str:
     """Return a line for each remark; nothing at all where everything holds, as sparse does."""
     return "".join(
-        f"{_line(one, replay)}\n" for one in (*remarks(document), *comparisons(document))
+        f"{_line(remark, replay)}\n" for remark in (*remarks(document), *comparisons(document))
     )
 
 

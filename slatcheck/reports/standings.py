@@ -9,7 +9,7 @@ from model.rules import RULES
 from slatcheck.display.words import count
 from slatcheck.document.result import Check, Document, Finding, Verdict
 
-_ORDER = {one.name: number for number, one in enumerate(RULES)}
+_ORDER = {rule.name: number for number, rule in enumerate(RULES)}
 
 
 def rank(finding: Finding) -> tuple[bool, bool, bool, int, str]:
@@ -29,11 +29,11 @@ def operations(checks: Sequence[Check]) -> int:
     The checks of one function share its operations, one check for each rule it can break.
     """
     by_id: dict[tuple[str, str, str], int] = {}
-    for one in checks:
-        if one.kind != "differential":
+    for check in checks:
+        if check.kind != "differential":
             continue
-        key = (one.layout, one.function, one.id)
-        by_id[key] = by_id.get(key, 0) + one.cases
+        key = (check.layout, check.function, check.id)
+        by_id[key] = by_id.get(key, 0) + check.cases
     by_function: dict[tuple[str, str], int] = {}
     for (layout, function, _), several in by_id.items():
         by_function[layout, function] = max(several, by_function.get((layout, function), 0))
@@ -42,15 +42,15 @@ def operations(checks: Sequence[Check]) -> int:
 
 def standing(checks: Sequence[Check]) -> str:
     """Return what stands behind one function in one layout."""
-    proofs = {one.verdict for one in checks if one.kind == "proof-c"}
+    proofs = {check.verdict for check in checks if check.kind == "proof-c"}
     if not proofs:
         return "test only"
     if Verdict.VIOLATED in proofs:
         return "refuted from C"
     if proofs == {Verdict.HOLDS}:
         return "proved from C"
-    told = [one.reason for one in checks if one.kind == "proof-c"]
-    return "not bound" if any(one.startswith("not bound") for one in told) else "open"
+    told = [check.reason for check in checks if check.kind == "proof-c"]
+    return "not bound" if any(reason.startswith("not bound") for reason in told) else "open"
 
 
 def totals(document: Document) -> str:
@@ -68,7 +68,7 @@ def totals(document: Document) -> str:
 def _found(document: Document) -> str:
     findings = document.findings
     if findings:
-        unsafe = sum(one.severity == "unsafe" for one in findings)
+        unsafe = sum(finding.severity == "unsafe" for finding in findings)
         return f"{count(len(findings), 'finding')} ({unsafe} unsafe)"
     if document.verdict is Verdict.HOLDS:
         return "no findings"

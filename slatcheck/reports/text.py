@@ -16,7 +16,7 @@ from slatcheck.reports.standings import operations, rank, standing, totals
 from slatcheck.reports.undecided import undecided
 
 _LABEL = 11
-_STATEMENTS = {one.name: one.statement for one in RULES}
+_STATEMENTS = {rule.name: rule.statement for rule in RULES}
 _NOWHERE = "not known; begin at the entry point"
 
 
@@ -29,7 +29,7 @@ def render(document: Document, replay: Replay | None = None, verbose: bool = Fal
     """
     if not verbose:
         return brief.render(document, replay)
-    names = [one.name for one in document.layouts]
+    names = [layout.name for layout in document.layouts]
     text = [lines.headline(document), ""]
     findings = sorted(document.findings, key=rank)
     text += _causes(document, findings)
@@ -122,12 +122,12 @@ def _index(findings: Sequence[Finding]) -> Iterator[str]:
     rows = [
         [
             f"{number}.",
-            one.severity + ", known" * one.known,
-            one.rule,
-            clean(one.entry),
-            clean(one.trigger),
+            finding.severity + ", known" * finding.known,
+            finding.rule,
+            clean(finding.entry),
+            clean(finding.trigger),
         ]
-        for number, one in enumerate(findings, 1)
+        for number, finding in enumerate(findings, 1)
     ]
     yield "findings"
     yield from (f"  {line}" for line in columns(rows, right=(0,)))
@@ -138,7 +138,7 @@ def _summary(document: Document) -> Iterator[str]:
     yield "layouts"
     yield from _layout_table(document)
     yield ""
-    if any(one.kind == "proof-c" for one in document.checks):
+    if any(check.kind == "proof-c" for check in document.checks):
         yield from _functions(document)
         yield ""
     if document.kernel is not None and "tie" in document.kernel:
@@ -158,28 +158,28 @@ def _summary(document: Document) -> Iterator[str]:
 
 
 def _checks_of(document: Document, name: str) -> list[Check]:
-    return [one for one in document.checks if one.layout == name]
+    return [check for check in document.checks if check.layout == name]
 
 
 def _layout_table(document: Document) -> Iterator[str]:
-    names = list(dict.fromkeys(one.name for one in document.layouts))
-    names += sorted({one.layout for one in document.checks} - set(names) - {""})
-    refused = {one.name for one in document.layouts if not one.permitted}
+    names = list(dict.fromkeys(layout.name for layout in document.layouts))
+    names += sorted({check.layout for check in document.checks} - set(names) - {""})
+    refused = {layout.name for layout in document.layouts if not layout.permitted}
     rows = [["layout", "verdict", "operations", "findings", "evidence"]]
     for name in names:
         checks = _checks_of(document, name)
-        findings = sum(name in one.layouts for one in document.findings)
+        findings = sum(name in finding.layouts for finding in document.findings)
         rows.append(
             [
                 name,
-                worst(one.verdict for one in checks).value,
+                worst(check.verdict for check in checks).value,
                 f"{operations(checks):,}",
                 str(findings),
                 _evidence(checks) + "; Kconfig refuses it with KVM" * (name in refused),
             ]
         )
     if common := _checks_of(document, ""):
-        verdict = worst(one.verdict for one in common).value
+        verdict = worst(check.verdict for check in common).value
         rows.append(["(no layout)", verdict, "", "", _evidence(common)])
     if not operations(document.checks):
         # Proofs alone: nothing was run.
@@ -191,9 +191,9 @@ def _layout_table(document: Document) -> Iterator[str]:
 def _evidence(checks: Sequence[Check]) -> str:
     """Return on what kinds of evidence a layout's verdict rests, with the checks that hold."""
     parts = []
-    for kind in dict.fromkeys(one.kind for one in checks):
-        mine = [one for one in checks if one.kind == kind]
-        hold = sum(one.verdict is Verdict.HOLDS for one in mine)
+    for kind in dict.fromkeys(check.kind for check in checks):
+        mine = [check for check in checks if check.kind == kind]
+        hold = sum(check.verdict is Verdict.HOLDS for check in mine)
         parts.append(f"{kind}: {hold} of {count(len(mine), 'check')} hold")
     return "; ".join(parts) or "nothing was checked"
 
@@ -202,14 +202,14 @@ def _functions(document: Document) -> Iterator[str]:
     """Yield for each function of the tree in how many layouts which evidence stands behind it."""
     yield "what stands behind each function of the tree, in layouts"
     by_function: dict[str, dict[str, list[Check]]] = {}
-    for one in document.checks:
-        if one.kind in ("proof-c", "differential") and one.function and one.layout:
-            by_function.setdefault(one.function, {}).setdefault(one.layout, []).append(one)
+    for check in document.checks:
+        if check.kind in ("proof-c", "differential") and check.function and check.layout:
+            by_function.setdefault(check.function, {}).setdefault(check.layout, []).append(check)
     heads = ("proved from C", "refuted from C", "open", "not bound", "test only")
     rows = [["function", *heads]]
     for function, layouts in by_function.items():
         states = [standing(checks) for checks in layouts.values()]
-        rows.append([clean(function), *(str(states.count(one) or "") for one in heads)])
+        rows.append([clean(function), *(str(states.count(head) or "") for head in heads)])
     yield from (f"  {line}" for line in columns(rows, right=range(1, len(rows[0]))))
 
 
@@ -218,7 +218,7 @@ def _open_checks(document: Document) -> Iterator[str]:
     groups = undecided(document)
     if not groups:
         return
-    names = [one.name for one in document.layouts]
+    names = [layout.name for layout in document.layouts]
     yield "not decided"
     for group in groups:
         yield from item(group.told(names))

@@ -20,24 +20,24 @@ def lines(ties: Sequence[Mapping[str, Any]], tables: bool = True) -> Iterator[st
         return
     if tables:
         yield from _counts(ties)
-    quirks = list(dict.fromkeys(quirk for one in ties for quirk in one["quirks"]))
+    quirks = list(dict.fromkeys(quirk for tie in ties for quirk in tie["quirks"]))
     by = f"by {', '.join(quirks)}" if quirks else "by nothing that was seen"
     yield from item(f"the tree differs from the proved table {by}")
-    for one in ties:
-        if one["parting"]:
-            yield from item(f"the tie ends on {one['layout']}: {one['parting']}")
+    for tie in ties:
+        if tie["parting"]:
+            yield from item(f"the tie ends on {tie['layout']}: {tie['parting']}")
 
 
 def _counts(ties: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    names = ", ".join(one["layout"] for one in ties)
+    names = ", ".join(tie["layout"] for tie in ties)
     yield from item(f"the tree's C was run beside the proved table, the same operations ({names})")
     yield from item("points are the blocks of the C that the compiler marks, most are branches")
     operations: dict[str, int] = {}
     points: dict[str, tuple[int, int]] = {}
-    for one in ties:
-        for name, several in one["operations"].items():
+    for tie in ties:
+        for name, several in tie["operations"].items():
             operations[name] = operations.get(name, 0) + several
-        for name, (reached, every) in one["coverage"].items():
+        for name, (reached, every) in tie["coverage"].items():
             known = points.get(name, (0, 0))
             points[name] = known[0] + reached, known[1] + every
     rows = [["function", "operations that agreed", "points of the C reached"]]

@@ -25,18 +25,18 @@ HEAD = (
 
 def render(judged: Sequence[Judged], form: str) -> str:
     """Return the tables as text for a terminal, or as markdown."""
-    trees = sorted(judged, key=lambda one: (_number(one.version), one.name))
+    trees = sorted(judged, key=lambda tree: (_number(tree.version), tree.name))
     table = _markdown if form == "markdown" else _text
     parts = [table([list(HEAD), *map(_row, trees)])]
-    shown = [one for one in trees if one.document is not None]
+    shown = [tree for tree in trees if tree.document is not None]
     rows = list(_matrix(shown))
     if rows:
-        heads = ["cause", *(one.version for one in shown)]
+        heads = ["cause", *(tree.version for tree in shown)]
         parts += [table([heads, *rows]), "\n".join(_titles(shown))]
     changes = list(_changes(shown))
     if changes:
         parts.append("\n".join(changes))
-    refused = [f"{one.name}: {clean(one.refused)}" for one in trees if one.refused]
+    refused = [f"{tree.name}: {clean(tree.refused)}" for tree in trees if tree.refused]
     if refused:
         parts.append("\n".join(["refused:", *(f"- {line}" for line in refused)]))
     return "\n\n".join(parts) + "\n"
@@ -75,21 +75,21 @@ def functions(document: Document) -> tuple[int, int]:
 def _matrix(judged: Sequence[Judged]) -> Iterator[list[str]]:
     """Yield for each cause in how many layouts each tree has it."""
     where: dict[str, dict[str, int]] = {}
-    for one in judged:
-        assert one.document is not None
-        for cause in one.document.causes:
-            where.setdefault(cause.id, {})[one.name] = len(cause.layouts)
+    for tree in judged:
+        assert tree.document is not None
+        for cause in tree.document.causes:
+            where.setdefault(cause.id, {})[tree.name] = len(cause.layouts)
     for name in where:
-        cells = [str(where[name].get(one.name, "")) for one in judged]
+        cells = [str(where[name].get(tree.name, "")) for tree in judged]
         yield [name, *cells]
 
 
 def _titles(judged: Sequence[Judged]) -> list[str]:
     found = {
         cause.id: f"- {cause.id} ({cause.severity}): {clean(cause.title)}"
-        for one in judged
-        if one.document is not None
-        for cause in one.document.causes
+        for tree in judged
+        if tree.document is not None
+        for cause in tree.document.causes
     }
     return list(found.values())
 
@@ -118,6 +118,6 @@ def _markdown(rows: list[list[str]]) -> str:
 
 def summary(judged: Sequence[Judged]) -> str:
     """Return in one line how many trees were judged, and how many were judged before."""
-    kept = sum(one.kept for one in judged)
-    refused = sum(bool(one.refused) for one in judged)
+    kept = sum(tree.kept for tree in judged)
+    refused = sum(bool(tree.refused) for tree in judged)
     return f"{count(len(judged), 'tree')}, {kept} judged before, {refused} refused"
