@@ -57,7 +57,7 @@ def split(layout: Layout, address: int) -> list[Field]:
 
 def join(fields: list[Field]) -> int:
     """Return the address whose fields these are."""
-    return sum(one.value << one.low for one in fields)
+    return sum(field.value << field.low for field in fields)
 
 
 def stands_for(layout: Layout, address: int) -> int:

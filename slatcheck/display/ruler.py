@@ -15,12 +15,12 @@ _STRAY = 220.0
 
 def _widths(fields: Sequence[Field]) -> list[float]:
     """Return the width of each field: to scale, but a stray one is wide enough to be read."""
-    room, total = float(WIDTH - 2 * MARGIN), sum(one.bits for one in fields)
-    wide = [max(_STRAY, room * one.bits / total) if one.stray else 0.0 for one in fields]
-    rest = sum(one.bits for one in fields if not one.stray)
+    room, total = float(WIDTH - 2 * MARGIN), sum(field.bits for field in fields)
+    wide = [max(_STRAY, room * field.bits / total) if field.stray else 0.0 for field in fields]
+    rest = sum(field.bits for field in fields if not field.stray)
     return [
-        width or (room - sum(wide)) * one.bits / rest
-        for one, width in zip(fields, wide, strict=True)
+        width or (room - sum(wide)) * field.bits / rest
+        for field, width in zip(fields, wide, strict=True)
     ]
 
 
@@ -35,20 +35,20 @@ def draw(canvas: Canvas, label: str, fields: Sequence[Field], note: str, values:
         canvas.text(MARGIN, canvas.y + 10, label, size=11)
         canvas.y += 16
     left = float(MARGIN)
-    for one, width in zip(fields, _widths(fields), strict=True):
-        look = "bad" if one.stray else "field-off" if one.name in _NAMES else "field"
-        name = field_name(one)
-        said = f"{name} {one.value:#x}" if values else name
-        title = f"{name}: bits {one.high}..{one.low}, {one.value:#x}" if values else name
-        shape = canvas.hatched if one.stray else canvas.rect
+    for field, width in zip(fields, _widths(fields), strict=True):
+        look = "bad" if field.stray else "field-off" if field.name in _NAMES else "field"
+        name = field_name(field)
+        said = f"{name} {field.value:#x}" if values else name
+        title = f"{name}: bits {field.high}..{field.low}, {field.value:#x}" if values else name
+        shape = canvas.hatched if field.stray else canvas.rect
         shape(left, canvas.y, width, _HEIGHT, look, title)
         middle = left + width / 2
-        mark = "✗ " if one.stray else ""
+        mark = "✗ " if field.stray else ""
         if values and length(said) > width - 8:
-            said = f"{one.value:#x}"
-        look = "bad-text" if one.stray else "bold" if values and one.value else ""
+            said = f"{field.value:#x}"
+        look = "bad-text" if field.stray else "bold" if values and field.value else ""
         canvas.text(middle, canvas.y + 14, fit(mark + said, width - 6), look, anchor="middle")
-        bits = f"{one.high}..{one.low}" if one.bits > 1 else str(one.high)
+        bits = f"{field.high}..{field.low}" if field.bits > 1 else str(field.high)
         under = fit(bits, width - 4, 10)
         canvas.text(middle, canvas.y + 28, under, "soft", 10, anchor="middle")
         left += width

@@ -99,7 +99,7 @@ def layout_names(names: Sequence[str], among: Sequence[str]) -> str:
     if len(among) > 1 and found >= set(among):
         return "both layouts" if len(among) == 2 else f"all {len(among)} layouts"
     parts = []
-    order = {one.name: number for number, one in enumerate(all_layouts())}
+    order = {layout.name: number for number, layout in enumerate(all_layouts())}
     for family, group in groupby(
         sorted(found, key=lambda name: (order.get(name, len(order)), name)),
         key=lambda name: name.partition("-")[0],

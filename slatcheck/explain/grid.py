@@ -43,7 +43,7 @@ def draw(canvas: Canvas, layout: Layout, strip: Strip, named: str) -> None:
     if not strip.columns:
         return
     canvas.heading("Guest frames", "flags: w writable, y young, d dirty")
-    gaps = sum(isinstance(one, Gap) for one in strip.columns)
+    gaps = sum(isinstance(column, Gap) for column in strip.columns)
     frames = len(strip.columns) - gaps
     width = min(132.0, (WIDTH - 2 * MARGIN - _LABELS - gaps * _GAP) / max(1, frames))
     top = canvas.y
@@ -52,12 +52,12 @@ def draw(canvas: Canvas, layout: Layout, strip: Strip, named: str) -> None:
         look = "bold" if row >= 3 else "soft"
         canvas.text(MARGIN, top + _line(row) + down, label, look)
     x = float(MARGIN + _LABELS)
-    for one in strip.columns:
-        if isinstance(one, Gap):
-            _gap(canvas, one, x, top)
+    for column in strip.columns:
+        if isinstance(column, Gap):
+            _gap(canvas, column, x, top)
             x += _GAP
         else:
-            _frame(canvas, layout, one, x, top, width)
+            _frame(canvas, layout, column, x, top, width)
             x += width
     canvas.y = top + _line(5) + 20
     if strip.left_out:
@@ -83,43 +83,47 @@ def _gap(canvas: Canvas, gap: Gap, x: float, top: float) -> None:
     canvas.text(x + _GAP / 2, top + _line(3) + 22, frames, "soft", 10, "middle")
 
 
-def _frame(canvas: Canvas, layout: Layout, one: Frame, x: float, top: float, width: float) -> None:
+def _frame(
+    canvas: Canvas, layout: Layout, frame: Frame, x: float, top: float, width: float
+) -> None:
     middle = x + width / 2
-    name = fit(f"{one.gfn:#x}", width - 4)
-    canvas.text(middle, top + 20, name, "bad-text" if one.mark.broken else "bold", anchor="middle")
-    if one.operated:
+    name = fit(f"{frame.gfn:#x}", width - 4)
+    canvas.text(
+        middle, top + 20, name, "bad-text" if frame.mark.broken else "bold", anchor="middle"
+    )
+    if frame.operated:
         canvas.rect(x + 1, top + _line(1) + 4, width - 2, 10, "band", "named by the operation")
-    elif not one.beyond:
+    elif not frame.beyond:
         canvas.rect(x + 1, top + _line(1) + 8, width - 2, 1.5, "none")
-    _cell(canvas, layout, one, one.before, x, top + _line(2), width, "same")
-    _cell(canvas, layout, one, one.wanted, x, top + _line(3), width, "same")
-    if one.actual is None:
-        canvas.rect(x + 1, top + _line(4) + 2, width - 2, _ROW - 4, "none", one.mark.value)
+    _cell(canvas, layout, frame, frame.before, x, top + _line(2), width, "same")
+    _cell(canvas, layout, frame, frame.wanted, x, top + _line(3), width, "same")
+    if frame.actual is None:
+        canvas.rect(x + 1, top + _line(4) + 2, width - 2, _ROW - 4, "none", frame.mark.value)
         canvas.text(middle, top + _line(4) + 22, "?", "bold", anchor="middle")
         return
-    _cell(canvas, layout, one, one.actual, x, top + _line(4), width, _LOOKS[one.mark])
-    if one.mark.broken:
-        words = fit(f"✗ {one.mark.value}", width + 24, 10)
+    _cell(canvas, layout, frame, frame.actual, x, top + _line(4), width, _LOOKS[frame.mark])
+    if frame.mark.broken:
+        words = fit(f"✗ {frame.mark.value}", width + 24, 10)
         canvas.text(middle, top + _line(5) + 12, words, "bad-text", 10, "middle")
-    elif one.mark in (Mark.CHANGED, Mark.GONE):
-        words = fit("✓ " + one.mark.value.partition(",")[0], width, 10)
+    elif frame.mark in (Mark.CHANGED, Mark.GONE):
+        words = fit("✓ " + frame.mark.value.partition(",")[0], width, 10)
         canvas.text(middle, top + _line(5) + 12, words, "good-text", 10, "middle")
 
 
 def _cell(
-    canvas: Canvas, layout: Layout, one: Frame, raw: int, x: float, y: float, width: float,
+    canvas: Canvas, layout: Layout, frame: Frame, raw: int, x: float, y: float, width: float,
     look: str,
 ) -> None:  # fmt: skip
     bad = look == "bad"
     if not raw and look in ("same",):
         look = "none"
     title = layout.entry.describe(raw)
-    if one.beyond and not raw:
+    if frame.beyond and not raw:
         title = "beyond the reach: no entry can stand for this frame"
     shape = canvas.hatched if bad else canvas.rect
     shape(x + 1, y + 2, width - 2, _ROW - 4, look, title)
     first, second = entry_words(layout, raw)
-    if one.beyond and not raw:
+    if frame.beyond and not raw:
         first, second = "no such", "frame"
     look = "bad-text" if bad else "soft" if not raw else ""
     middle = x + width / 2

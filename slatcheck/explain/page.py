@@ -24,7 +24,7 @@ def render(story: Story) -> str:
         expected=expected,
         actual=actual,
         start=story.step if story.step is not None else 0,
-        statements={one.name: one.statement for one in RULES},
+        statements={rule.name: rule.statement for rule in RULES},
         pictures=[svg.render(story, n, standalone=False) for n in range(len(story.steps))],
         picture_style=STYLE,
         tables=lambda number: count(number, "table"),

@@ -123,7 +123,7 @@ class _Recorded:
 
 def _judge(trace: Trace, stepper: Stepper, steps: list[Step]) -> list[Symptom]:
     stop = len(steps) - 1 if steps[-1].stopped else None
-    done = Run([one.outcome for one in steps], stop)
+    done = Run([step.outcome for step in steps], stop)
     recorded = _Recorded(stepper.name, trace.layout, stepper.capabilities, done)
     judge = Judge(trace.layout, stepper.capabilities.pages)
     return judge.examine(recorded, trace.ops).symptoms
@@ -139,7 +139,7 @@ def _foresee(
     """
     state = map_of(layout)
     expected, contracts, maps = [], [], []
-    wrong = {one.step for one in symptoms}
+    wrong = {symptom.step for symptom in symptoms}
     for number, (op, step) in enumerate(zip(ops, steps, strict=False)):
         contracts.append(state.in_contract(op))
         if contracts[-1]:
@@ -150,7 +150,7 @@ def _foresee(
             state.entries = _found(layout, step, state.entries)
         if layout.large and number not in wrong:
             state.entries = _found(layout, step, state.entries)
-        maps.append({gfn: layout.entry.encode(one) for gfn, one in state.entries.items()})
+        maps.append({gfn: layout.entry.encode(entry) for gfn, entry in state.entries.items()})
     return expected, contracts, maps
 
 

@@ -78,21 +78,21 @@ def place(
 ) -> tuple[list[Bar], int]:
     """Return the bars of a level and how many tables found no room."""
     shown = {bar.table.address for bar in above if not bar.ghost}
-    candidates = [one for one in tables if level == 0 or one.parent in shown]
+    candidates = [table for table in tables if level == 0 or table.parent in shown]
     ghosts = _ghosts(scene, level, {bar.table.address for bar in above})
-    ranked = sorted(candidates, key=lambda one: _interest(scene, one))[:ROW_TABLES]
+    ranked = sorted(candidates, key=lambda table: _interest(scene, table))[:ROW_TABLES]
     kept = ghosts[: ROW_TABLES - len(ranked)]
-    order = sorted([*ranked, *kept], key=lambda one: one.base)
+    order = sorted([*ranked, *kept], key=lambda table: table.base)
     if not order:
         return [], 0
     right = BEYOND if level == 0 and strays(scene) else 0
     room = WIDTH - 2 * MARGIN - right
     gap = 18.0
     width = (room - gap * (len(order) - 1)) / len(order)
-    gone = {one.address for one in kept}
+    gone = {table.address for table in kept}
     bars = [
-        Bar(one, MARGIN + n * (width + gap), width, one.address in gone)
-        for n, one in enumerate(order)
+        Bar(table, MARGIN + n * (width + gap), width, table.address in gone)
+        for n, table in enumerate(order)
     ]
     return bars, len(tables) - len(ranked)
 
@@ -101,11 +101,13 @@ def _ghosts(scene: Scene, level: int, parents: set[int]) -> list[Table]:
     """Return the tables that this step unlinked."""
     if scene.previous is None or scene.previous is scene.snapshot:
         return []
-    now = {one.address for one in scene.snapshot.tables}
+    now = {table.address for table in scene.snapshot.tables}
     return [
-        one
-        for one in scene.previous.tables
-        if one.level == level and one.address not in now and (not level or one.parent in parents)
+        table
+        for table in scene.previous.tables
+        if table.level == level
+        and table.address not in now
+        and (not level or table.parent in parents)
     ]
 
 

@@ -79,7 +79,7 @@ class Sources:
                 named = span.name == name or bool(defined & inside)
                 rank = 0 if marks[1] & inside else 1 if named else 2
                 found.append((rank, path, span.first, file.excerpt(span, *marks)))
-        return [one[3] for one in sorted(found, key=lambda one: one[:3])]
+        return [ranked[3] for ranked in sorted(found, key=lambda item: item[:3])]
 
     def _file(self, name: str) -> _File | None:
         if name not in self._files:
@@ -105,8 +105,10 @@ class _File:
             ]
 
         return [
-            _Span(one.name, one.line, one.line + one.text.rstrip("\n").count("\n"))
-            for one in functions(self._data).values()
+            _Span(
+                function.name, function.line, function.line + function.text.rstrip("\n").count("\n")
+            )
+            for function in functions(self._data).values()
         ]
 
     def spans(self, numbers: set[int]) -> list[_Span]:
@@ -115,9 +117,13 @@ class _File:
         for number in numbers:
             if not 1 <= number <= len(self._lines):
                 continue
-            inside = [one for one in self._functions if one.first <= number <= one.last]
+            inside = [
+                function
+                for function in self._functions
+                if function.first <= number <= function.last
+            ]
             around = _Span("", max(1, number - 6), min(len(self._lines), number + 6))
-            span = min(inside, key=lambda one: one.last - one.first, default=around)
+            span = min(inside, key=lambda function: function.last - function.first, default=around)
             found[span.first, span.last] = span
         return [found[key] for key in sorted(found)]
 

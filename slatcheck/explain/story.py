@@ -124,7 +124,7 @@ class Story:
         if self.step is None:
             return None
         found = self.steps[self.step].symptoms
-        mine = [one for one in found if one.fingerprint == self.fingerprint]
+        mine = [symptom for symptom in found if symptom.fingerprint == self.fingerprint]
         return (mine or list(found))[0]
 
 

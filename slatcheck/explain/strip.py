@@ -134,7 +134,7 @@ def _choose(wrong: list[int], spans: list[tuple[int, int]], maps: Maps, layout: 
         for f in maps.before.keys() | actual.keys() | maps.wanted.keys()
         if not maps.before.get(f, 0) == actual.get(f, 0) == maps.wanted.get(f, 0)
     ]
-    whole = [one for one in spans if one == (0, (1 << 64) - 1)]
+    whole = [span for span in spans if span == (0, (1 << 64) - 1)]
     edges = [] if whole else [gfn for span in spans[:4] for gfn in span]
     beside = [gfn + step for gfn in edges for step in (-1, 1) if gfn + step >= 0]
     mapped = sorted(maps.before.keys() | actual.keys())

@@ -31,9 +31,9 @@ def render(story: Story, number: int, standalone: bool = True) -> str:
         grid.draw(canvas, story.layout, step.strip, named_by(step))
     if step.splits:
         canvas.heading("The address, as this layout takes it apart", "bits, highest first")
-        for one in step.splits:
-            label = f"{one.name}: GPA {one.address:#x}"
-            ruler.draw(canvas, label, one.fields, one.note, values=True)
+        for split in step.splits:
+            label = f"{split.name}: GPA {split.address:#x}"
+            ruler.draw(canvas, label, split.fields, split.note, values=True)
     if step.snapshot is not None:
         scene = Scene(story.layout, step.spans, step.maps, step.snapshot, step.previous)
         tree.draw(canvas, scene, step.snapshot_is)

@@ -40,11 +40,11 @@ def tell(recording: Recording, replay: str) -> Story:
     """Return the story of a recorded run; ``replay`` is the command that runs it again."""
     trace = recording.trace
     steps = tuple(_Teller(recording).steps())
-    broken = [one.number for one in steps if one.broken]
+    broken = [step.number for step in steps if step.broken]
     mine = [
-        one.number
-        for one in steps
-        if any(symptom.fingerprint == trace.fingerprint for symptom in one.symptoms)
+        step.number
+        for step in steps
+        if any(symptom.fingerprint == trace.fingerprint for symptom in step.symptoms)
     ]
     shift = trace.layout.page_shift
     return Story(
@@ -92,7 +92,7 @@ class _Teller:
         maps = Maps(before, wanted, actual)
         spans = ranges(layout, op)
         entry, entry_at = entry_of(recording, op)
-        symptoms = tuple(one for one in recording.symptoms if one.step == number)
+        symptoms = tuple(symptom for symptom in recording.symptoms if symptom.step == number)
         step = Step(
             number=number,
             op=op,
@@ -100,7 +100,7 @@ class _Teller:
             entry=entry,
             entry_at=entry_at,
             operands=_operands(op),
-            splits=tuple(_split(layout, *one) for one in addresses(layout, op)),
+            splits=tuple(_split(layout, *address) for address in addresses(layout, op)),
             spans=tuple(spans),
             in_contract=contract,
             before=self._lines(before),
@@ -122,7 +122,7 @@ class _Teller:
             excerpts=tuple(
                 recording.sources.excerpts(
                     done.lines,
-                    [one.where for one in outcome.events if one.where],
+                    [event.where for event in outcome.events if event.where],
                     entry,
                     entry_at,
                 )
@@ -150,8 +150,8 @@ class _Teller:
         loose = snapshot.loose if snapshot is not None else ()
         if op.kind is Kind.DESTROY:
             return Beside(loose, ())
-        lost = tuple(one for one in loose if one in self.linked)
-        return Beside(lost, tuple(one for one in loose if one not in self.linked))
+        lost = tuple(address for address in loose if address in self.linked)
+        return Beside(lost, tuple(address for address in loose if address not in self.linked))
 
 
 def _changes(
@@ -197,7 +197,7 @@ def _operands(op: Op) -> tuple[tuple[str, str], ...]:
 
 def _split(layout: Layout, name: str, address: int) -> Split:
     fields = tuple(split(layout, address))
-    reasons = [_astray(layout, one) for one in fields if one.stray]
+    reasons = [_astray(layout, field) for field in fields if field.stray]
     note = ""
     if reasons:
         lands = stands_for(layout, address)
@@ -214,7 +214,10 @@ def _astray(layout: Layout, field: Field) -> str:
 
 
 def _raw(layout: Layout, changes: Mapping[int, Entry | None]) -> dict[int, int]:
-    return {gfn: layout.entry.encode(one) if one is not None else 0 for gfn, one in changes.items()}
+    return {
+        gfn: layout.entry.encode(entry) if entry is not None else 0
+        for gfn, entry in changes.items()
+    }
 
 
 def _result(layout: Layout, op: Op, value: int) -> str:

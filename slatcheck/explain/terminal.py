@@ -127,38 +127,38 @@ def _frames(story: Story, step: Step) -> Iterable[ConsoleRenderable]:
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
     for head in ("frame", named_by(step), "before", "should be", "is", ""):
         grid.add_column(head, no_wrap=True)
-    for one in step.strip.columns:
-        if isinstance(one, Gap):
-            skipped = f"⋯ {one.last - one.first + 1:,}"
-            grid.add_row(skipped, "▮" if one.operated else "", "", "", "", "")
+    for column in step.strip.columns:
+        if isinstance(column, Gap):
+            skipped = f"⋯ {column.last - column.first + 1:,}"
+            grid.add_row(skipped, "▮" if column.operated else "", "", "", "", "")
             continue
-        grid.add_row(*_row(story, one), style="red" if one.mark.broken else "")
+        grid.add_row(*_row(story, column), style="red" if column.mark.broken else "")
     yield Padding(grid, (0, 0, 0, 2))
 
 
-def _row(story: Story, one: Frame) -> tuple[str, ...]:
+def _row(story: Story, frame: Frame) -> tuple[str, ...]:
     def words(raw: int) -> str:
-        if one.beyond and not raw:
+        if frame.beyond and not raw:
             return "no such frame"
         return " ".join(entry_words(story.layout, raw)).strip()
 
-    actual = "?" if one.actual is None else words(one.actual)
+    actual = "?" if frame.actual is None else words(frame.actual)
     mark = {Mark.SAME: "", Mark.CHANGED: "✓", Mark.GONE: "✓ dropped", Mark.UNKNOWN: ""}
-    said = mark.get(one.mark, f"✗ {one.mark.value}")
-    named = "▮" if one.operated else ""
-    return f"{one.gfn:#x}", named, words(one.before), words(one.wanted), actual, said
+    said = mark.get(frame.mark, f"✗ {frame.mark.value}")
+    named = "▮" if frame.operated else ""
+    return f"{frame.gfn:#x}", named, words(frame.before), words(frame.wanted), actual, said
 
 
-def _address(one: Split) -> Iterable[ConsoleRenderable]:
-    yield _say(f"{one.name}: GPA {one.address:#x}")
+def _address(split: Split) -> Iterable[ConsoleRenderable]:
+    yield _say(f"{split.name}: GPA {split.address:#x}")
     fields = [
         f"{'✗ ' if field.stray else ''}{field_name(field)} {field.value:#x} "
         f"[{field.high}..{field.low}]"
-        for field in one.fields
+        for field in split.fields
     ]
     yield _say("  " + " │ ".join(fields))
-    if one.note:
-        yield _say(f"  ✗ {one.note}", "red")
+    if split.note:
+        yield _say(f"  ✗ {split.note}", "red")
 
 
 def _tables(story: Story, step: Step) -> Iterable[ConsoleRenderable]:
@@ -183,7 +183,7 @@ def _tables(story: Story, step: Step) -> Iterable[ConsoleRenderable]:
 
 def _branch(story: Story, table: Table, by_parent: dict[int, list[Table]]) -> Tree:
     tree = Tree(Text(_table_words(story, table)), guide_style="dim")
-    children = {one.slot: one for one in by_parent.get(table.address, [])}
+    children = {child.slot: child for child in by_parent.get(table.address, [])}
     for number, link in enumerate(table.links):
         if number >= MAX_RUNS:
             tree.add(_say(f"and {len(table.links) - MAX_RUNS} more"))

@@ -40,7 +40,7 @@ def draw(canvas: Canvas, scene: Scene, moment: str) -> None:
         return
     above: list[Bar] = []
     for level in range(scene.layout.levels):
-        tables = [one for one in scene.snapshot.tables if one.level == level]
+        tables = [table for table in scene.snapshot.tables if table.level == level]
         bars, hidden = place(scene, level, tables, above)
         if not bars:
             break
@@ -63,7 +63,7 @@ def no_root(snapshot: Snapshot) -> str:
 
 
 def _connect(canvas: Canvas, layout: Layout, bar: Bar, above: Sequence[Bar]) -> None:
-    parent = next((one for one in above if one.table.address == bar.table.parent), None)
+    parent = next((upper for upper in above if upper.table.address == bar.table.parent), None)
     if parent is None:
         return
     slot = bar.table.slot
@@ -185,7 +185,7 @@ def _entries(canvas: Canvas, scene: Scene, bar: Bar, top: float) -> None:
     free = bar.x
     runs = [(*run, mark) for mark, found in marks.items() for run in coalesce(found)]
     # What is wrong is drawn last, so that nothing lies over it; labels go from left to right.
-    for low, high, mark in sorted(runs, key=lambda one: (one[2].broken, one[0])):
+    for low, high, mark in sorted(runs, key=lambda run: (run[2].broken, run[0])):
         x, wide = _mark(canvas, bar, bar.at(layout, low), bar.at(layout, high + 1))
         shape = canvas.hatched if mark.broken else canvas.rect
         shape(x, top, wide, _BAR, _LOOKS[mark], f"{_run(low, high)}: {mark.value}")
