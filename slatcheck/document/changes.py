@@ -63,7 +63,7 @@ def changes(old: Document, new: Document) -> Changes:
         for place in places
         if before.get(place) != after.get(place)
     ]
-    marks = [dict.fromkeys(one.fingerprint for one in each.findings) for each in (old, new)]
+    marks = [dict.fromkeys(finding.fingerprint for finding in each.findings) for each in (old, new)]
     return Changes(
         tuple(differing),
         tuple(mark for mark in marks[1] if mark not in marks[0]),
@@ -75,16 +75,17 @@ def changes(old: Document, new: Document) -> Changes:
 
 def _answers(checks: Iterable[Check]) -> dict[Place, str]:
     """Return what each check says: its verdict, and the finding that shows a violation."""
-    return {
-        (one.id, one.layout, one.byte_order): f"{one.verdict.value} {one.finding}".rstrip()
-        for one in checks
-    }
+    found: dict[Place, str] = {}
+    for check in checks:
+        said = f"{check.verdict.value} {check.finding}".rstrip()
+        found[check.id, check.layout, check.byte_order] = said
+    return found
 
 
 def _by_promise(checks: Iterable[Check]) -> Mapping[str, float]:
     found: defaultdict[str, float] = defaultdict(float)
-    for one in checks:
-        found[one.id] += one.seconds
+    for check in checks:
+        found[check.id] += check.seconds
     return found
 
 
@@ -92,12 +93,12 @@ def _by_evidence(checks: Iterable[Check]) -> Mapping[str, float]:
     """Return what each kind of evidence took; a run is judged by all rules, and counts once."""
     runs: dict[tuple[str, ...], float] = {}
     found: defaultdict[str, float] = defaultdict(float)
-    for one in checks:
-        if one.kind == "differential":
-            run = (one.layout, one.byte_order, one.function)
-            runs[run] = max(runs.get(run, 0.0), one.seconds)
+    for check in checks:
+        if check.kind == "differential":
+            run = (check.layout, check.byte_order, check.function)
+            runs[run] = max(runs.get(run, 0.0), check.seconds)
         else:
-            found[one.kind] += one.seconds
+            found[check.kind] += check.seconds
     if runs:
         found["differential"] = sum(runs.values())
     return found
@@ -109,4 +110,4 @@ def _times(old: Mapping[str, float], new: Mapping[str, float]) -> tuple[Took, ..
     found = [
         Took(name, round(old.get(name, 0.0), 3), round(new.get(name, 0.0), 3)) for name in names
     ]
-    return tuple(sorted(found, key=lambda one: (-abs(one.more), one.name)))
+    return tuple(sorted(found, key=lambda took: (-abs(took.more), took.name)))

@@ -62,17 +62,18 @@ def read_json(path: Path, remedy: str) -> Any:
 
 def _document(path: Path, data: dict[str, Any]) -> Document:
     layouts = []
-    for one in data["layouts"]:
+    for facts in data["layouts"]:
         try:
-            layout = layout_named(one["name"])
+            layout = layout_named(facts["name"])
         except KeyError:
-            raise InputError(f"{path} names the layout {one['name']}, which is unknown") from None
-        if layout_json(layout) != one:
+            raise InputError(f"{path} names the layout {facts['name']}, which is unknown") from None
+        if layout_json(layout) != facts:
             raise InputError(f"{path} has another geometry of {layout.name}; {_AGAIN}")
         layouts.append(layout)
-    checks = [Check(**one | {"verdict": Verdict(one["verdict"])}) for one in data["checks"]]
+    checks = [Check(**check | {"verdict": Verdict(check["verdict"])}) for check in data["checks"]]
     findings = [
-        Finding(**one | {"location": Location(**one["location"])}) for one in data["findings"]
+        Finding(**finding | {"location": Location(**finding["location"])})
+        for finding in data["findings"]
     ]
     gate = data.get("gate")
     if gate is not None:

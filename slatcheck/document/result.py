@@ -53,7 +53,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     Nothing at all is vacuous, never a pass.
     """
     found = set(verdicts)
-    return next((one for one in _ORDER if one in found), Verdict.VACUOUS)
+    return next((verdict for verdict in _ORDER if verdict in found), Verdict.VACUOUS)
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Document:
             "layouts": [layout_json(layout) for layout in self.layouts],
             "checks": [asdict(check) | {"verdict": check.verdict.value} for check in self.checks],
             "causes": [asdict(cause) for cause in self.causes],
-            "findings": [asdict(one) for one in self.findings],
+            "findings": [asdict(finding) for finding in self.findings],
             "notes": self.notes,
         }
         if self.gate is not None:

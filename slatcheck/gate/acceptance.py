@@ -60,7 +60,9 @@ def accept(document: Document, known: Known, fail_on: str = IMPRECISE) -> None:
     could not be decided is accepted where it rests on such a violation, or was as little decided
     before. Nothing that is accepted becomes a pass: the verdict of a check stays what it is.
     """
-    terms = _Terms(known, fail_on, {one.fingerprint: one.severity for one in document.findings})
+    terms = _Terms(
+        known, fail_on, {finding.fingerprint: finding.severity for finding in document.findings}
+    )
     for finding in document.findings:
         finding.known_on = [
             layout for layout in finding.layouts if known.finding(finding.fingerprint, layout)
@@ -71,36 +73,37 @@ def accept(document: Document, known: Known, fail_on: str = IMPRECISE) -> None:
         verdict=_verdict(document, terms),
         fail_on=fail_on,
         against=dict(known.about),
-        new=[one.fingerprint for one in document.findings if not one.known],
+        new=[finding.fingerprint for finding in document.findings if not finding.known],
         gone=_gone(document, known),
     )
 
 
 def _judged(checks: Iterable[Check], terms: _Terms) -> list[Check]:
     found = list(checks)
-    by_id = {(one.layout, one.byte_order, one.id): one for one in found}
-    return [replace(one, accepted=_excuse(one, by_id, terms)) for one in found]
+    by_id = {(check.layout, check.byte_order, check.id): check for check in found}
+    return [replace(check, accepted=_excuse(check, by_id, terms)) for check in found]
 
 
 def _excuse(check: Check, by_id: dict[tuple[str, str, str], Check], terms: _Terms) -> str:
     """Return why a check that is no pass does not count, '' where it does."""
     seen: set[str] = set()
-    one: Check | None = check
-    while one is not None and one.id not in seen:
-        if one.verdict is Verdict.VIOLATED:
-            return terms.excuse(one.finding, one.layout)
-        if one.verdict in (Verdict.HOLDS, Verdict.ERROR):
+    current: Check | None = check
+    while current is not None and current.id not in seen:
+        if current.verdict is Verdict.VIOLATED:
+            return terms.excuse(current.finding, current.layout)
+        if current.verdict in (Verdict.HOLDS, Verdict.ERROR):
             return ""
-        if terms.known.undecided(one):
+        if terms.known.undecided(current):
             return "baseline"
-        seen.add(one.id)
-        one = by_id.get((one.layout, one.byte_order, one.rests_on))
+        seen.add(current.id)
+        current = by_id.get((current.layout, current.byte_order, current.rests_on))
     return ""
 
 
 def _verdict(document: Document, terms: _Terms) -> Verdict:
     counted = [
-        replace(one, verdict=Verdict.HOLDS) if one.accepted else one for one in document.checks
+        replace(check, verdict=Verdict.HOLDS) if check.accepted else check
+        for check in document.checks
     ]
     counts = any(_counts(finding, terms) for finding in document.findings)
     return worst([document.judged(counted), *([Verdict.VIOLATED] if counts else [])])
@@ -117,7 +120,9 @@ def _counts(finding: Finding, terms: _Terms) -> bool:
 
 def _gone(document: Document, known: Known) -> dict[str, list[str]]:
     """Return what is known and was looked for in vain, with the layouts."""
-    still = {(one.fingerprint, layout) for one in document.findings for layout in one.layouts}
+    still = {
+        (finding.fingerprint, layout) for finding in document.findings for layout in finding.layouts
+    }
     gone = {}
     for mark, layouts in known.entries().items():
         lost = [
@@ -132,6 +137,6 @@ def _gone(document: Document, known: Known) -> dict[str, list[str]]:
 
 def was_judged(document: Document, layout: str) -> bool:
     """Return whether a layout was run, and nothing kept it from being judged."""
-    mine = [one for one in document.checks if one.layout == layout]
-    built = all("/build/" not in one.id and one.verdict is not Verdict.ERROR for one in mine)
+    mine = [check for check in document.checks if check.layout == layout]
+    built = all("/build/" not in check.id and check.verdict is not Verdict.ERROR for check in mine)
     return bool(mine) and built and not document.tool.get("interrupted")

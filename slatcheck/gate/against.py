@@ -40,11 +40,11 @@ class Before:
             "commit": revision.commit,
             "kernel": str(kernel.get("version", "")),
         }
-        self._known = {one.fingerprint: one.layouts for one in document.findings}
+        self._known = {finding.fingerprint: finding.layouts for finding in document.findings}
         self._open = {
-            (one.layout, one.id): one.verdict
-            for one in document.checks
-            if one.verdict not in (Verdict.HOLDS, Verdict.VIOLATED)
+            (old.layout, old.id): old.verdict
+            for old in document.checks
+            if old.verdict not in (Verdict.HOLDS, Verdict.VIOLATED)
         }
 
     def finding(self, fingerprint: str, layout: str) -> bool:
@@ -104,7 +104,7 @@ def _judged_before(
         everything(),
         revision.commit,
         str(revision.folder),
-        [one.name for one in request.layouts],
+        [layout.name for layout in request.layouts],
         (request.seed, request.max_ops, sorted(request.evidence)),
         find(request.cc).version,
     )
@@ -159,15 +159,15 @@ def _differences(
     """Return the first operation at which the two kernels differ, for each layout where they do."""
     assert request.kernel is not None
     pairs = [
-        _Pair(revision.folder, request.kernel, one.name, request.seed, request.cc)
-        for one in request.layouts
+        _Pair(revision.folder, request.kernel, layout.name, request.seed, request.cc)
+        for layout in request.layouts
     ]
     found: dict[int, list[dict[str, Any]]] = {}
-    for number, one in spread(_differ, pairs, request.jobs):
-        found[number] = one
+    for number, differences in spread(_differ, pairs, request.jobs):
+        found[number] = differences
         told = sum(map(len, found.values()))
         report(Progress(len(found), len(pairs), f"{pairs[number].layout}, both kernels", told))
-    return [one for number in range(len(pairs)) for one in found[number]]
+    return [difference for number in range(len(pairs)) for difference in found[number]]
 
 
 def _differ(pair: _Pair) -> list[dict[str, Any]]:

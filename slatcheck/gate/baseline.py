@@ -68,7 +68,7 @@ class Baseline:
 
     def entries(self) -> dict[str, list[str]]:
         """Return the layouts of each fingerprint."""
-        return {mark: list(one.layouts) for mark, one in self.known.items()}
+        return {mark: list(entry.layouts) for mark, entry in self.known.items()}
 
     def looked_for(self, document: Document, fingerprint: str, layout: str) -> bool:
         """Return whether a run had the evidence, and judged the layout, that can show a finding."""
@@ -86,7 +86,7 @@ def of_document(document: Document, old: Baseline | None = None) -> Baseline:
     Reasons and dates of ``old`` stay. What it knows of layouts that were not judged stays as well.
     """
     kernel = document.kernel or {}
-    judged = [one.name for one in document.layouts if was_judged(document, one.name)]
+    judged = [layout.name for layout in document.layouts if was_judged(document, layout.name)]
     layouts = list(dict.fromkeys([*(old.layouts if old else ()), *judged]))
     found = Baseline(
         str(kernel.get("version", "")), tuple(layouts), tuple(document.tool.get("evidence", ()))
@@ -118,7 +118,7 @@ def render(baseline: Baseline) -> str:
     text["evidence"] = sorted(baseline.evidence)
     text["layouts"] = _lines(baseline.layouts)
     found = tomlkit.aot()
-    for entry in sorted(baseline.known.values(), key=lambda one: one.fingerprint):
+    for entry in sorted(baseline.known.values(), key=lambda entry: entry.fingerprint):
         found.append(_table(entry, baseline.layouts))
     if found:
         text["finding"] = found
@@ -141,18 +141,18 @@ def _patterns(names: Sequence[str], every: Sequence[str]) -> list[str]:
     """Return few patterns that match just these of all names, the widest first."""
     left, found = list(names), list[str]()
     candidates = {
-        pattern: [one for one in every if fnmatchcase(one, pattern)]
+        pattern: [layout for layout in every if fnmatchcase(layout, pattern)]
         for name in names
         for start in _starts(name)
         for pattern in (f"{start}*", *(f"{start}*{end}" for end in ("-huge", "-va48", "-xpa")))
     }
-    inside = {one: met for one, met in candidates.items() if met and set(met) <= set(names)}
+    inside = {pattern: met for pattern, met in candidates.items() if met and set(met) <= set(names)}
     while left:
-        best = max(inside, key=lambda one: (_fits(inside[one], left), one), default="")
+        best = max(inside, key=lambda pattern: (_fits(inside[pattern], left), pattern), default="")
         if not best or _fits(inside[best], left) < 2:
             return found + left
         found.append(best)
-        left = [one for one in left if one not in inside[best]]
+        left = [name for name in left if name not in inside[best]]
     return found
 
 
@@ -162,7 +162,7 @@ def _starts(name: str) -> list[str]:
 
 
 def _fits(met: Sequence[str], left: Sequence[str]) -> int:
-    return sum(one in left for one in met)
+    return sum(name in left for name in met)
 
 
 def _lines(names: Sequence[str]) -> Any:
@@ -199,7 +199,7 @@ def _data(path: Path) -> dict[str, Any]:
             f"{path} is no baseline of this version ({SCHEMA}); 'slatcheck baseline' writes one"
         )
     # A date is a string to JSON.
-    plain = {**data, "finding": [_plain(one) for one in _list(data.get("finding", []))]}
+    plain = {**data, "finding": [_plain(finding) for finding in _list(data.get("finding", []))]}
     wrong = complaint(plain, schema("schema-baseline.json"))
     if wrong:
         raise InputError(f"{path} is damaged at {wrong}")
@@ -208,8 +208,8 @@ def _data(path: Path) -> dict[str, Any]:
 
 def _matched(patterns: Sequence[str], every: Sequence[str]) -> tuple[str, ...]:
     """Return the layouts meant: of the file's own for a pattern, else the one of this name."""
-    met = [one for one in every if any(fnmatchcase(one, pattern) for pattern in patterns)]
-    named = [one for one in patterns if "*" not in one and one not in met]
+    met = [name for name in every if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    named = [pattern for pattern in patterns if "*" not in pattern and pattern not in met]
     return _ordered([*met, *named], every)
 
 
@@ -228,12 +228,12 @@ def _plain(entry: Any) -> Any:
 def _baseline(path: Path, data: dict[str, Any]) -> Baseline:
     layouts = tuple(data["layouts"])
     found = Baseline(data["kernel"], layouts, tuple(data["evidence"]), name=str(path))
-    for one in data.get("finding", []):
-        mark = one["fingerprint"]
+    for entry in data.get("finding", []):
+        mark = entry["fingerprint"]
         if mark in found.known:
             raise InputError(f"{path} is damaged: {mark} is there twice")
-        if one["rule"] != Fingerprint.parse(mark).rule:
-            raise InputError(f"{path} is damaged: {mark} is no finding of the rule {one['rule']}")
-        names = layouts if one["layouts"] == ALL else _matched(one["layouts"], layouts)
-        found.known[mark] = Entry(mark, names, one["reason"], one.get("expires"))
+        if entry["rule"] != Fingerprint.parse(mark).rule:
+            raise InputError(f"{path} is damaged: {mark} is no finding of the rule {entry['rule']}")
+        names = layouts if entry["layouts"] == ALL else _matched(entry["layouts"], layouts)
+        found.known[mark] = Entry(mark, names, entry["reason"], entry.get("expires"))
     return found

@@ -41,11 +41,15 @@ def answer(document: Document, wanted: str) -> tuple[int, str]:
 
 def _new(document: Document) -> list[str]:
     assert document.gate is not None
-    return [one.fingerprint for one in document.findings if not one.known and one.contract]
+    return [
+        finding.fingerprint
+        for finding in document.findings
+        if not finding.known and finding.contract
+    ]
 
 
 def _one(document: Document, wanted: str) -> list[str]:
-    return [one.fingerprint for one in document.findings if one.fingerprint == wanted]
+    return [finding.fingerprint for finding in document.findings if finding.fingerprint == wanted]
 
 
 def _blind(document: Document, wanted: str) -> str:
@@ -67,8 +71,8 @@ def _blind(document: Document, wanted: str) -> str:
 
 def _why(checks: Iterable[Check]) -> str:
     """Return why the first of some checks is no pass, '' where there is none."""
-    for one in checks:
-        return f"{one.reason or one.verdict.value} ({one.layout or 'every layout'})"
+    for check in checks:
+        return f"{check.reason or check.verdict.value} ({check.layout or 'every layout'})"
     return ""
 
 

@@ -125,7 +125,7 @@ def _one(
 
 def _key(opened: Sequence[Tree], request: judging.Request) -> list[Any]:
     """Return what a result depends on, as JSON has it: the tree as each of its ports reads it."""
-    layouts = [[one.name, *request.orders(one)] for one in request.layouts]
+    layouts = [[layout.name, *request.orders(layout)] for layout in request.layouts]
     asked = [request.seed, request.max_ops, sorted(request.evidence), request.cc]
     return [everything(), digest_of(opened), layouts, asked]
 
@@ -142,4 +142,4 @@ def _load(file: Path, key: list[Any]) -> tuple[Document, float] | None:
 
 def status(judged: Sequence[Judged]) -> Verdict:
     """Return the verdict on all trees: the worst."""
-    return worst(one.verdict for one in judged)
+    return worst(tree.verdict for tree in judged)

@@ -48,7 +48,7 @@ def source(tree: Path) -> Source | None:
     """Return what git says of a tree, None where it says nothing."""
     try:
         commit = git(tree, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", what="no commit")
-        present = [one for one in parts() if (tree / one).exists()]
+        present = [part for part in parts() if (tree / part).exists()]
         changed = git(
             tree, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "HEAD",
             "--", *present, what="no diff",

@@ -152,7 +152,9 @@ def _take_out(top: Path, prefix: str, commit: str, folder: Path, env: Mapping[st
         listed = git(top, "ls-tree", "-r", "-z", commit, "--", *paths, what=failed, env=env)
         if not listed:
             raise InputError(f"{commit} has no kernel tree in '{prefix or '.'}'")
-        entries = [one for one in listed.split("\0") if one and not one.startswith("160000")]
+        entries = [
+            entry for entry in listed.split("\0") if entry and not entry.startswith("160000")
+        ]
         lines = "\0".join(entries).encode(errors="surrogateescape") + b"\0"
         git(top, "update-index", "-z", "--index-info", what=failed, env=env, data=lines)
         new.mkdir()
@@ -165,6 +167,6 @@ def _take_out(top: Path, prefix: str, commit: str, folder: Path, env: Mapping[st
 
 def forget(most: int = 0) -> None:
     """Remove the checkouts, but for the ``most`` used last; what else lies beside them stays."""
-    found = [one for one in _checkouts().glob("*") if (one / _DONE).is_file()]
-    for old in sorted(found, key=lambda one: one.stat().st_mtime, reverse=True)[most:]:
+    found = [checkout for checkout in _checkouts().glob("*") if (checkout / _DONE).is_file()]
+    for old in sorted(found, key=lambda checkout: checkout.stat().st_mtime, reverse=True)[most:]:
         shutil.rmtree(old, ignore_errors=True)

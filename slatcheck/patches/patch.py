@@ -52,10 +52,10 @@ def read(stream: BinaryIO) -> Patch:
     texts = _texts(data)
     if not texts and not _HEADER.match(data.lstrip()):
         raise InputError("what is on stdin is neither a mail nor a patch")
-    if any(_BINARY.search(one) for one in texts):
+    if any(_BINARY.search(text) for text in texts):
         raise InputError("the patch on stdin has binary parts, which are not applied")
-    base = next((one[1].decode() for one in map(_BASE.search, texts) if one), "")
-    return Patch(texts, frozenset(path for one in texts for path in _paths(one)), base)
+    base = next((match[1].decode() for match in map(_BASE.search, texts) if match), "")
+    return Patch(texts, frozenset(path for text in texts for path in _paths(text)), base)
 
 
 def _texts(data: bytes) -> tuple[bytes, ...]:
@@ -69,15 +69,15 @@ def _texts(data: bytes) -> tuple[bytes, ...]:
         body = part.get_payload(decode=True)
         if isinstance(body, bytes):
             found.append(body)
-    unix = (one.replace(b"\r\n", b"\n") for one in found)
-    return tuple(one for one in dict.fromkeys(unix) if _DIFF.search(one))
+    unix = (text.replace(b"\r\n", b"\n") for text in found)
+    return tuple(text for text in dict.fromkeys(unix) if _DIFF.search(text))
 
 
 def _paths(text: bytes) -> set[str]:
-    named = [one[1] for one in _NAMES.finditer(text)]
-    named += [name for one in _BOTH.finditer(text) for name in (one[2], one[4])]
-    whole = {_unquoted(one).decode(errors="replace") for one in named} - {"/dev/null"}
-    return whole | {one.partition("/")[2] for one in whole}
+    named = [match[1] for match in _NAMES.finditer(text)]
+    named += [name for match in _BOTH.finditer(text) for name in (match[2], match[4])]
+    whole = {_unquoted(name).decode(errors="replace") for name in named} - {"/dev/null"}
+    return whole | {path.partition("/")[2] for path in whole}
 
 
 def _unquoted(name: bytes) -> bytes:

@@ -57,8 +57,8 @@ def _looked_up(port: KernelPort, tree: Path) -> set[str]:
         seen.add(file)
         for told in _INCLUDE.finditer(_bytes(file)):
             tried = list(_tried(port, tree, file, told[1].decode()))
-            looked_up |= {_within(tree, one) for one in tried}
-            todo += [one for one in tried[-1:] if one.is_file()]
+            looked_up |= {_within(tree, path) for path in tried}
+            todo += [path for path in tried[-1:] if path.is_file()]
     return looked_up - {""}
 
 
