@@ -84,7 +84,7 @@ def render_c(case: Case) -> str:
         about=comment(about, " *"),
         layout=called(case.layout, case.trace.byte_order),
         fingerprint=case.trace.fingerprint,
-        locals=_locals({step.op.kind for step in case.steps}, any(one["lost"] for one in steps)),
+        locals=_locals({step.op.kind for step in case.steps}, any(step["lost"] for step in steps)),
         steps=steps,
     )
 
@@ -219,7 +219,7 @@ def _may(layout: Layout, step: Step) -> list[tuple[str, str]]:
 
 def _event(event: Event) -> list[tuple[str, str, str]]:
     """Return the codes and the subject by which the runner knows an event, and its rule."""
-    codes = [CODES[n] for n, one in enumerate(EVENTS) if one == event.rule]
+    codes = [CODES[n] for n, rule in enumerate(EVENTS) if rule == event.rule]
     if event.rule == "cache-exhausted":
         codes += ["EV_WARNING", "EV_BUG"]
     subject = SUBJECTS.index(event.subject) if event.subject in SUBJECTS else 0

@@ -103,9 +103,9 @@ def of(trace: Trace, kernel: Path | None, cc: str | None, path: Path) -> Case:
     Raises InputError where the finding does not show, and what ``explain.record`` raises.
     """
     done = record(trace, kernel, cc, path)
-    found = [one for one in done.symptoms if one.fingerprint == trace.fingerprint]
+    found = [candidate for candidate in done.symptoms if candidate.fingerprint == trace.fingerprint]
     if not found:
-        shown = ", ".join(one.fingerprint for one in done.symptoms) or "nothing else either"
+        shown = ", ".join(other.fingerprint for other in done.symptoms) or "nothing else either"
         raise InputError(
             f"{trace.fingerprint} does not show on {_subject(done)}: "
             f"there is nothing to export (it shows {shown})"
@@ -115,7 +115,8 @@ def of(trace: Trace, kernel: Path | None, cc: str | None, path: Path) -> Case:
     may = _claims(done, count)
     steps = tuple(_step(done, number, symptom, may[number]) for number in range(count))
     others = sorted(
-        {one.fingerprint for one in done.symptoms if one.step <= symptom.step} - {trace.fingerprint}
+        {other.fingerprint for other in done.symptoms if other.step <= symptom.step}
+        - {trace.fingerprint}
     )
     return Case(trace, symptom, done.version, steps, tuple(others))
 
@@ -150,7 +151,11 @@ def _decoded(done: Recording, number: int) -> dict[int, Entry]:
 
 def _step(done: Recording, number: int, finding: Symptom, may: Claims | None) -> Step:
     layout, op = done.trace.layout, done.trace.ops[number]
-    here = [one for one in done.symptoms if one.step == number and one.rule != "geometry"]
+    here = [
+        symptom
+        for symptom in done.symptoms
+        if symptom.step == number and symptom.rule != "geometry"
+    ]
     events = done.steps[number].outcome.events
     # The judge names the events first, in their order, and then what the map shows.
     others = [
@@ -158,7 +163,7 @@ def _step(done: Recording, number: int, finding: Symptom, may: Claims | None) ->
         for event, named in zip(events, here, strict=False)
         if named.fingerprint != finding.fingerprint
     ]
-    strange = any(one.fingerprint != finding.fingerprint for one in here[len(events) :])
+    strange = any(symptom.fingerprint != finding.fingerprint for symptom in here[len(events) :])
     judged = done.contracts[number] and not strange
     return Step(
         number + 1,

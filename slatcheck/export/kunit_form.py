@@ -23,7 +23,7 @@ ELSEWHERE = frozenset({Kind.FLUSH_SLOT, Kind.FLUSH_ALL, Kind.COMMIT_REGION, Kind
 
 BOOKS = frozenset(
     {
-        *(one.name for one in RULES if one.memory_safety),
+        *(rule.name for rule in RULES if rule.memory_safety),
         *("leak", "accounting", "cache-exhausted", "runaway", "unlocked-access"),
         *("geometry", "kernel-warning", "oom-not-atomic", "unflushed"),
     }

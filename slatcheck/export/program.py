@@ -170,7 +170,7 @@ def _machine(job: _Program) -> list[Path]:
     kept = _machines.get(key)
     if kept is None or kept.stamps != _stamps(kept.stamps):
         outputs = [_compile(job, source, False) for source in sources]
-        read = [one for out in outputs for one in read_only_inside(job, out.with_suffix(".d"))]
+        read = [path for out in outputs for path in read_only_inside(job, out.with_suffix(".d"))]
         kept = _Kept(tuple(out.read_bytes() for out in outputs), _stamps(read))
         _machines[key] = kept
         while len(_machines) > MOST_KEPT:
@@ -184,7 +184,7 @@ def _machine(job: _Program) -> list[Path]:
 def _stamps(files: Iterable[Path]) -> dict[Path, tuple[int, int, int]]:
     """Return what changes of a file when it is edited or replaced; those that are gone are out."""
     found = {path: path.stat() for path in files if path.is_file()}
-    return {path: (one.st_ino, one.st_size, one.st_mtime_ns) for path, one in found.items()}
+    return {path: (stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in found.items()}
 
 
 def _link(job: Job, objects: list[Path]) -> bytes:

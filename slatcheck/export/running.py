@@ -73,7 +73,7 @@ def named(text: str) -> tuple[Layout, str]:
     name, order = split(text)
     layout = find_layout(name)
     if layout is None:
-        near = close(name, [one.name for one in layouts()])
+        near = close(name, [known.name for known in layouts()])
         raise InputError(f"unknown layout '{name}'{near or '; see slatcheck layouts'}")
     return layout, order or usual(layout)
 

@@ -97,7 +97,9 @@ def run(
     except ToolLimitError as limit:
         raise UnsupportedError(f"the run went beyond a limit: {limit}") from None
     symptoms += verdict.symptoms
-    broken = [_broken(chosen, ops, one) for one in symptoms if one.fingerprint not in besides]
+    broken = [
+        _broken(chosen, ops, symptom) for symptom in symptoms if symptom.fingerprint not in besides
+    ]
     judged = sum(verdict.compared.values())
     if not broken and judged < len(ops):
         raise UnsupportedError(

@@ -92,7 +92,7 @@ def render(template: str, /, **values: Any) -> str:
     # jinja2: the form of a file in one piece, apart from what goes into it.
 
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda one: resource("slatcheck.export", one)),
+        loader=jinja2.FunctionLoader(lambda name: resource("slatcheck.export", name)),
         autoescape=False,  # it is no HTML; plain() and quoted() escape
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
