@@ -137,7 +137,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _asked_by_bisect(arguments: Sequence[str]) -> bool:
-    return any(one == "--bisect" or one.startswith("--bisect=") for one in arguments)
+    return any(argument == "--bisect" or argument.startswith("--bisect=") for argument in arguments)
 
 
 def main() -> None:

@@ -38,14 +38,14 @@ def _matching(pattern: str) -> list[Layout]:
     found = ports.matching(pattern)
     if not found:
         what = "no layout matches" if _is_pattern(pattern) else "unknown layout"
-        near = close(pattern.strip("*?[]"), [one.name for one in ports.layouts()])
+        near = close(pattern.strip("*?[]"), [layout.name for layout in ports.layouts()])
         raise InputError(f"{what} '{pattern}'{near or ';'} 'slatcheck layouts' lists them all")
     return found
 
 
 def _in_order(found: Iterable[Layout]) -> tuple[Layout, ...]:
-    names = {one.name for one in found}
-    return tuple(one for one in ports.layouts() if one.name in names)
+    names = {layout.name for layout in found}
+    return tuple(layout for layout in ports.layouts() if layout.name in names)
 
 
 def find_layouts(patterns: Sequence[str], permitted_only: bool = False) -> tuple[Layout, ...]:
@@ -53,8 +53,10 @@ def find_layouts(patterns: Sequence[str], permitted_only: bool = False) -> tuple
 
     Raises InputError for a pattern that matches nothing.
     """
-    found = [one for p in patterns for one in _matching(p)] if patterns else list(ports.layouts())
-    return _in_order(one for one in found if one.permitted or not permitted_only)
+    found = (
+        [layout for p in patterns for layout in _matching(p)] if patterns else list(ports.layouts())
+    )
+    return _in_order(layout for layout in found if layout.permitted or not permitted_only)
 
 
 def layouts_to_check(patterns: Sequence[str]) -> tuple[Layout, ...]:
@@ -69,7 +71,7 @@ def layouts_to_check(patterns: Sequence[str]) -> tuple[Layout, ...]:
     for pattern in patterns:
         found = _matching(pattern)
         if _is_pattern(pattern):
-            allowed = [one for one in found if one.permitted]
+            allowed = [layout for layout in found if layout.permitted]
             if not allowed:
                 raise InputError(
                     f"'{pattern}' matches only layouts that Kconfig refuses with KVM; "
@@ -98,11 +100,11 @@ def of_arch(patterns: tuple[str, ...], arch: str | None) -> tuple[str, ...]:
     for pattern in patterns:
         name, order = split(pattern)
         suffix = pattern[len(name) :] if order else ""
-        found = [one for one in _matching(name) if one.port == arch]
+        found = [layout for layout in _matching(name) if layout.port == arch]
         if not found:
             raise InputError(f"'{pattern}' is no layout of {arch}; leave --arch out")
-        allowed = [one for one in found if one.permitted or not _is_pattern(name)]
-        chosen += [one.name + suffix for one in allowed]
+        allowed = [layout for layout in found if layout.permitted or not _is_pattern(name)]
+        chosen += [layout.name + suffix for layout in allowed]
     return tuple(chosen)
 
 
@@ -138,7 +140,7 @@ def selected(
     without: list[str] = []
     for layout in layouts:
         had = _orders(layout, known)
-        orders = tuple(one for one in had if one in wanted.get(layout.name, ORDERS))
+        orders = tuple(order for order in had if order in wanted.get(layout.name, ORDERS))
         if orders:
             chosen[layout.name] = orders
             continue
@@ -147,7 +149,7 @@ def selected(
             raise InputError(without[-1])
     if not chosen:
         raise InputError(without[0])
-    return Selection(tuple(one for one in layouts if one.name in chosen), chosen)
+    return Selection(tuple(layout for layout in layouts if layout.name in chosen), chosen)
 
 
 def _trees(kernel: Path | None) -> Mapping[str, tree.Tree]:
@@ -183,7 +185,7 @@ def _had(
     if not known:
         return layouts
     why = {layout.name: kconfig.absence(known, layout) for layout in layouts}
-    had = tuple(one for one in layouts if one.name in names or not why[one.name])
+    had = tuple(layout for layout in layouts if layout.name in names or not why[layout.name])
     if not had:
         raise InputError(f"the tree has no such layout: {why[layouts[0].name]}")
     return had
@@ -212,16 +214,16 @@ def check_solvers(text: str) -> tuple[str, ...]:
 
 def find_rule(name: str) -> Rule:
     """Return the rule called ``name``. Raises InputError where there is none."""
-    for one in RULES:
-        if one.name == name:
-            return one
-    near = close(name, [one.name for one in RULES])
+    for rule in RULES:
+        if rule.name == name:
+            return rule
+    near = close(name, [rule.name for rule in RULES])
     raise InputError(f"unknown rule '{name}'{near or ';'} 'slatcheck rule' lists them all")
 
 
 def check_quirks(names: Iterable[str]) -> None:
     """Raise InputError where one of ``names`` is no quirk of the built-in table."""
-    known = [one.name for one in references.every_quirk()]
+    known = [quirk.name for quirk in references.every_quirk()]
     for name in names:
         if name not in known:
             near = close(name, known)

@@ -53,8 +53,8 @@ def _plain(stream: TextIO) -> Report:
         width = len(str(step.total))
         text = f"[{step.done:{width}}/{step.total}] {step.layout}, {step.findings} findings so far"
         print(text, file=stream, flush=True)
-        for one in step.new:
-            print(f"  new: {one}", file=stream, flush=True)
+        for fingerprint in step.new:
+            print(f"  new: {fingerprint}", file=stream, flush=True)
 
     return report
 
@@ -88,7 +88,7 @@ def _live(stream: TextIO) -> Iterator[Report]:
         def report(step: Progress) -> None:
             text = f"{rich.markup.escape(step.layout)}, {step.findings} findings so far"
             progress.update(task, completed=step.done, total=step.total, description=text)
-            for one in step.new:
-                progress.console.print(f"new: {rich.markup.escape(one)}")
+            for fingerprint in step.new:
+                progress.console.print(f"new: {rich.markup.escape(fingerprint)}")
 
         yield report

@@ -83,7 +83,7 @@ def command(
     tree = kernel or Path()
     read = patch.read(sys.stdin.buffer)
     prefix = revisions.place(tree).prefix
-    paths = {one.removeprefix(prefix) for one in read.paths if one.startswith(prefix)}
+    paths = {path.removeprefix(prefix) for path in read.paths if path.startswith(prefix)}
     if not touching.matters(tree, paths):
         delivery.deliver("[]\n" if format_ == "json" else "")
         return 0
@@ -100,7 +100,7 @@ def command(
         byte_orders=chosen.byte_orders,
     )
     try:
-        document = _judged(request, read, {f"{prefix}{one}" for one in paths})
+        document = _judged(request, read, {f"{prefix}{path}" for path in paths})
     except (InputError, TreeError, UnsupportedError) as problem:
         if format_ == "json":
             delivery.deliver(b4.failed(str(problem)))

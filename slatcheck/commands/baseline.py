@@ -80,6 +80,6 @@ def command(
         raise KeyboardInterrupt
     made = baseline.of_document(document, old)
     delivery.deliver(baseline.render(made))
-    new = sum(one.reason == baseline.UNREVIEWED for one in made.known.values())
+    new = sum(entry.reason == baseline.UNREVIEWED for entry in made.known.values())
     say(f"{len(made.known)} findings are known, {new} of them {baseline.UNREVIEWED}")
     return 0

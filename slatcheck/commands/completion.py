@@ -63,23 +63,23 @@ def _path(typed: str | Path) -> Path:
 
 def _layouts(context: click.Context) -> Iterator[tuple[str, str]]:
 
-    for one in ports.layouts():
-        yield one.name, one.refusal and f"refused: {one.refusal}"
+    for layout in ports.layouts():
+        yield layout.name, layout.refusal and f"refused: {layout.refusal}"
 
 
 def _rules(context: click.Context) -> Iterator[tuple[str, str]]:
 
-    return ((one.name, one.statement) for one in RULES)
+    return ((rule.name, rule.statement) for rule in RULES)
 
 
 def _quirks(context: click.Context) -> Iterator[tuple[str, str]]:
 
-    return ((one.name, one.statement) for one in references.every_quirk())
+    return ((quirk.name, quirk.statement) for quirk in references.every_quirk())
 
 
 def _solvers(context: click.Context) -> Iterator[tuple[str, str]]:
 
-    return ((one, "") for one in (*SOLVERS, ",".join(SOLVERS)))
+    return ((solver, "") for solver in (*SOLVERS, ",".join(SOLVERS)))
 
 
 def _known(context: click.Context) -> Iterator[tuple[str, str]]:
@@ -102,8 +102,8 @@ def _found(context: click.Context) -> Iterator[tuple[str, str]]:
     if not isinstance(data, dict):
         return
     # Of what may be damaged, only the names are wanted: traces.py reads it when it is run.
-    for one in (data, *data.get("findings", ())):
-        mark = one.get("fingerprint") if isinstance(one, dict) else None
+    for entry in (data, *data.get("findings", ())):
+        mark = entry.get("fingerprint") if isinstance(entry, dict) else None
         if isinstance(mark, str):
             yield mark, ""
 
@@ -126,7 +126,7 @@ def _revisions(context: click.Context) -> Iterator[tuple[str, str]]:
          "refs/heads", "refs/remotes", "refs/tags"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    yield from ((one, "") for one in done.stdout.splitlines())
+    yield from ((revision, "") for revision in done.stdout.splitlines())
 
 
 def folders(

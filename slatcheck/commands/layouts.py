@@ -60,7 +60,7 @@ def command(
     delivery.check()
     if format_ == "svg" and (memory or not report.names_one(patterns)):
         raise InputError("--format svg draws one layout: give a single NAME, without --memory")
-    ram = [memory_ranges.parse(one) for one in memory]
+    ram = [memory_ranges.parse(text) for text in memory]
     chosen = names.find_layouts(patterns, permitted)
     delivery.deliver(report.render(format_, patterns, chosen, ram))
     return 0

@@ -86,9 +86,9 @@ def command(
     kept = trees.keeping_folder(keep or folder / ".slatcheck")
     try:
         with progress.shown() as told:
-            for one in trees.judge(paths, request, patterns, kept, told):
-                judged.append(one)
-                say(f"{one.name}: {one.refused or one.verdict.value}{' (kept)' * one.kept}")
+            for tree in trees.judge(paths, request, patterns, kept, told):
+                judged.append(tree)
+                say(f"{tree.name}: {tree.refused or tree.verdict.value}{' (kept)' * tree.kept}")
     finally:
         # Also where it was interrupted: what was judged until then.
         if judged:
