@@ -63,7 +63,7 @@ class TableMemory:
 
     def freed(self) -> Iterable[int]:
         """Yield the blocks that were given back."""
-        return (one.address for one in self._rt.memory.blocks.values() if one.freed)
+        return (block.address for block in self._rt.memory.blocks.values() if block.freed)
 
 
 class Stepping(MultiLevel):

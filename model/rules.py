@@ -252,4 +252,4 @@ def rule(name: str) -> Rule:
 
 def rules_of(kind: Kind) -> list[Rule]:
     """Return the rules that an operation of ``kind`` can break, in catalogue order."""
-    return [one for one in RULES if kind in one.kinds]
+    return [promise for promise in RULES if kind in promise.kinds]

@@ -51,8 +51,8 @@ def spread(
             }
             while pending:
                 done, _ = wait(pending, return_when=FIRST_COMPLETED)
-                for one in done:
-                    yield pending.pop(one), one.result()
+                for future in done:
+                    yield pending.pop(future), future.result()
         except BaseException:
             # The pool forgets its processes when it is shut down, and would wait for their work.
             workers = list((pool._processes or {}).values())

@@ -62,23 +62,23 @@ def trim(folder: Path, most: int) -> list[Stored]:
     Returns what was removed. With ``most`` 0 nothing is. Safe while other runs use the folder: a
     file that is gone counts as one that was never kept.
     """
-    files = sorted(stored(folder), key=lambda one: (one.used, one.path.name))
-    excess = sum(one.size for one in files) - most
+    files = sorted(stored(folder), key=lambda file: (file.used, file.path.name))
+    excess = sum(file.size for file in files) - most
     removed: list[Stored] = []
-    for one in files if most else ():
+    for file in files if most else ():
         if excess <= 0:
             break
-        if _is_database(one.path):
+        if _is_database(file.path):
             continue
-        removed += _removed([one])
-        excess -= one.size
+        removed += _removed([file])
+        excess -= file.size
     return removed
 
 
 def clear(folder: Path) -> list[Stored]:
     """Remove everything that is kept in a folder; returns what was removed."""
     # The longer names first: those beside a database must not outlive it and meet a new one.
-    return _removed(sorted(stored(folder), key=lambda one: len(one.path.name), reverse=True))
+    return _removed(sorted(stored(folder), key=lambda file: len(file.path.name), reverse=True))
 
 
 def _is_database(path: Path) -> bool:
@@ -88,8 +88,8 @@ def _is_database(path: Path) -> bool:
 
 def _removed(files: Iterable[Stored]) -> list[Stored]:
     gone = []
-    for one in files:
+    for file in files:
         with suppress(OSError):
-            one.path.unlink()
-            gone.append(one)
+            file.path.unlink()
+            gone.append(file)
     return gone

@@ -176,7 +176,7 @@ class Emulator:
         rings = (
             self._read("changes", self._change, changes),
             [v[0] for v in self._read("dirty", self._word, dirty)],
-            [self._decode_event(one, at == last) for at, one in enumerate(found)],
+            [self._decode_event(event, at == last) for at, event in enumerate(found)],
         )
         return self._decode(ops, results, rings, cursor if stopped else None)
 

@@ -75,7 +75,7 @@ def _object(folder: Path, job: Job, name: str, source: Path, instrument: bool) -
     """
     names = reading.headers(job.tree.root, job.tree.files)
     about = job.tree.version, names, _key(job.tree, job.layout, job.big_endian, job.toolchain)
-    defines = [one.replace(str(job.tree.root), "") for one in job.defines()]
+    defines = [define.replace(str(job.tree.root), "") for define in job.defines()]
     given = (name, instrument, sorted(job.binding.slices.items()), defines)
     file = folder / f"object-{_digest((*about, *given))}.json"
     output = job.folder / f"{name}.o"

@@ -108,11 +108,11 @@ def _holds(condition: str, on: Mapping[str, str]) -> bool | None:
 
 def _flat(condition: str) -> str:
     """Evaluate a condition without parentheses to T, F, or to ? where it is none."""
-    known = [[_LITERAL.match(one) for one in part.split("&&")] for part in condition.split("||")]
-    if not all(one for part in known for one in part):
+    known = [[_LITERAL.match(text) for text in part.split("&&")] for part in condition.split("||")]
+    if not all(literal for part in known for literal in part):
         return "?"
     met = any(
-        all((one[1].count("!") % 2 == 0) == (one[2] == "T") for one in part if one)
+        all((literal[1].count("!") % 2 == 0) == (literal[2] == "T") for literal in part if literal)
         for part in known
     )
     return "T" if met else "F"

@@ -88,7 +88,7 @@ def outline(text: str) -> Outline:
                 stack[-1].append("1" if name == "else" else _condition("if", rest))
             elif name == "endif" and stack:
                 stack.pop()
-        around = tuple(one for arm in stack for one in arm if one != "1")
+        around = tuple(condition for arm in stack for condition in arm if condition != "1")
         conditions += [around] * (end - start)
         first_arm += [all(len(arm) == 1 for arm in stack)] * (end - start)
     return Outline(tuple(kept), tuple(conditions), tuple(first_arm), len(stack), unfinished)

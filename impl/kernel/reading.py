@@ -27,7 +27,7 @@ def files(root: Path, recorded: Mapping[str, str]) -> list[Path]:
 
 def record(root: Path, port: Files, files: Iterable[Path]) -> dict[str, str]:
     """Return the digest of each of ``files`` by its name in the tree, and that of all headers."""
-    names = {str(one.relative_to(root)) for one in files}
+    names = {str(file.relative_to(root)) for file in files}
     return {_NAMES: headers(root, port), **{name: _digest(root / name) for name in sorted(names)}}
 
 

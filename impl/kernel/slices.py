@@ -137,8 +137,12 @@ def _by_lines(piece: bytes, line: int, outlined: Outline) -> list[Definition]:
     found = list(_parsed(head + b"\n{\n}", line, outlined)) if brace else []
     calls = _calls(_parser().parse(piece).root_node)
     return [
-        replace(one, text="\n".join(piece.decode().split("\n")[one.line - 1 - line :]), calls=calls)
-        for one in found[-1:]
+        replace(
+            definition,
+            text="\n".join(piece.decode().split("\n")[definition.line - 1 - line :]),
+            calls=calls,
+        )
+        for definition in found[-1:]
     ]
 
 
@@ -161,8 +165,8 @@ def definitions(source: bytes) -> tuple[Definition, ...]:
             found.setdefault(definition.line, definition)
     inside = {
         line
-        for one in found.values()
-        for line in range(one.line, one.line + one.text.count("\n") + 1)
+        for definition in found.values()
+        for line in range(definition.line, definition.line + definition.text.count("\n") + 1)
     }
     for definition in _parsed(source, 0, outlined):
         if definition.line not in inside:
@@ -187,10 +191,10 @@ def cut(source: bytes, path: str, names: Iterable[str], required: bool) -> str:
     left out.
     """
     wanted = set(names)
-    pieces = [one for one in definitions(source) if one.name in wanted]
-    for name in sorted(wanted - {one.name for one in pieces}) if required else ():
+    pieces = [piece for piece in definitions(source) if piece.name in wanted]
+    for name in sorted(wanted - {piece.name for piece in pieces}) if required else ():
         raise UnsupportedError(f"not bound: {path} defines no function {name}")
-    return "".join(_standing(one, path) for one in pieces)
+    return "".join(_standing(piece, path) for piece in pieces)
 
 
 def _standing(definition: Definition, path: str) -> str:

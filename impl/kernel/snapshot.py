@@ -161,13 +161,13 @@ class KernelStepper:
         folder = kernel_port(self.layout.port).files.arch
         found = {symbols.place(pc) for pc in sorted(self._emulator.coverage()[0])}
         ours = [
-            (one.function, one.where)
-            for one in found
-            if one.where.startswith(folder)
-            and _line(one.where)
-            and not one.function.startswith(_RUNNER)
+            (place.function, place.where)
+            for place in found
+            if place.where.startswith(folder)
+            and _line(place.where)
+            and not place.function.startswith(_RUNNER)
         ]
-        return tuple(sorted(ours, key=lambda one: (one[1].rpartition(":")[0], _line(one[1]))))
+        return tuple(sorted(ours, key=lambda place: (place[1].rpartition(":")[0], _line(place[1]))))
 
 
 def _line(where: str) -> int:

@@ -159,11 +159,11 @@ def _ranges(die: Any) -> list[tuple[int, int]]:
     base = top.value if top else 0
     out = []
     lists = die.dwarfinfo.range_lists()
-    for one in lists.get_range_list_at_offset(attributes["DW_AT_ranges"].value):
-        if hasattr(one, "base_address"):
-            base = one.base_address
+    for entry in lists.get_range_list_at_offset(attributes["DW_AT_ranges"].value):
+        if hasattr(entry, "base_address"):
+            base = entry.base_address
         else:
-            out.append((base + one.begin_offset, base + one.end_offset))
+            out.append((base + entry.begin_offset, base + entry.end_offset))
     return out
 
 

@@ -19,7 +19,7 @@ MACHINES = (
 def machines(layout: Layout) -> tuple[Machine, ...]:
     """Return the machines that can run a kernel of ``layout``; none where Kconfig refuses it."""
     choice = choice_of(layout)
-    return tuple(one for one in MACHINES if layout.permitted and runs(one, choice))
+    return tuple(machine for machine in MACHINES if layout.permitted and runs(machine, choice))
 
 
 def runs(machine: Machine, choice: Choice) -> bool:

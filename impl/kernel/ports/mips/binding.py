@@ -70,12 +70,12 @@ def _static_entry(name: str, available: dict[str, Definition], taken: set[str]) 
         return name
     others = set(STATIC_ENTRIES) | set(FUNCTIONS.values()) | taken
     fitting = [
-        one.name
-        for one in available.values()
-        if one.static and one.shape == SHAPES[name] and one.name not in others
+        definition.name
+        for definition in available.values()
+        if definition.static and definition.shape == SHAPES[name] and definition.name not in others
     ]
     if len(fitting) == 2 and name.startswith(("_kvm_mips_map", "kvm_mips_map")):
-        first, second = (available[one] for one in fitting)
+        first, second = (available[fit] for fit in fitting)
         slow = first if second.name in first.calls else second
         fast = second if slow is first else first
         return (fast if name.startswith("_") else slow).name
@@ -86,9 +86,9 @@ def _renamed(source: bytes, name: str, available: dict[str, Definition]) -> str:
     """Return the name of the function that destroys the table, renamed or not."""
     if name in available:
         return name
-    for one in available.values():
-        if one.static and {"kvm_mips_flush_gpa_pt", "pgd_free"} <= one.calls:
-            return one.name
+    for definition in available.values():
+        if definition.static and {"kvm_mips_flush_gpa_pt", "pgd_free"} <= definition.calls:
+            return definition.name
     raise UnsupportedError(f"not bound: {MIPS} defines no function {name}")
 
 
@@ -147,8 +147,8 @@ def _table_init(tree: Tree) -> dict[str, str]:
     available = functions(tree.read("arch/mips/mm/pgtable-64.c"))
     out = {}
     for name in ("pmd_init", "pud_init"):
-        one = available.get(name)
-        two = one is not None and "," in one.shape
+        definition = available.get(name)
+        two = definition is not None and "," in definition.shape
         call = "((unsigned long)(table), (unsigned long)(empty))" if two else "(table)"
         out[f"SLAT_{name.upper()}(table, empty)"] = name + call
     return out
