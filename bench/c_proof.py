@@ -84,7 +84,7 @@ def timed(what: str, tree: Path, layouts: Sequence[Layout]) -> tuple[Run, list[O
     orders = dict.fromkeys(layouts, (BIG,))
     prove_tree(tree, orders, None, Options(), 0, Mode.USE, _silent, by_layout)
     found = [by_layout[layout.name] for layout in layouts]
-    anew = sum(len(one.reproved) for one in found)
+    anew = sum(len(outcome.reproved) for outcome in found)
     return Run(what, time.perf_counter() - begun, anew), found
 
 
@@ -98,7 +98,7 @@ def by_function(outcomes: Iterable[Outcome]) -> dict[str, float]:
     for outcome in outcomes:
         for check in outcome.checks:
             found[check.function] = found.get(check.function, 0.0) + check.seconds
-    return dict(sorted(found.items(), key=lambda one: -one[1]))
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
 def told(run: Run, cold: Run) -> None:

@@ -51,47 +51,47 @@ class Speed:
         return self.operations / self.seconds if self.seconds else 0.0
 
 
-def kernel(tree: Path, one: Layout) -> EmulatedKernel:
+def kernel(tree: Path, chosen: Layout) -> EmulatedKernel:
     """Build and load the tree for a layout."""
     opened = open_tree(tree)
     binding = bind(opened)
-    return EmulatedKernel(build(opened, binding, one, True, find()), binding.missing)
+    return EmulatedKernel(build(opened, binding, chosen, True, find()), binding.missing)
 
 
-def engine(tree: Path, one: Layout, operations: int, seed: int) -> Speed:
+def engine(tree: Path, chosen: Layout, operations: int, seed: int) -> Speed:
     """Measure the engine: generation, emulator, oracle and comparison of whole sequences."""
-    search = Search(kernel(tree, one), seed, one.name, shrinking=False)
+    search = Search(kernel(tree, chosen), seed, chosen.name, shrinking=False)
     campaign = search.run(operations)
     return Speed(campaign.operations, campaign.seconds)
 
 
-def machine(tree: Path, one: Layout, operations: int) -> Speed:
+def machine(tree: Path, chosen: Layout, operations: int) -> Speed:
     """Measure a plain state machine: each rule draws one operation and makes one call."""
     speed = Speed()
-    emulated = kernel(tree, one).emulator
-    near = addresses(one).near
+    emulated = kernel(tree, chosen).emulator
+    near = addresses(chosen).near
     frames, deltas = st.sampled_from(near), st.integers(-2, 3)
-    pfns = st.integers(1, one.entry.pfn_mask & one.pfn_top)
+    pfns = st.integers(1, chosen.entry.pfn_mask & chosen.pfn_top)
     answers, few = st.sampled_from(Answer), st.integers(0, 3)
-    leaf = one.leaf.entries
-    counts = st.one_of(st.integers(1, 4), st.integers(leaf - 1, 2 * leaf), st.just(one.frames))
+    leaf = chosen.leaf.entries
+    counts = st.one_of(st.integers(1, 4), st.integers(leaf - 1, 2 * leaf), st.just(chosen.frames))
 
     def clamp(frame: int) -> int:
-        return max(0, min(frame, one.top))
+        return max(0, min(frame, chosen.top))
 
     class Table(RuleBasedStateMachine):
         """The table as Hypothesis's own stateful testing would drive it."""
 
         @initialize()
         def create(self) -> None:
-            self.state = AbstractMap(one)
+            self.state = AbstractMap(chosen)
             self.state.apply(Op(Kind.CREATE))
             self.shown: dict[int, int] = {}
             emulated.run([Op(Kind.CREATE)])
 
         @invariant()
         def same_mapping(self) -> None:
-            encode = one.entry.encode
+            encode = chosen.entry.encode
             wanted = {frame: encode(entry) for frame, entry in self.state.entries.items()}
             assert self.shown == wanted
 
@@ -104,13 +104,13 @@ def machine(tree: Path, one: Layout, operations: int) -> Speed:
             expected = apply(op)
             result = expected.results is None or outcome.result in expected.results
             assert known or (result and frozenset(outcome.dirty) == expected.dirty)
-            encode = one.entry.encode
+            encode = chosen.entry.encode
             wanted = {f: encode(e) if e else 0 for f, e in expected.changes.items()}
             assert known or outcome.changes == wanted
             self.shown |= outcome.changes
             self.shown = {frame: raw for frame, raw in self.shown.items() if raw}
             if outcome.changes != wanted:
-                decode = one.entry.decode
+                decode = chosen.entry.decode
                 self.state.entries = before
                 self.state.settle({f: decode(raw) for f, raw in outcome.changes.items()})
             speed.operations += 1
@@ -136,7 +136,7 @@ def machine(tree: Path, one: Layout, operations: int) -> Speed:
             retries: int,
             oom: int,
         ) -> None:
-            gpa = clamp(frame + delta) << one.page_shift
+            gpa = clamp(frame + delta) << chosen.page_shift
             refused = answer is Answer.READ_ONLY and not write
             self.step(
                 Op(
@@ -153,7 +153,7 @@ def machine(tree: Path, one: Layout, operations: int) -> Speed:
 
         @rule(frame=frames, delta=deltas, kind=st.sampled_from([Kind.LOOKUP, Kind.FAULT_FAST]))
         def address(self, frame: int, delta: int, kind: Kind) -> None:
-            self.step(Op(kind, clamp(frame + delta) << one.page_shift))
+            self.step(Op(kind, clamp(frame + delta) << chosen.page_shift))
 
         @rule(
             first=frames,
@@ -182,9 +182,9 @@ def machine(tree: Path, one: Layout, operations: int) -> Speed:
             first = clamp(first + delta)
             self.step(Op(kind, first, clamp(first + pages - 1) - first + 1))
 
-        @rule(first=frames, delta=deltas, mask=st.integers(1, one.word_mask))
+        @rule(first=frames, delta=deltas, mask=st.integers(1, chosen.word_mask))
         def masked(self, first: int, delta: int, mask: int) -> None:
-            first = min(clamp(first + delta), one.top - one.bits)
+            first = min(clamp(first + delta), chosen.top - chosen.bits)
             self.step(Op(Kind.LOG_DIRTY_MASKED, first, 0, mask=mask))
 
         @rule(first=frames, delta=deltas)
@@ -217,12 +217,12 @@ def main() -> None:
     parser.add_argument("--operations", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    one = layout(given.layout)
+    chosen = layout(given.layout)
     for number in range(given.rounds):
-        ours = engine(given.kernel, one, given.operations, number)
-        plain = machine(given.kernel, one, given.operations // 10)
+        ours = engine(given.kernel, chosen, given.operations, number)
+        plain = machine(given.kernel, chosen, given.operations // 10)
         print(
-            f"{one.name}: engine {ours.rate:,.0f} ops/s over {ours.operations}, one call an "
+            f"{chosen.name}: engine {ours.rate:,.0f} ops/s over {ours.operations}, one call an "
             f"operation {plain.rate:,.0f} ops/s over {plain.operations}, "
             f"ratio {ours.rate / plain.rate:.1f}",
             flush=True,

@@ -120,8 +120,8 @@ def steps(tool: Tool, layouts: Sequence[str]) -> Iterator[Waited]:
     tool.change(FLUSH, *BROKEN)
     yield tool.check("flush_gpa_pmd broken", *gated)
     tool.change(FLUSH, BROKEN[1], "i <= i_max - 1")
-    one = ("--layout", layouts[0] if layouts else ONE)
-    yield tool.check("the same, otherwise, one layout", *one, "--baseline", str(known))
+    option = ("--layout", layouts[0] if layouts else ONE)
+    yield tool.check("the same, otherwise, one layout", *option, "--baseline", str(known))
     tool.change(FLUSH, "i <= i_max - 1", REWRITTEN[0])
     tool.change(*MAP_PAGE)
     yield tool.check("map_page rewritten", *gated)
@@ -163,11 +163,16 @@ def measure(kernel: Path, layouts: Sequence[str], revision: str | None) -> list[
 
 def ratios(found: Sequence[Waited], before: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Yield how each step compares with the same one of an earlier run."""
-    old = {one["what"]: one for one in before if one["tool"] == "this"}
-    for one in found:
-        if one.tool == "this" and (then := old.get(one.what)) and then["cpu"] and then["whole"]:
-            wall, cpu = one.whole / then["whole"], one.cpu / then["cpu"]
-            yield f"{one.what:34} {wall:5.2f} of the time then, {cpu:5.2f} of the CPU time"
+    old = {earlier["what"]: earlier for earlier in before if earlier["tool"] == "this"}
+    for waited in found:
+        if (
+            waited.tool == "this"
+            and (then := old.get(waited.what))
+            and then["cpu"]
+            and then["whole"]
+        ):
+            wall, cpu = waited.whole / then["whole"], waited.cpu / then["cpu"]
+            yield f"{waited.what:34} {wall:5.2f} of the time then, {cpu:5.2f} of the CPU time"
 
 
 def main() -> None:
@@ -182,7 +187,7 @@ def main() -> None:
     print(f"{len(given.layout) or 'all permitted'} layouts, {os.cpu_count()} cores", flush=True)
     found = measure(given.kernel, given.layout, given.against_revision)
     if given.output:
-        given.output.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n")
+        given.output.write_text(json.dumps([asdict(waited) for waited in found], indent=1) + "\n")
     if given.compare:
         print(*ratios(found, json.loads(given.compare.read_text())), sep="\n")
 

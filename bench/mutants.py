@@ -51,7 +51,7 @@ from slatcheck.search.campaign import Search
 LAYOUTS = ("mips32-64k", "mips64-4k", "mips64-4k-va48")
 """A layout of 2, of 3 and of 4 levels."""
 
-MODULES = {one.__name__.rpartition(".")[2]: one for one in (table, index, pte)}
+MODULES = {module.__name__.rpartition(".")[2]: module for module in (table, index, pte)}
 """The modules that are changed."""
 
 CRASH = "crash"
@@ -79,7 +79,7 @@ def source_of(module: str) -> str:
 @cache
 def all_mutants() -> tuple[tuple[str, Mutant], ...]:
     """Return every mutant made by rule, with the module that it changes."""
-    return tuple((name, one) for name in MODULES for one in mutants_of(source_of(name)))
+    return tuple((name, mutant) for name in MODULES for mutant in mutants_of(source_of(name)))
 
 
 def by_hand(name: str, module: str, before: str, after: str, nth: int = 1) -> tuple[str, Mutant]:
@@ -156,7 +156,7 @@ class Changed(PythonProgram):
         vars(module).update(self._helpers)
         if self._called is not None:
             _tell(module, self._called)
-        functions = {name: one for name, one in vars(module).items() if callable(one)}
+        functions = {name: value for name, value in vars(module).items() if callable(value)}
         replaced = {self.roles.get(name, name): contract for name, contract in contracts.items()}
         vars(module).update({"_turn": turn}, **replaced)
         return functions | {role: functions[name] for role, name in self.roles.items()}
@@ -164,9 +164,9 @@ class Changed(PythonProgram):
 
 def _tell(module: ModuleType, called: set[str]) -> None:
     """Let every function of a module tell its name when it is called."""
-    for name, one in list(vars(module).items()):
-        if isinstance(one, FunctionType):
-            setattr(module, name, _telling(name, one, called))
+    for name, value in list(vars(module).items()):
+        if isinstance(value, FunctionType):
+            setattr(module, name, _telling(name, value, called))
 
 
 def _telling(name: str, function: Callable[..., Any], called: set[str]) -> Callable[..., Any]:
@@ -183,9 +183,9 @@ def _functions(source: str) -> dict[str, Any]:
     module = ModuleType("changed")
     exec(compile(source, "changed.py", "exec"), vars(module))
     return {
-        name: one
-        for name, one in vars(module).items()
-        if isinstance(one, FunctionType) and one.__module__ == "changed"
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, FunctionType) and value.__module__ == "changed"
     }
 
 
@@ -244,7 +244,9 @@ class Verdict:
 
     def refuted(self) -> set[tuple[str, str]]:
         """Return the lemmas and clauses of which there are counterexamples."""
-        return {(one.lemma, one.clause) for one in self.failures if one.kind == REFUTED}
+        return {
+            (failure.lemma, failure.clause) for failure in self.failures if failure.kind == REFUTED
+        }
 
 
 class Hasty(Desk):
@@ -266,7 +268,7 @@ class Trial:
         self.layout = layout
         self.like = like
         self.desk = Hasty(Options())
-        self.lemmas = {one.name: one for one in lemmas(layout)}
+        self.lemmas = {lemma.name: lemma for lemma in lemmas(layout)}
         self._cost: dict[str, float] = {}
 
     @cached_property
@@ -281,7 +283,7 @@ class Trial:
             return self._as_in(self.like)
         for lemma in self.lemmas.values():
             called = found[lemma.name] = set()
-            helpers = {name: _telling(name, one, called) for name, one in _pte().items()}
+            helpers = {name: _telling(name, function, called) for name, function in _pte().items()}
             begun = time.monotonic()
             with _replaced(pte, helpers):
                 explore(self._run(lemma, Changed(source_of("table"), {}, called)))
@@ -292,7 +294,7 @@ class Trial:
         known = {like.lemmas[name].function: name for name in like.calls}
         for lemma in self.lemmas.values():
             self._cost.setdefault(lemma.name, like._cost[known[lemma.function]])
-        return {name: like.calls[known[one.function]] for name, one in self.lemmas.items()}
+        return {name: like.calls[known[lemma.function]] for name, lemma in self.lemmas.items()}
 
     def check(self) -> None:
         """Prove the table itself. Raises ValueError where that fails."""
@@ -310,7 +312,7 @@ class Trial:
         chosen = [name for name, run in self.calls.items() if anywhere or mutant.function in run]
         found = [self.lemmas[name] for name in chosen]
         return sorted(
-            found, key=lambda one: (one.function != mutant.function, self._cost[one.name])
+            found, key=lambda lemma: (lemma.function != mutant.function, self._cost[lemma.name])
         )
 
     def judge(self, module: str, mutant: Mutant, every: bool = False, only: str = "") -> Verdict:
@@ -361,22 +363,22 @@ class Trial:
 
 
 def _pte() -> dict[str, Any]:
-    return {name: one for name, one in vars(pte).items() if isinstance(one, FunctionType)}
+    return {name: value for name, value in vars(pte).items() if isinstance(value, FunctionType)}
 
 
 def _failures(proof: Proof) -> list[Failure]:
     return [
-        Failure(proof.name, one.name, one.verdict, one.reason, dict(one.values))
-        for one in proof.clauses.values()
-        if one.verdict != HOLDS
+        Failure(proof.name, clause.name, clause.verdict, clause.reason, dict(clause.values))
+        for clause in proof.clauses.values()
+        if clause.verdict != HOLDS
     ]
 
 
 def _kind(failures: list[Failure]) -> str:
     """Return how a mutant was killed: by the strongest of its failures."""
-    found = {CRASH if one.clause == CRASH else one.kind for one in failures}
+    found = {CRASH if failure.clause == CRASH else failure.kind for failure in failures}
     order = (REFUTED, CRASH, VACUOUS, UNSUPPORTED, OPEN)
-    return next((one for one in order if one in found), next(iter(found), SURVIVES))
+    return next((kind for kind in order if kind in found), next(iter(found), SURVIVES))
 
 
 # What runs say
@@ -385,19 +387,19 @@ def _kind(failures: list[Failure]) -> str:
 def distinguished(module: str, mutant: Mutant, layout: Layout, budget: int = FALLBACK) -> list[str]:
     """Return the fingerprints by which a search tells a mutant from the specification."""
     with _in_place(module, mutant) as algorithm:
-        one = MultiLevel(layout, algorithm=algorithm)
-        search = Search(one, 0, layout.name, shrinking=False)
+        mutated = MultiLevel(layout, algorithm=algorithm)
+        search = Search(mutated, 0, layout.name, shrinking=False)
         return sorted(search.run(budget).hits)
 
 
 def replayed(module: str, mutant: Mutant, verdict: Verdict) -> list[str]:
     """Return the fingerprints of a run that shows the first counterexample of a verdict."""
     layout = layout_named(verdict.layout)
-    failure = next(one for one in verdict.failures if one.kind == REFUTED)
-    kind: Kind | None = next(one.kind for one in lemmas(layout) if one.name == failure.lemma)
+    failure = next(candidate for candidate in verdict.failures if candidate.kind == REFUTED)
+    kind: Kind | None = next(lemma.kind for lemma in lemmas(layout) if lemma.name == failure.lemma)
     with _in_place(module, mutant) as algorithm:
-        one = MultiLevel(layout, algorithm=algorithm)
-        return sorted(confirm(one, kind, failure.values).hits)
+        mutated = MultiLevel(layout, algorithm=algorithm)
+        return sorted(confirm(mutated, kind, failure.values).hits)
 
 
 # Command line
@@ -425,7 +427,7 @@ def main() -> None:
 
 def _survivors(file: File) -> set[str]:
     rows = json.loads(file.read_text(encoding="utf-8"))
-    return {one["mutant"] for one in rows if one["kind"] in (SURVIVES, NOT_REACHED)}
+    return {row["mutant"] for row in rows if row["kind"] in (SURVIVES, NOT_REACHED)}
 
 
 def _tried_on(name: str, given: argparse.Namespace, again: set[str]) -> list[dict[str, Any]]:
@@ -433,9 +435,11 @@ def _tried_on(name: str, given: argparse.Namespace, again: set[str]) -> list[dic
     trial = Trial(layout_named(name))
     trial.check()
     print(f"{name}: the table holds, {time.monotonic() - begun:.0f} s", flush=True)
-    every = [one for one in all_mutants() if re.search(given.only, one[1].name)]
+    every = [pair for pair in all_mutants() if re.search(given.only, pair[1].name)]
     chosen = [
-        one for number, one in enumerate(every) if number % given.every == 0 or one[1].name in again
+        pair
+        for number, pair in enumerate(every)
+        if number % given.every == 0 or pair[1].name in again
     ]
     found: list[tuple[str, Mutant, Verdict]] = []
     rows: list[dict[str, Any]] = []
@@ -453,11 +457,11 @@ def _tried_on(name: str, given: argparse.Namespace, again: set[str]) -> list[dic
                 row["runs"] = distinguished(module, mutant, trial.layout)
                 print(f"    runs: {row['runs'] or 'none differs'}", flush=True)
         rows.append(row)
-    refuted = [one for one in found if one[2].kind == REFUTED]
+    refuted = [tried for tried in found if tried[2].kind == REFUTED]
     step = max(1, len(refuted) // given.confirm) if given.confirm else 0
     for module, mutant, verdict in refuted[:: step or len(refuted) + 1]:
         shown = replayed(module, mutant, verdict)
-        rows[[one[1] for one in found].index(mutant)]["replayed"] = shown
+        rows[[tried[1] for tried in found].index(mutant)]["replayed"] = shown
         print(f"  {mutant.name}: {shown or 'not shown by a run'}", flush=True)
     kinds = Counter(verdict.kind for _, _, verdict in found)
     told = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())

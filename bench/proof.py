@@ -73,11 +73,11 @@ class Contracts:
     @property
     def slowest(self) -> tuple[str, float]:
         """The lemma whose query takes longest, and how long."""
-        return max(self.queries, key=lambda one: one[1])
+        return max(self.queries, key=lambda query: query[1])
 
     def told(self) -> str:
         """Return one line for people."""
-        holding = sum(one == engine.HOLDS for one in self.lemmas.values())
+        holding = sum(verdict == engine.HOLDS for verdict in self.lemmas.values())
         times = [seconds for _, seconds in self.queries]
         name, longest = self.slowest
         return (
@@ -106,9 +106,9 @@ def stopwatch() -> Iterator[list[float]]:
         solvers.SOLVERS["z3"] = plain
 
 
-def contracts(one: Layout, only: Sequence[str] = ()) -> Contracts:
+def contracts(chosen: Layout, only: Sequence[str] = ()) -> Contracts:
     """Measure the proofs of a layout, or those of some lemmas, without any cache."""
-    found = Contracts(one.name, one.levels)
+    found = Contracts(chosen.name, chosen.levels)
 
     def work(task: Task) -> None:
         with stopwatch() as seconds:
@@ -119,16 +119,16 @@ def contracts(one: Layout, only: Sequence[str] = ()) -> Contracts:
             found.queries += [(proof.name, next(times)) for _ in range(proof.queries)]
 
     def all_tasks() -> None:
-        for task in tasks_of(one):
+        for task in tasks_of(chosen):
             work(replace(task, only=tuple(only)))
 
     found.cost = timed(all_tasks)
     return found
 
 
-def flush_lemmas(one: Layout) -> list[str]:
+def flush_lemmas(chosen: Layout) -> list[str]:
     """Return the lemmas that together say of the flush what the one formula says."""
-    names = [lemma.name for lemma in lemmas(one)]
+    names = [lemma.name for lemma in lemmas(chosen)]
     return [name for name in names if name.startswith(FLUSH) or name == "slot_index"]
 
 
@@ -212,12 +212,12 @@ class ArrayHeap(Heap):
         tables = list(self._tables(self.root, 0, z3.BoolVal(True)))
         size = 8 * len(self.slots)
         out = [
-            z3.Implies(linked, z3.And(one & word(size - 1) == 0, one != 0, one != self.EMPTY))
-            for one, linked in tables
+            z3.Implies(linked, z3.And(table & word(size - 1) == 0, table != 0, table != self.EMPTY))
+            for table, linked in tables
         ]
-        for number, (one, linked) in enumerate(tables):
+        for number, (table, linked) in enumerate(tables):
             out += [
-                z3.Implies(z3.And(linked, linked_too), one != other)
+                z3.Implies(z3.And(linked, linked_too), table != other)
                 for other, linked_too in tables[:number]
             ]
         return out
@@ -449,15 +449,15 @@ def bench(
     every: list[Contracts] = []
     flushes: dict[int, Contracts] = {}
     for name in dict.fromkeys(names):
-        one = layout(name)
+        chosen = layout(name)
         if whole:
-            every.append(contracts(one))
+            every.append(contracts(chosen))
             tell(every[-1].told())
-        if one.levels not in flushes:
-            flushes[one.levels] = contracts(one, flush_lemmas(one))
-            tell("the flush alone, " + flushes[one.levels].told())
+        if chosen.levels not in flushes:
+            flushes[chosen.levels] = contracts(chosen, flush_lemmas(chosen))
+            tell("the flush alone, " + flushes[chosen.levels].told())
     formulas: list[OneFormula] = []
-    small = [one for one in sorted(flushes.items()) if one[0] <= 3]
+    small = [pair for pair in sorted(flushes.items()) if pair[0] <= 3]
     for bits, (levels, ours) in product(sizes, small):
         for heap in HEAPS:
             for planted in (False, True):
@@ -465,9 +465,9 @@ def bench(
                 tell(formulas[-1].told())
             tell(ratio(formulas[-2], ours))
     return {
-        "layouts": [asdict(one) for one in every],
-        "flush": [asdict(one) for one in flushes.values()],
-        "one_formula": [asdict(one) for one in formulas],
+        "layouts": [asdict(measured) for measured in every],
+        "flush": [asdict(measured) for measured in flushes.values()],
+        "one_formula": [asdict(formula) for formula in formulas],
     }
 
 

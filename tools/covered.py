@@ -40,7 +40,8 @@ def parts() -> list[Part]:
     """Return the parts in the order of the file."""
     given = tomllib.loads(PARTS.read_text(encoding="utf-8"))["part"]
     return [
-        Part(one["name"], tuple(one["files"]), tuple(one["tests"]), one["floor"]) for one in given
+        Part(part["name"], tuple(part["files"]), tuple(part["tests"]), part["floor"])
+        for part in given
     ]
 
 

@@ -39,7 +39,7 @@ def rooms() -> Rooms:
     """Return every folder of modules or C files below the floors, with its files."""
     found: Rooms = {}
     for floor in FLOORS:
-        for path in sorted(one for one in (ROOT / floor).rglob("*") if one.suffix in LISTED):
+        for path in sorted(file for file in (ROOT / floor).rglob("*") if file.suffix in LISTED):
             found.setdefault(str(path.parent.relative_to(ROOT)), []).append(path)
     return found
 

@@ -54,15 +54,20 @@ def search(
     request = Request(chosen, tree, seed, max_ops, jobs, byte_orders=_orders(chosen))
     document = check(request, lambda _: None)
     if document.verdict not in (Verdict.HOLDS, Verdict.VIOLATED, Verdict.VACUOUS):
-        failed = [one for one in document.checks if one.verdict is document.verdict]
+        failed = [judged for judged in document.checks if judged.verdict is document.verdict]
         raise NotJudged(f"{failed[0].layout}: {failed[0].verdict.value}: {failed[0].reason}")
-    return frozenset((one.fingerprint, name) for one in document.findings for name in one.layouts)
+    return frozenset(
+        (finding.fingerprint, name) for finding in document.findings for name in finding.layouts
+    )
 
 
 def _orders(chosen: Sequence[Layout]) -> dict[str, tuple[str, ...]]:
     """Return the byte orders to search: both of the first layout of each width, else one."""
-    first = {one.bits: one.name for one in reversed(chosen)}
-    return {one.name: ORDERS if first[one.bits] == one.name else (BIG,) for one in chosen}
+    first = {configuration.bits: configuration.name for configuration in reversed(chosen)}
+    return {
+        configuration.name: ORDERS if first[configuration.bits] == configuration.name else (BIG,)
+        for configuration in chosen
+    }
 
 
 def table(pairs: Iterable[Pair]) -> dict[str, list[str]]:

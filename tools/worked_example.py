@@ -262,7 +262,7 @@ def section() -> str:
         code=_fenced("c", _body(source)),
         tree=_fenced("text", list(typed(good.tree))),
         paths=_fenced(
-            "text", [line for n, one in enumerate(good.paths) for line in described(one, n)]
+            "text", [line for n, path in enumerate(good.paths) for line in described(path, n)]
         ),
         query=_fenced("smt2", good.paths[-1].query.strip().splitlines()),
         good=_fenced("text", _decided(good.proof)),
