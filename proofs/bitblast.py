@@ -225,8 +225,8 @@ class _Encoder:
                 return [gates.fresh() for _ in range(_size(node))]
             case "apply", _:
                 return self._application(node, [bit for bits in args for bit in bits])
-            case "not", [[one]]:
-                return [-one]
+            case "not", [[bit]]:
+                return [-bit]
             case "and", _:
                 return [gates.every(arg for (arg,) in args)]
             case "or", _:
@@ -250,7 +250,7 @@ class _Encoder:
             case "bvadd", [a, b]:
                 return self._sum(a, b, FALSE)
             case "bvsub", [a, b]:
-                return self._sum(a, [-one for one in b], TRUE)
+                return self._sum(a, [-bit for bit in b], TRUE)
             case "bvmul", [a, b]:
                 return self._product(a, b)
             case "bvlshr", [a, b]:
@@ -297,16 +297,16 @@ class _Encoder:
     def _product(self, a: Bits, b: Bits) -> Bits:
         """Return the sum of a, shifted up, for each bit of b; a bit that is 0 costs nothing."""
         total: Bits = [FALSE] * len(a)
-        for at, one in enumerate(b):
-            shifted = [FALSE] * at + [self.gates.every((one, x)) for x in a[: len(a) - at]]
+        for at, bit in enumerate(b):
+            shifted = [FALSE] * at + [self.gates.every((bit, x)) for x in a[: len(a) - at]]
             total = self._sum(total, shifted, FALSE)
         return total
 
     def _shifted_down(self, a: Bits, amount: Bits) -> Bits:
         """Return a shifted by one bit of the amount after the other; zeros come in."""
-        for at, one in enumerate(amount):
+        for at, bit in enumerate(amount):
             by = min(1 << at, len(a))
-            a = self._chosen(one, [*a[by:], *[FALSE] * by], a)
+            a = self._chosen(bit, [*a[by:], *[FALSE] * by], a)
         return a
 
 

@@ -104,7 +104,7 @@ def contracts(module: ModuleType) -> list[str]:
         for name, function in vars(module).items()
         if inspect.isfunction(function) and function.__module__ == module.__name__
     }
-    return [name for name, one in own.items() if hasattr(one, "example")]
+    return [name for name, function in own.items() if hasattr(function, "example")]
 
 
 def examine(contract: Callable[..., None], paths: int) -> Checked:
@@ -122,7 +122,7 @@ def examine(contract: Callable[..., None], paths: int) -> Checked:
     )
     began = perf_counter()
     messages = run_checkables(analyze_function(contract, options))
-    verdict, message = judge([(one.state.name, one.message) for one in messages])
+    verdict, message = judge([(result.state.name, result.message) for result in messages])
     if verdict == CONFIRMED and (empty := _emptiness(contract)):
         verdict, message = UNKNOWN, empty
     return Checked(contract.__name__, verdict, message, round(perf_counter() - began, 3))

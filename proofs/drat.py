@@ -258,7 +258,11 @@ class _Checker:
         """Return whether all resolvents on a lemma's first literal follow."""
         lemma, pivot = self.clauses[number], self.first[number]
         others = [c for c, there in zip(self.clauses, self.there, strict=True) if there]
-        resolvents = ([*lemma, *(one for one in c if one != -pivot)] for c in others if -pivot in c)
+        resolvents = (
+            [*lemma, *(literal for literal in c if literal != -pivot)]
+            for c in others
+            if -pivot in c
+        )
         return pivot != 0 and all(map(self._rup, resolvents))
 
     def _explain(self, number: int) -> None:

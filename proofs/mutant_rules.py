@@ -252,7 +252,7 @@ class Rules:
         elif isinstance(node, ast.BinOp) and _sum_with_constant(node):
             left, by = self.module.text(node.left), _constant(node.right)
             assert by is not None
-            texts = [_moved(left, by + one, node.op) for one in _signs(node.op)]
+            texts = [_moved(left, by + sign, node.op) for sign in _signs(node.op)]
         else:
             texts = [f"{self.module.text(node)} {sign} 1" for sign in "+-"]
             if isinstance(parent, ast.BinOp):
@@ -300,7 +300,7 @@ class Rules:
         if not isinstance(node, ast.Call):
             return
         for first, second in itertools.pairwise(node.args):
-            pointers = {_is_pointer(one) for one in (first, second)}
+            pointers = {_is_pointer(argument) for argument in (first, second)}
             if self.kind(first) == self.kind(second) != "" and len(pointers) == 1:
                 yield self._exchanged("arguments-swapped", first, second, node)
 
@@ -308,7 +308,7 @@ class Rules:
         """Exchange neighbouring statements that both do something; not if one needs the other."""
         for body in (getattr(node, "body", []), getattr(node, "orelse", [])):
             for first, second in itertools.pairwise(body):
-                if all(_has_effect(one) for one in (first, second)):
+                if all(_has_effect(statement) for statement in (first, second)):
                     fresh = {n.id for n in stored(first) if self.bound[n.id] == n.lineno}
                     needed = {name.id for name in names(second)} & fresh
                     if not needed:

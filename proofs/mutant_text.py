@@ -129,4 +129,4 @@ def is_stored(node: ast.Name | ast.Attribute) -> bool:
 def stored(node: ast.AST) -> list[ast.Name]:
     """Return where variables get a value in a node, in the order of the text."""
     found = [name for name in names(node) if is_stored(name)]
-    return sorted(found, key=lambda one: (one.lineno, one.col_offset))
+    return sorted(found, key=lambda name: (name.lineno, name.col_offset))

@@ -22,7 +22,9 @@ Contract = TypeVar("Contract", bound=Callable[..., None])
 SHAPES: tuple[Layout, ...] = tuple({each.tables: each for each in layouts()}.values())
 """One layout of each shape of tree that the headers define."""
 
-LEVELS: tuple[Level, ...] = tuple(dict.fromkeys(level for one in SHAPES for level in one.tables))
+LEVELS: tuple[Level, ...] = tuple(
+    dict.fromkeys(level for layout in SHAPES for level in layout.tables)
+)
 WIDTHS: tuple[Layout, ...] = tuple({each.address_mask: each for each in layouts()}.values())
 
 
@@ -216,7 +218,7 @@ def maplets_are_the_fewest(entries: dict[int, int], unit: int) -> None:
     """Maplets of up to three entries ascend, grow as allowed, and none could go on."""
     assert len(entries) <= 3 and unit >= 0
     found = maplets(entries, unit)
-    assert all(one.first <= one.last and one.step in (0, unit) for one in found)
+    assert all(maplet.first <= maplet.last and maplet.step in (0, unit) for maplet in found)
     for one, two in pairwise(found):
         assert one.last < two.first
         last = one.value + (one.last - one.first) * one.step

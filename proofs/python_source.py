@@ -70,7 +70,9 @@ class PythonProgram:
         for name, quirks in self.asking.items():
             vars(module)[name] = _noting(vars(module)[name], quirks)
         functions = {name: member for name, member in vars(module).items() if callable(member)}
-        vars(module).update({self.roles.get(name, name): one for name, one in contracts.items()})
+        vars(module).update(
+            {self.roles.get(name, name): contract for name, contract in contracts.items()}
+        )
         return functions | {role: functions[name] for role, name in self.roles.items()}
 
 

@@ -86,7 +86,7 @@ class RawFormat:
         """Return the PFN that a raw entry holds."""
         found = terms.number(0, 1)
         filled = 0
-        for run in sorted(self._runs, key=lambda one: one.source):
+        for run in sorted(self._runs, key=lambda run: run.source):
             if run.source > filled:
                 found = _above(terms.number(0, run.source - filled), found, filled)
                 filled = run.source

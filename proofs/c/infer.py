@@ -455,7 +455,7 @@ def _broken(turn: Seen, candidates: list[Template]) -> set[Template]:
     broken = set(candidates) - set(usable)
     open_ = [template for template in usable if after[template] is not terms.TRUE]
     while open_:
-        alias = {one: terms.variable(f"holds {n}", 0) for n, one in enumerate(open_)}
+        alias = {template: terms.variable(f"holds {n}", 0) for n, template in enumerate(open_)}
         told = [truth(agree(alias[template], after[template])) for template in open_]
         some = truth(either(*[negate(alias[template]) for template in open_]))
         query = Z3Query(smtlib([*turn.premises, *given, *told, some]))

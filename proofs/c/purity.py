@@ -148,11 +148,13 @@ def assigned(node: Node) -> Node | None:
 
 def called(node: Node) -> str:
     """Return the name of the function that a call names, '' for a call through a pointer."""
-    one: Node | None = node.inner[0]
-    while one is not None and one.kind in _CASTS:
-        one = one.inner[0]
-    named = one is not None and one.kind == "DeclRefExpr"
-    return one.name if named and one and one.facts.get("declares") == "FunctionDecl" else ""
+    callee: Node | None = node.inner[0]
+    while callee is not None and callee.kind in _CASTS:
+        callee = callee.inner[0]
+    named = callee is not None and callee.kind == "DeclRefExpr"
+    return (
+        callee.name if named and callee and callee.facts.get("declares") == "FunctionDecl" else ""
+    )
 
 
 def _local(node: Node | None) -> str:

@@ -129,7 +129,7 @@ class Run(ABC):
     @property
     def stack(self) -> tuple[str, ...]:
         """The names of the functions that are being executed."""
-        return tuple(one.function.name for one in self.frames)
+        return tuple(frame.function.name for frame in self.frames)
 
     def type(self, text: str) -> types.CType:
         """Return a type of the unit."""

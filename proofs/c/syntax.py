@@ -182,7 +182,7 @@ def reduced(tree: Raw, pointer: int, wanted: Iterable[str]) -> Unit:
 
 def _trimmed(unit: Unit) -> Unit:
     """Leave out the types that nothing in the unit names."""
-    texts = {node.type for one in unit.globals.values() for node in one.walk()}
+    texts = {node.type for variable in unit.globals.values() for node in variable.walk()}
     for function in unit.functions.values():
         texts.add(function.type)
         for node in [*function.parameters, *([function.body] if function.body else [])]:
@@ -224,11 +224,11 @@ def _identifiers(text: str) -> list[str]:
 
 def _tags(text: str, members: Raw) -> Iterator[str]:
     unnamed = text[: text.rfind(")") + 1]  # without the size of an array, the star of a pointer
-    yield from (one for one in {text, unnamed} if one in members)
+    yield from (tag for tag in {text, unnamed} if tag in members)
     words = _identifiers(text)
-    for one, following in pairwise(words):
-        if one in ("struct", "union") and f"{one} {following}" in members:
-            yield f"{one} {following}"
+    for word, following in pairwise(words):
+        if word in ("struct", "union") and f"{word} {following}" in members:
+            yield f"{word} {following}"
 
 
 class _Reader:

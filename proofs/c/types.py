@@ -157,7 +157,7 @@ class Types:
             return Function()
         if "(unnamed" in text or "(anonymous" in text:
             return self._unnamed(text)
-        words = [one for one in _WORDS.findall(text) if one not in _QUALIFIERS]
+        words = [word for word in _WORDS.findall(text) if word not in _QUALIFIERS]
         base, rest = self._base(words, text)
         if "(" in rest:
             return self._function(text, rest)

@@ -181,7 +181,7 @@ class Cell:
             raise Unsupported(f"a store beyond {self.name}")
         if any(where < offset < where + _bytes(leaf) for where, leaf in self.leaves.items()):
             raise Unsupported(f"a part of a number in {self.name} is changed")
-        for where in [one for one in self.leaves if offset <= one < offset + kind.size]:
+        for where in [start for start in self.leaves if offset <= start < offset + kind.size]:
             del self.leaves[where]
         if isinstance(value, Aggregate):
             for where, leaf in value.leaves.items():

@@ -271,9 +271,9 @@ def _lookup_page(memory: Memory, run: Run, args: list[Value]) -> Value:
     at = args[3]
     writable = terms.truth(truth_of(page.writable))
     if isinstance(at, Ptr) and at.block is not None:
-        one = terms.choose(writable, terms.number(1, 1), terms.number(0, 1))
+        bit = terms.choose(writable, terms.number(1, 1), terms.number(0, 1))
         boolean = BOOL
-        at.block.store(at, boolean, Int(one, boolean))
+        at.block.store(at, boolean, Int(bit, boolean))
     return Int(terms.bits(as_bits(page.pfn, memory.entry.pfn_bits), 64), kind)
 
 

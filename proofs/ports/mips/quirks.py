@@ -51,14 +51,14 @@ _REFUTED: dict[Quirk, tuple[str, ...]] = {
 }
 
 
-def refuted_by(one: Quirk, layout: Layout) -> frozenset[str]:
+def refuted_by(quirk: Quirk, layout: Layout) -> frozenset[str]:
     """Return the theorems, as ``function/clause``, that a quirk must refute in a layout.
 
     No address of a fault can lie beyond a reach that is as wide as a word.
     """
-    if not one.bites(layout):
+    if not quirk.bites(layout):
         return frozenset()
-    found = set(_REFUTED[one])
-    if one == quirks.NO_REACH_CHECK and layout.geometry.reach_bits < layout.bits:
+    found = set(_REFUTED[quirk])
+    if quirk == quirks.NO_REACH_CHECK and layout.geometry.reach_bits < layout.bits:
         found |= {f"{name}/reach" for name in _FAULTS}
     return frozenset(found)

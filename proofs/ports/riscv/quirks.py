@@ -26,21 +26,21 @@ _REFUTED: dict[Quirk, tuple[str, ...]] = {
 """Of theorems that are one for all levels."""
 
 
-def refuted_by(one: Quirk, layout: Layout) -> frozenset[str]:
+def refuted_by(quirk: Quirk, layout: Layout) -> frozenset[str]:
     """Return the theorems, as ``function/clause``, that a quirk must refute in a layout.
 
     A leaf is in the way of smaller ones only, and a table in that of larger ones.
     """
-    if not one.bites(layout):
+    if not quirk.bites(layout):
         return frozenset()
-    found = set(_REFUTED.get(one, ()))
+    found = set(_REFUTED.get(quirk, ()))
     names = [level.name for level in layout.tables]
-    if one == quirks.NO_SPLIT:
+    if quirk == quirks.NO_SPLIT:
         for name in names[1:]:
             found |= {f"gstage_map_{name}/exact", f"gstage_map_{name}/result"}
-    if one == quirks.LEAF_OVER_TABLE:
+    if quirk == quirks.LEAF_OVER_TABLE:
         found |= {f"gstage_map_{name}/invariant" for name in names[:-1]}
-    if one == quirks.FLUSH_TRUNCATED:
+    if quirk == quirks.FLUSH_TRUNCATED:
         for name in names:
             found |= {f"gstage_clear_{name}/flush", f"gstage_map_{name}/flush"}
         found |= {"gstage_unmap_range/flush", "gstage_wp_range/flush"}
