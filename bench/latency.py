@@ -47,12 +47,12 @@ class Waited:
         """Return a row of the table."""
         return (
             f"{self.what:34} {self.tool:10} {self.whole:7.1f} s, {self.cpu:7.1f} CPU s, "
-            f"first verdict {_told(self.verdict)}, first new finding {_told(self.new)}, "
-            f"exit status {self.status}"
+            f"first verdict {_seconds_text(self.verdict)}, "
+            f"first new finding {_seconds_text(self.new)}, exit status {self.status}"
         )
 
 
-def _told(seconds: float | None) -> str:
+def _seconds_text(seconds: float | None) -> str:
     return "none" if seconds is None else f"{seconds:.1f} s"
 
 

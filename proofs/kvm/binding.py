@@ -91,9 +91,9 @@ def bind(unit: Unit, layout: Layout, renamed: Mapping[str, str], ours: Names) ->
         if function is None or function.body is None:
             bound.missing[name] = f"not bound: there is no {name}"
         elif parameters(function) not in forms:
-            wanted = " or ".join(map(_told, forms))
+            wanted = " or ".join(map(_parameter_list, forms))
             bound.missing[name] = (
-                f"not bound: {actual} takes {_told(parameters(function))}, not {wanted}"
+                f"not bound: {actual} takes {_parameter_list(parameters(function))}, not {wanted}"
             )
         else:
             bound.names[name] = actual
@@ -102,7 +102,7 @@ def bind(unit: Unit, layout: Layout, renamed: Mapping[str, str], ours: Names) ->
     return bound
 
 
-def _told(types: Iterable[str]) -> str:
+def _parameter_list(types: Iterable[str]) -> str:
     """Return parameters as C writes them."""
     return f"({', '.join(types)})"
 
@@ -123,7 +123,7 @@ def _chain(
         if found is None:
             bound.missing[ours.title(op, level.name)] = (
                 f"not bound: {above} calls no function of a {level.name}, which takes "
-                f"{_told(_of_table(level.name))}"
+                f"{_parameter_list(_of_table(level.name))}"
             )
             return
         bound.tables.append(TableFunction(found, op, level.name, ours.title(op, level.name)))

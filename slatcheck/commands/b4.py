@@ -100,7 +100,7 @@ def command(
         byte_orders=chosen.byte_orders,
     )
     try:
-        document = _judged(request, read, {f"{prefix}{path}" for path in paths})
+        document = _document_with(request, read, {f"{prefix}{path}" for path in paths})
     except (InputError, TreeError, UnsupportedError) as problem:
         if format_ == "json":
             delivery.deliver(b4.failed(str(problem)))
@@ -109,7 +109,9 @@ def command(
     return _status(document)
 
 
-def _judged(request: judging.Request, change: patch.Patch, paths: set[str]) -> result.Document:
+def _document_with(
+    request: judging.Request, change: patch.Patch, paths: set[str]
+) -> result.Document:
     """Return what the tree is like with the patch, compared with the tree without it."""
     assert request.kernel is not None
     both = sides.sides(request.kernel, change, paths)

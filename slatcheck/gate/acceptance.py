@@ -68,7 +68,7 @@ def accept(document: Document, known: Known, fail_on: str = IMPRECISE) -> None:
             layout for layout in finding.layouts if known.finding(finding.fingerprint, layout)
         ]
         finding.known = finding.known_on == finding.layouts
-    document.checks = _judged(document.checks, terms)
+    document.checks = _with_excuses(document.checks, terms)
     document.gate = Gate(
         verdict=_verdict(document, terms),
         fail_on=fail_on,
@@ -78,7 +78,7 @@ def accept(document: Document, known: Known, fail_on: str = IMPRECISE) -> None:
     )
 
 
-def _judged(checks: Iterable[Check], terms: _Terms) -> list[Check]:
+def _with_excuses(checks: Iterable[Check], terms: _Terms) -> list[Check]:
     found = list(checks)
     by_id = {(check.layout, check.byte_order, check.id): check for check in found}
     return [replace(check, accepted=_excuse(check, by_id, terms)) for check in found]

@@ -55,8 +55,8 @@ def source(tree: Path) -> Source | None:
         )  # fmt: skip
     except InputError:
         return None
-    name = _told(tree, "describe", "--always", "--tags", commit)
-    url = _public(_told(tree, "config", "--get", "remote.origin.url"))
+    name = _git_output(tree, "describe", "--always", "--tags", commit)
+    url = _public(_git_output(tree, "config", "--get", "remote.origin.url"))
     patch = changed.encode(errors="surrogateescape")
     return Source(commit, name, url, patch + b"\n" if patch else b"")
 
@@ -95,11 +95,11 @@ def brought(tree: Path, file: str, first: int, last: int) -> list[Commit]:
 
 def _is_root(tree: Path, commit: str) -> bool:
     """Return whether nothing comes before a commit, in what there is of the history."""
-    parents = _told(tree, "rev-list", "--parents", "--max-count=1", commit).split()
+    parents = _git_output(tree, "rev-list", "--parents", "--max-count=1", commit).split()
     return len(parents) < 2
 
 
-def _told(tree: Path, *args: str) -> str:
+def _git_output(tree: Path, *args: str) -> str:
     try:
         return git(tree, *args, what="git does not say")
     except InputError:

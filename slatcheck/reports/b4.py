@@ -32,7 +32,7 @@ def as_json(document: Document) -> str:
     Of several from one tool b4 keeps the last; so each new finding, and each reason why something
     new is open, is one of its details. Only a run that is over, of which nothing counts, passes.
     """
-    told = _told(document)
+    told = _objections(document)
     status = FAIL if any(line.status == FAIL for line in told) else WARN if told else PASS
     return _written(status, _summary(document, told), [_detail(line) for line in told])
 
@@ -40,7 +40,7 @@ def as_json(document: Document) -> str:
 def as_lines(document: Document) -> str:
     """Return the same as lines: ``ERROR:`` and ``WARNING:``, nothing where nothing counts."""
     words = {FAIL: "ERROR", WARN: "WARNING"}
-    return "".join(f"{words[line.status]}: {line.text}\n" for line in _told(document))
+    return "".join(f"{words[line.status]}: {line.text}\n" for line in _objections(document))
 
 
 def failed(reason: str) -> str:
@@ -58,7 +58,7 @@ def _detail(line: _Line) -> dict[str, str]:
     return {"status": line.status, "description": line.whole or line.text}
 
 
-def _told(document: Document) -> list[_Line]:
+def _objections(document: Document) -> list[_Line]:
     """Return what counts against a patch, the worst first."""
     said = [remark for remark in remarks(document) if remark.level in _STATUS]
     told = [*_causes(document, said), *(_open(remark) for remark in said if remark.finding is None)]
