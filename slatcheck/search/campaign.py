@@ -146,20 +146,20 @@ class Search:
         """Search as ``run`` does, but stop at what is wanted, and return nothing else."""
         campaign = Campaign()
 
-        def one(data: bytes) -> None:
+        def attempt(data: bytes) -> None:
             if not any(wanted(symptom) for symptom, _ in self._first.values()):
                 self._try(campaign, self._decoder.decode(data))
 
         with _rare_collections():
             self._directed(campaign)
-            draw(self._seed, max(1, budget // LENGTH), one)
+            draw(self._seed, max(1, budget // LENGTH), attempt)
         self._only(wanted)
         self._collect(campaign)
         return campaign
 
     def _only(self, wanted: Wanted) -> bool:
         """Forget all but what is wanted, if anything of it was found."""
-        found = {mark: one for mark, one in self._first.items() if wanted(one[0])}
+        found = {mark: hit for mark, hit in self._first.items() if wanted(hit[0])}
         if found:
             self._first = found
         return bool(found)
@@ -211,18 +211,20 @@ class Search:
         left: list[Left] = []
         excluded = frozenset(self._excluded | self._straying)
         whole = plan(layout, ops, excluded, habits, left)
-        left = [one for one in left if one.shape not in self._endless]
-        late = [one for one in left if one.after > len(whole[0]) // 2]
-        early = [one for one in left if one.after < EARLY]
-        ended = [self._ended(whole, one) for one in self._rarest(early, ENDINGS)]
+        left = [omitted for omitted in left if omitted.shape not in self._endless]
+        late = [omitted for omitted in left if omitted.after > len(whole[0]) // 2]
+        early = [omitted for omitted in left if omitted.after < EARLY]
+        ended = [self._ended(whole, omitted) for omitted in self._rarest(early, ENDINGS)]
         last = self._rarest(late, 1)
         return [self._ended(whole, last[0]) if last else whole, *ended]
 
     def _rarest(self, left: list[Left], most: int) -> list[Left]:
         """Return some operations of different shapes, the least tried ones first; count them."""
-        by_shape = {one.shape: one for one in left}
-        ordered = sorted(by_shape.values(), key=lambda one: (self._tried[one.shape], -one.after))
-        self._tried.update(one.shape for one in ordered[:most])
+        by_shape = {omitted.shape: omitted for omitted in left}
+        ordered = sorted(
+            by_shape.values(), key=lambda omitted: (self._tried[omitted.shape], -omitted.after)
+        )
+        self._tried.update(omitted.shape for omitted in ordered[:most])
         return ordered[:most]
 
     def _ended(self, whole: Plan, last: Left) -> Plan:
@@ -266,4 +268,4 @@ class Search:
 
     def _find(self, mark: str, ops: Sequence[Op]) -> Symptom | None:
         verdict = self._judge.examine(self._implementation, ops)
-        return next((one for one in verdict.symptoms if one.fingerprint == mark), None)
+        return next((symptom for symptom in verdict.symptoms if symptom.fingerprint == mark), None)

@@ -97,7 +97,7 @@ class Judge:
             allowed = state.in_contract(op)
             found = self._step(state, op, outcome, before, step, allowed, run.stop == step)
             symptoms += found
-            if any(one.stops for one in found) or run.stop == step:
+            if any(symptom.stops for symptom in found) or run.stop == step:
                 break
             if not allowed:
                 # Only memory safety is judged, and the map no longer says what is there.
@@ -121,7 +121,7 @@ class Judge:
                 return step
             if not self._agrees(op, wanted, outcome, before):
                 return step
-            symptoms += [self._from_event(op, one, step, "any", True) for one in events]
+            symptoms += [self._from_event(op, event, step, "any", True) for event in events]
             before = outcome
         return min(len(expected), len(run.outcomes))
 

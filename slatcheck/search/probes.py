@@ -172,7 +172,7 @@ def _alike(symptom: Symptom, other: Symptom) -> bool:
 
 
 def _fatal(outcome: Outcome) -> list[tuple[str, str, str]]:
-    return [(one.rule, one.function, one.where) for one in outcome.events if one.fatal]
+    return [(event.rule, event.function, event.where) for event in outcome.events if event.fatal]
 
 
 def _decided(outcome: Outcome) -> bool:

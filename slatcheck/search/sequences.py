@@ -70,7 +70,7 @@ class Addresses:
         self.far = [frame for frame in dict.fromkeys(far) if layout.frames <= frame <= U64]
         self.pfns = self._pfns()
         fields = layout.entry.pfn[1:]
-        bits = [1 << (one.source + bit) for one in fields for bit in range(one.width)]
+        bits = [1 << (field.source + bit) for field in fields for bit in range(field.width)]
         self.second = [pfn for pfn in bits if pfn <= layout.pfn_top]
 
     def _pfns(self) -> list[int]:

@@ -164,7 +164,7 @@ def _focus(layout: Layout, ops: list[Op], budget: _Budget) -> list[Op]:
         if found is None or found[0] == found[1]:
             continue
         for page in found:
-            moved = [_onto(layout, one, found, page) for one in ops]
+            moved = [_onto(layout, old, found, page) for old in ops]
             moved[at] = _single(op, page)
             if budget.shows(moved):
                 ops = moved

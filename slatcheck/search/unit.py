@@ -185,7 +185,7 @@ def _shows(implementation: Implementation, hit: Hit, mark: str) -> bool:
     capabilities = implementation.capabilities
     judge = Judge(implementation.layout, capabilities.pages)
     verdict = judge.examine(implementation, hit.ops)
-    return any(one.fingerprint == mark for one in verdict.symptoms)
+    return any(symptom.fingerprint == mark for symptom in verdict.symptoms)
 
 
 def geometry_symptoms(layout: Layout, actual: Geometry, raw: list[int]) -> list[Symptom]:
