@@ -120,21 +120,21 @@ def _exact(layout: Layout, kind: Kind | None, values: Mapping[str, int]) -> Op |
 def _drawn(
     layout: Layout, draw: random.Random, kind: Kind, frames: list[int], values: Mapping[str, int]
 ) -> Op:
-    one, other = sorted((draw.choice(frames), draw.choice(frames)))
+    first, last = sorted((draw.choice(frames), draw.choice(frames)))
     if kind in ADDRESSED:
         answer = draw.choice((Answer.PAGE, Answer.PAGE, Answer.ERROR))
-        op = _fault(layout, draw, one << layout.page_shift, draw.choice((1, layout.pfn_top)))
+        op = _fault(layout, draw, first << layout.page_shift, draw.choice((1, layout.pfn_top)))
         return op._replace(kind=kind, answer=answer if kind is Kind.FAULT else Answer.PAGE)
     if kind is Kind.LOG_DIRTY_MASKED:
-        return Op(kind, one, draw.randrange(4), draw.getrandbits(8) | 1)
+        return Op(kind, first, draw.randrange(4), draw.getrandbits(8) | 1)
     if kind is Kind.TEST_AGE:
-        return Op(kind, one, one + 1)
+        return Op(kind, first, first + 1)
     if kind in (Kind.FLUSH_SLOT, Kind.COMMIT_REGION):
-        return Op(kind, one, other - one + 1)
+        return Op(kind, first, last - first + 1)
     if kind in HALF_OPEN:
-        return Op(kind, one, other + 1)
+        return Op(kind, first, last + 1)
     if kind is Kind.FLUSH_ALL:
         return Op(kind)
     if kind in (Kind.DESTROY, Kind.CREATE):
         return Op(Kind.FLUSH, 0, U64)
-    return Op(kind, one, draw.choice((other, other, U64 if one == 0 else other)))
+    return Op(kind, first, draw.choice((last, last, U64 if first == 0 else last)))

@@ -22,16 +22,16 @@ def contract_checks(cache: Mode = Mode.USE) -> list[Check]:
     solver = f"crosshair {version('crosshair-tool')}"
     return [
         Check(
-            id=f"pure/{one.name}/contract",
+            id=f"pure/{contract.name}/contract",
             kind="contract",
             layout="",
-            function=one.name,
-            verdict=_VERDICTS.get(one.verdict, Verdict.UNKNOWN),
-            reason="" if one.verdict == "confirmed" else one.message,
-            seconds=round(one.seconds, 3),
+            function=contract.name,
+            verdict=_VERDICTS.get(contract.verdict, Verdict.UNKNOWN),
+            reason="" if contract.verdict == "confirmed" else contract.message,
+            seconds=round(contract.seconds, 3),
             solver=solver,
         )
-        for one in _checked(cache)
+        for contract in _checked(cache)
     ]
 
 
@@ -41,8 +41,8 @@ def _checked(cache: Mode) -> list[Checked]:
         return crosshair.check()
     file = keeping.folder() / f"contracts-{crosshair.content_key()}.json"
     found, fresh = settle(cache, "the contracts", _load(file) or None, crosshair.check, _alike)
-    if fresh and all(one.verdict == "confirmed" for one in found):
-        keeping.write(file, json.dumps([asdict(one) for one in found]))
+    if fresh and all(contract.verdict == "confirmed" for contract in found):
+        keeping.write(file, json.dumps([asdict(contract) for contract in found]))
     return found
 
 
@@ -53,6 +53,6 @@ def _alike(kept: list[Checked], made: list[Checked]) -> bool:
 
 def _load(file: Path) -> list[Checked]:
     try:
-        return [Checked(**one) for one in json.loads(keeping.read(file))]
+        return [Checked(**contract) for contract in json.loads(keeping.read(file))]
     except (OSError, ValueError, TypeError):
         return []

@@ -91,8 +91,8 @@ def _interrupted(document: Document) -> None:
     document.tool["interrupted"] = True
     reason = "interrupted before everything was looked at"
     document.checks += [
-        Check("run/interrupted/complete", "differential", one.name, "", Verdict.UNKNOWN, reason)
-        for one in document.layouts
+        Check("run/interrupted/complete", "differential", layout.name, "", Verdict.UNKNOWN, reason)
+        for layout in document.layouts
     ]
 
 
@@ -123,10 +123,12 @@ def _add_proofs(document: Document, request: Request, report: Callable[[Progress
         request.layouts, quirks=request.quirks, jobs=request.jobs, cache=request.cache
     )
     outcome = prove.carry_out(wanted, report)
-    document.notes += prove.untouched(request.layouts)
+    document.notes += prove.notes_of_unproved_tables(request.layouts)
     document.checks += outcome.checks
-    known = {one.fingerprint for one in document.findings}
-    document.findings += [one for one in outcome.findings if one.fingerprint not in known]
+    known = {finding.fingerprint for finding in document.findings}
+    document.findings += [
+        finding for finding in outcome.findings if finding.fingerprint not in known
+    ]
 
 
 def _add_kernel_proof(
@@ -157,12 +159,12 @@ def _shown(document: Document, request: Request) -> dict[tuple[str, str], tuple[
     """Return the fingerprints that runs of the tree have shown, by layout and byte order."""
     return {
         (layout.name, order): tuple(
-            one.fingerprint
-            for one in document.findings
-            if one.contract
-            and one.implementation == "kernel"
-            and layout.name in one.layouts
-            and order in one.byte_orders
+            finding.fingerprint
+            for finding in document.findings
+            if finding.contract
+            and finding.implementation == "kernel"
+            and layout.name in finding.layouts
+            and order in finding.byte_orders
         )
         for layout in request.layouts
         for order in request.orders(layout)
@@ -171,19 +173,19 @@ def _shown(document: Document, request: Request) -> dict[tuple[str, str], tuple[
 
 def _counting_from(more: int, report: Callable[[Progress], None]) -> Callable[[Progress], None]:
     """Return what tells of steps as ``report``, with the findings that were there before."""
-    return lambda one: report(one.with_findings(more))
+    return lambda step: report(step.with_findings(more))
 
 
 def _join(document: Document, outcome: prove.Outcome) -> None:
     """Add what the proof of a tree's C has to say, and where runs say otherwise."""
-    shown = [one for one in document.findings if one.implementation == "kernel"]
+    shown = [finding for finding in document.findings if finding.implementation == "kernel"]
     document.checks += outcome.checks + disagreements(outcome.checks, shown)
-    by_mark = {one.fingerprint: one for one in document.findings}
+    by_mark = {finding.fingerprint: finding for finding in document.findings}
     for finding in outcome.findings:
         first = by_mark.setdefault(finding.fingerprint, finding)
         first.layouts = list(dict.fromkeys([*first.layouts, *finding.layouts]))
         first.byte_orders = [
-            one for one in ORDERS if one in first.byte_orders + finding.byte_orders
+            order for order in ORDERS if order in first.byte_orders + finding.byte_orders
         ]
     document.findings = list(by_mark.values())
     relate(document.findings)
@@ -205,12 +207,12 @@ def _add_tie(document: Document, request: Request) -> None:
         )
         # As JSON has it, so that the document is the same before and after it was written.
         document.kernel["tie"] = [
-            asdict(one)
+            asdict(tie)
             | {
-                "quirks": list(one.quirks),
-                "coverage": {name: list(points) for name, points in one.coverage.items()},
+                "quirks": list(tie.quirks),
+                "coverage": {name: list(points) for name, points in tie.coverage.items()},
             }
-            for one in found
+            for tie in found
         ]
 
 
@@ -220,18 +222,18 @@ def _add_search(document: Document, request: Request, report: Callable[[Progress
     reports: dict[int, Report] = {}
     found: set[str] = set()
     try:
-        for index, one in spread(search, units, request.jobs):
-            reports[index] = one
-            marks = [(mark, units[index].layout) for mark in one.campaign.hits]
+        for index, unit_report in spread(search, units, request.jobs):
+            reports[index] = unit_report
+            marks = [(mark, units[index].layout) for mark in unit_report.campaign.hits]
             new = tuple(
                 mark for mark, where in marks if mark not in found and _new(request, mark, where)
             )
-            found |= one.campaign.hits.keys()
+            found |= unit_report.campaign.hits.keys()
             report(Progress(len(reports), len(units), units[index].title, len(found), new))
     finally:
         done = [reports[index] for index in sorted(reports)]
         document.findings = merge(done, request.seed)
-        document.checks = [one for report in done for one in checks_of(report)]
+        document.checks = [judged for report in done for judged in checks_of(report)]
         document.notes = sorted({note for report in done for note in report.notes})
 
 
@@ -317,15 +319,15 @@ def _rules(report: Report, port: Port, kind: Kind) -> list[Rule]:
         if hit.symptom.entry == port.functions[kind] and hit.symptom.contract
     }
     foreseen = port.rules(kind)
-    return [one for one in RULES if one in foreseen or one.name in broken]
+    return [rule for rule in RULES if rule in foreseen or rule.name in broken]
 
 
 def _ends_everything(report: Report) -> str:
     """Return the check that is violated where no table can be made, '' where one can."""
     for hit in report.campaign.hits.values():
-        one = hit.symptom
-        if one.stops and one.contract and hit.ops[one.step].kind is Kind.CREATE:
-            return f"{report.implementation}/{one.entry}/{one.rule}"
+        symptom = hit.symptom
+        if symptom.stops and symptom.contract and hit.ops[symptom.step].kind is Kind.CREATE:
+            return f"{report.implementation}/{symptom.entry}/{symptom.rule}"
     return ""
 
 

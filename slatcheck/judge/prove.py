@@ -79,7 +79,7 @@ def prove(request: Request, report: Callable[[Progress], None]) -> Document:
     """
     if request.kernel is not None:
         return _prove_kernel(request, report)
-    left = untouched(request.layouts, request.long)
+    left = notes_of_unproved_tables(request.layouts, request.long)
     if not any(has_table(layout, request.long) for layout in request.layouts):
         raise InputError(f"{left[-1]}; there is nothing to prove")
     outcome = carry_out(request, report)
@@ -93,7 +93,7 @@ def prove(request: Request, report: Callable[[Progress], None]) -> Document:
 def _prove_kernel(request: Request, report: Callable[[Progress], None]) -> Document:
 
     if not provable(request.layouts):
-        raise InputError(f"{unproved(request.layouts)[0]}: use 'slatcheck check'")
+        raise InputError(f"{notes_of_unproved_code(request.layouts)[0]}: use 'slatcheck check'")
     facts = kernel_facts(request.kernel, request.cc, request.layouts)
     outcome = of_kernel(request, report)
     tool = {"name": "slatcheck", "version": __version__}
@@ -111,12 +111,12 @@ def kernel_notes(layouts: Sequence[Layout]) -> list[str]:
     """Return what the proof of a tree's C assumes and trusts, and whose C is not proved."""
     proved = provable(layouts)
     if not proved:
-        return unproved(layouts)
+        return notes_of_unproved_code(layouts)
     front = "Clang's typed syntax tree and our interpreter of it; see docs/proof.md"
     assumed = {**dict(theorems.ASSUMPTIONS), "front end": front}
     told = [f"assumed, {name}: {what}" for name, what in assumed.items()]
     told += trusted(dict.fromkeys(layout.port for layout in proved))
-    return told + unproved(layouts)
+    return told + notes_of_unproved_code(layouts)
 
 
 def of_kernel(
@@ -150,7 +150,7 @@ def provable(layouts: Iterable[Layout]) -> tuple[Layout, ...]:
     return tuple(layout for layout in layouts if layout.port in CODES)
 
 
-def untouched(layouts: Iterable[Layout], long: bool = False) -> list[str]:
+def notes_of_unproved_tables(layouts: Iterable[Layout], long: bool = False) -> list[str]:
     """Return notes of the layouts in which the built-in table is not proved; none if it is.
 
     Those of which the proof takes many minutes are left out where it is not to be ``long``.
@@ -171,7 +171,7 @@ def _names(layouts: Iterable[Layout]) -> str:
     return ", ".join(layout.name for layout in layouts)
 
 
-def unproved(layouts: Iterable[Layout]) -> list[str]:
+def notes_of_unproved_code(layouts: Iterable[Layout]) -> list[str]:
     """Return for each port of ``layouts`` whose code cannot be proved that this is so."""
     ports = dict.fromkeys(port_of(layout).title for layout in layouts if layout.port not in CODES)
     return [f"not proved: the C of {title}; what is said of it rests on runs" for title in ports]
@@ -187,7 +187,7 @@ class InterruptedProof(KeyboardInterrupt):
 
 def _of_layouts(by_layout: Mapping[str, TreeOutcome], layouts: Iterable[Layout]) -> Outcome:
     found = [by_layout[layout.name] for layout in layouts if layout.name in by_layout]
-    findings = _merged(one for outcome in found for one in outcome.findings)
+    findings = _merged(finding for outcome in found for finding in outcome.findings)
     return Outcome([check for outcome in found for check in outcome.checks], findings)
 
 
@@ -198,7 +198,7 @@ def carry_out(request: Request, report: Callable[[Progress], None]) -> Outcome:
     proved = [layout for layout in request.layouts if has_table(layout, request.long)]
     plain = {layout.name: _tasks(layout, request.quirks) for layout in proved}
     wanted = [Task(MAP), *(task for tasks in plain.values() for task in tasks)]
-    done = _told(report, plain)
+    done = _done_reporter(report, plain)
     found = runner.run(wanted, request.options, request.jobs, store, done)
     outcome = Outcome(_map_checks(found[Task(MAP)], request), [])
     for layout in proved:
@@ -216,7 +216,7 @@ def _tasks(layout: Layout, quirks: tuple[str, ...]) -> list[Task]:
     return [replace(task, quirks=quirks) for task in runner.tasks_of(layout)]
 
 
-def _told(report: Callable[[Progress], None], plain: dict[str, list[Task]]) -> runner.Done:
+def _done_reporter(report: Callable[[Progress], None], plain: dict[str, list[Task]]) -> runner.Done:
     """Return what tells of progress, with the names that the user asked for."""
     names = {task.layout: name for name, tasks in reversed(plain.items()) for task in tasks}
 
@@ -297,7 +297,9 @@ def refute(
     shrinking: bool = True,
 ) -> list[Finding]:
     """Return what a run of the table shows of a refuted theorem; nothing where none does."""
-    kind = next(one.kind for one in table_of(layout).lemmas(layout) if one.name == theorem.lemma)
+    kind = next(
+        lemma.kind for lemma in table_of(layout).lemmas(layout) if lemma.name == theorem.lemma
+    )
     campaign = confirm(references.table(layout, quirks), kind, clause.values, shrinking)
     fitting = {
         mark: hit for mark, hit in campaign.hits.items() if hit.symptom.rule in theorem.rules
@@ -310,10 +312,12 @@ def refute(
 def _merged(findings: Iterable[Finding]) -> list[Finding]:
     """Return one finding for each fingerprint, with all its layouts."""
     found: dict[str, Finding] = {}
-    for one in findings:
-        first = found.setdefault(one.fingerprint, one)
-        first.layouts = list(dict.fromkeys([*first.layouts, *one.layouts]))
-        first.byte_orders = [name for name in ORDERS if name in first.byte_orders + one.byte_orders]
+    for finding in findings:
+        first = found.setdefault(finding.fingerprint, finding)
+        first.layouts = list(dict.fromkeys([*first.layouts, *finding.layouts]))
+        first.byte_orders = [
+            name for name in ORDERS if name in first.byte_orders + finding.byte_orders
+        ]
     return list(found.values())
 
 
@@ -331,11 +335,11 @@ def _quirk_checks(
     tasks: dict[tuple[str, str], list[Task]] = {}
     # A quirk's refutations are asked for where the whole proof is swift.
     for layout in filter(has_table, request.layouts):
-        for one in quirks_of(layout):
-            tasks[one.name, layout.name] = [
-                replace(task, quirks=(one.name,), only=only)
+        for quirk in quirks_of(layout):
+            tasks[quirk.name, layout.name] = [
+                replace(task, quirks=(quirk.name,), only=only)
                 for task in plain[layout.name]
-                if (only := _asking(found[task], one))
+                if (only := _asking(found[task], quirk))
             ]
     wanted = [task for several in tasks.values() for task in several]
     proofs = runner.run(wanted, request.options, request.jobs, store, done)
@@ -347,15 +351,17 @@ def _quirk_checks(
     return out
 
 
-def _asking(proofs: list[Proof], one: Quirk) -> tuple[str, ...]:
+def _asking(proofs: list[Proof], quirk: Quirk) -> tuple[str, ...]:
     """Return the lemmas in whose proof the quirk is asked for; it cannot matter to others."""
-    return tuple(proof.name for proof in proofs if one.name in proof.consulted)
+    return tuple(proof.name for proof in proofs if quirk.name in proof.consulted)
 
 
-def quirk_checks(layout: Layout, one: Quirk, proofs: list[Proof], request: Request) -> list[Check]:
+def quirk_checks(
+    layout: Layout, quirk: Quirk, proofs: list[Proof], request: Request
+) -> list[Check]:
     """Return the checks of one quirk in one layout."""
     by_name = {proof.name: proof for proof in proofs}
-    expected = table_of(layout).refuted_by(one, layout)
+    expected = table_of(layout).refuted_by(quirk, layout)
     out = []
     for theorem in theorems.theorems(layout):
         proof = by_name.get(theorem.lemma)
@@ -365,19 +371,19 @@ def quirk_checks(layout: Layout, one: Quirk, proofs: list[Proof], request: Reque
         clause = proof.clauses[theorem.clause] if proof else Clause(theorem.clause)
         if clause.reason == engine.NOT_REACHED and not wanted:
             continue
-        name = f"quirk/{one.name}/{theorem.function}/{theorem.clause}"
+        name = f"quirk/{quirk.name}/{theorem.function}/{theorem.clause}"
         base = replace(_base(layout.name, clause, request), id=name, function=theorem.function)
-        out.append(_quirk_check(base, layout, one, theorem, clause, wanted))
-    return out + _unlisted(layout, one, proofs, request)
+        out.append(_quirk_check(base, layout, quirk, theorem, clause, wanted))
+    return out + _unlisted(layout, quirk, proofs, request)
 
 
-def _unlisted(layout: Layout, one: Quirk, proofs: list[Proof], request: Request) -> list[Check]:
+def _unlisted(layout: Layout, quirk: Quirk, proofs: list[Proof], request: Request) -> list[Check]:
     """Return an error for each failure of a clause that no theorem names."""
     listed = {(theorem.lemma, theorem.clause) for theorem in theorems.theorems(layout)}
     return [
         replace(
             _base(layout.name, clause, request),
-            id=f"quirk/{one.name}/{proof.name}/{clause.name}",
+            id=f"quirk/{quirk.name}/{proof.name}/{clause.name}",
             verdict=Verdict.ERROR,
             reason="the quirk refutes what no theorem names",
         )
@@ -388,7 +394,7 @@ def _unlisted(layout: Layout, one: Quirk, proofs: list[Proof], request: Request)
 
 
 def _quirk_check(
-    base: Check, layout: Layout, one: Quirk, theorem: Theorem, clause: Clause, wanted: bool
+    base: Check, layout: Layout, quirk: Quirk, theorem: Theorem, clause: Clause, wanted: bool
 ) -> Check:
     refuted = clause.verdict == engine.REFUTED
     if clause.verdict not in (engine.HOLDS, engine.REFUTED):
@@ -397,7 +403,7 @@ def _quirk_check(
         told = "refutes" if refuted else "does not refute"
         reason = f"the quirk {told} this theorem here, against what is expected of it"
         return replace(base, verdict=Verdict.ERROR, reason=reason)
-    if refuted and not refute(layout, (one.name,), theorem, clause, shrinking=False):
+    if refuted and not refute(layout, (quirk.name,), theorem, clause, shrinking=False):
         reason = "the refutation did not show when it was run"
         return replace(base, verdict=Verdict.UNKNOWN, reason=reason)
     return base

@@ -68,7 +68,7 @@ def replay(
     _run(unit, report, list(trace.ops))
     tool = {"name": "slatcheck", "version": __version__, "seed": unit.seed}
     # Of what the trace does not do, nothing is asked.
-    checks = [one for one in checks_of(report) if one.verdict is not Verdict.VACUOUS]
+    checks = [check for check in checks_of(report) if check.verdict is not Verdict.VACUOUS]
     return Document(tool, facts, [trace.layout], checks, merge([report], unit.seed))
 
 

@@ -105,7 +105,7 @@ def _layout(name: str) -> Layout:
     try:
         return layout_named(name)
     except KeyError:
-        known = ", ".join(one.name for one in layouts()[:3])
+        known = ", ".join(layout.name for layout in layouts()[:3])
         raise InputError(f"no layout called '{name}' (such as {known}); see layouts") from None
 
 
@@ -132,18 +132,18 @@ def _table(layout: Layout, quirks: str) -> Callable[[], Implementation]:
 
     names = tuple(name for name in quirks.split(",") if name)
     unit = Unit(layout.name, True, None, None, names, 0, None)
-    one = table(unit)
-    return lambda: one
+    implementation = table(unit)
+    return lambda: implementation
 
 
 def _tree(path: Path, layout: Layout, cc: str | None) -> Callable[[], Implementation]:
 
     unit = Unit(layout.name, True, path, cc, (), 0, None)
     try:
-        one = kernel_implementation(unit, Report(unit, "kernel"))
+        implementation = kernel_implementation(unit, Report(unit, "kernel"))
     except UnsupportedError as problem:
         raise InputError(f"{layout.name} cannot be built: {problem}") from None
-    return lambda: one
+    return lambda: implementation
 
 
 class _Pair:
@@ -163,7 +163,7 @@ class _Pair:
         self.exact = self.same and not self.linear
         self.exact &= "model" not in (self.left.name, self.right.name)
         self.kinds = both[0].kinds & both[1].kinds
-        self.pages = self.same and all(one.pages for one in both)
+        self.pages = self.same and all(side.pages for side in both)
         self.frames = min(left.layout.frames, right.layout.frames)
         if self.linear:
             self.frames = min(self.frames, _LINEAR_PAGES)
@@ -175,15 +175,15 @@ class _Pair:
 
     def _common(self, op: Op) -> Op | None:
         layouts_ = self.sides[0].layout, self.sides[1].layout
-        if not all(in_contract(one, op._replace(pfn=0)) for one in layouts_):
+        if not all(in_contract(layout, op._replace(pfn=0)) for layout in layouts_):
             return None
         if op.kind is Kind.FAULT:
-            fits = min(one.pfn_top for one in layouts_)
+            fits = min(layout.pfn_top for layout in layouts_)
             op = op._replace(pfn=op.pfn & fits, oom=op.oom if self.exact else 0)
             if self.linear:
                 op = op._replace(pfn=5 + (op.first >> self.smaller.page_shift), oom=0)
                 op = op._replace(writable=True, write=False, retries=0, answer=Answer.PAGE)
-            elif not all(one.entry.holds(op.pfn) for one in layouts_) and not self.same:
+            elif not all(layout.entry.holds(op.pfn) for layout in layouts_) and not self.same:
                 return None
         if op.kind is Kind.CREATE and not self.exact:
             op = op._replace(oom=0)
@@ -217,9 +217,11 @@ class _Pair:
 
     def _differ(self, op: Op, a: Outcome, b: Outcome) -> tuple[str, list[str], list[str]] | None:
         # What does not end a run is for check to judge; here only the mapping and results count.
-        rules = [sorted({(e.rule, e.subject) for e in one.events if e.fatal}) for one in (a, b)]
+        rules = [
+            sorted({(e.rule, e.subject) for e in outcome.events if e.fatal}) for outcome in (a, b)
+        ]
         if rules[0] != rules[1]:
-            said = [[f"{rule}: {subject}" for rule, subject in one] for one in rules]
+            said = [[f"{rule}: {subject}" for rule, subject in broken] for broken in rules]
             return "one side broke a rule", said[0] or ["nothing"], said[1] or ["nothing"]
         if op.kind is not Kind.DESTROY:
             views = self._view(0, a), self._view(1, b)
@@ -313,7 +315,7 @@ def _parting(pair: _Pair, ops: list[Op]) -> Parting:
     found = pair.part(ops)
     assert found is not None
     step, reason, left, right = found
-    names = [f"{one.title}" for one in pair.sides]
+    names = [f"{side.title}" for side in pair.sides]
     return Parting(
         layout_left=pair.sides[0].layout.name,
         layout_right=pair.sides[1].layout.name,

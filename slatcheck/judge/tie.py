@@ -88,8 +88,8 @@ class _Trial:
 def chosen(layouts: Iterable[Layout]) -> list[Layout]:
     """Return the first layout of each number of levels."""
     first: dict[int, Layout] = {}
-    for one in layouts:
-        first.setdefault(one.levels, one)
+    for layout in layouts:
+        first.setdefault(layout.levels, layout)
     return list(first.values())
 
 
@@ -108,11 +108,11 @@ def ties(
     """
     proved = comparable(layouts)
     units = [
-        Unit(one.name, True, kernel, cc, (), seed, None, cache)
-        for one in sorted(chosen(proved), key=lambda one: -one.levels)
+        Unit(layout.name, True, kernel, cc, (), seed, None, cache)
+        for layout in sorted(chosen(proved), key=lambda layout: -layout.levels)
     ]
     found = dict(spread(_tied, units, jobs))
-    return [one for number in reversed(range(len(units))) if (one := found[number]) is not None]
+    return [tied for number in reversed(range(len(units))) if (tied := found[number]) is not None]
 
 
 def comparable(layouts: Iterable[Layout]) -> list[Layout]:
@@ -168,7 +168,7 @@ def tie(kernel: EmulatedKernel, seed: int = 0, unseen: frozenset[str] = _UNSEEN)
     kinds = sorted(kernel.capabilities.kinds)
     return Tie(
         layout=layout.name,
-        quirks=tuple(one.name for one in reference_of(layout).quirks if one in best.quirks),
+        quirks=tuple(quirk.name for quirk in reference_of(layout).quirks if quirk in best.quirks),
         operations={entry_point(layout, kind): best.agreed[kind] for kind in kinds},
         parting=best.parting or limit,
         coverage=_coverage(kernel, reached),
@@ -240,15 +240,15 @@ def _settle(layout: Layout, attempt: _Trying) -> _Trial:
     Begins with all that bite, then with none, and switches one or two over as long as that
     helps.
     """
-    biting = [one for one in reference_of(layout).quirks if one.bites(layout)]
+    biting = [quirk for quirk in reference_of(layout).quirks if quirk.bites(layout)]
     left = [TRIES]
     best = _climb(frozenset(biting), biting, attempt, left)
     if not best.settled:
         other = _climb(frozenset(), biting, attempt, left)
         best = max(best, other, key=lambda trial: trial.score)
-    for one in biting:
-        if one in best.quirks:
-            without = attempt(best.quirks - {one})
+    for quirk in biting:
+        if quirk in best.quirks:
+            without = attempt(best.quirks - {quirk})
             best = without if without.score >= best.score else best
     return best
 
@@ -322,42 +322,50 @@ class _Comparison:
     def _first(self) -> int:
         """Return the first step to compare: a fault of the machine leaves only the last one."""
         last = self.kernel.outcomes[-1] if self.kernel.outcomes else None
-        faulted = last is not None and any(one.subject == "fault" for one in last.events)
+        faulted = last is not None and any(event.subject == "fault" for event in last.events)
         return len(self.kernel.outcomes) - 1 if faulted else 0
 
     def _differ(self, op: Op, c: Outcome, python: Outcome, stopped: bool) -> str:
         """Return what differs in the outcome of one operation."""
-        broken = [self._rules(one, stopped) for one in (c, python)]
+        broken = [self._rules(outcome, stopped) for outcome in (c, python)]
         if broken[0] != broken[1]:
-            return _said("events", *(", ".join(one) or "none" for one in broken))
+            return _difference_text("events", *(", ".join(rules) or "none" for rules in broken))
         if stopped:
             return ""
         if c.held != python.held:
-            return _said("pages", *(f"{count(one.held, 'page')} held" for one in (c, python)))
+            return _difference_text(
+                "pages", *(f"{count(outcome.held, 'page')} held" for outcome in (c, python))
+            )
         if op.kind is Kind.DESTROY:
             return ""
         if c.result != python.result:
-            return _said("the result", f"{c.result:#x}", f"{python.result:#x}")
+            return _difference_text("the result", f"{c.result:#x}", f"{python.result:#x}")
         if c.changes != python.changes:
             return self._mapping(c.changes, python.changes)
         if sorted(c.dirty) != sorted(python.dirty):
-            return _said("dirty reports", *(str(sorted(one.dirty)) for one in (c, python)))
+            return _difference_text(
+                "dirty reports", *(str(sorted(outcome.dirty)) for outcome in (c, python))
+            )
         if c.tables != python.tables:
-            return _said("tables", *(count(one.tables, "table") for one in (c, python)))
+            return _difference_text(
+                "tables", *(count(outcome.tables, "table") for outcome in (c, python))
+            )
         return ""
 
     def _rules(self, outcome: Outcome, stopped: bool) -> list[str]:
-        events = [one for one in outcome.events if one.fatal or not stopped]
-        return sorted({one.rule for one in events} - self.unseen)
+        events = [event for event in outcome.events if event.fatal or not stopped]
+        return sorted({event.rule for event in events} - self.unseen)
 
     def _mapping(self, c: dict[int, int], python: dict[int, int]) -> str:
-        frame = min(one for one in c.keys() | python.keys() if c.get(one) != python.get(one))
+        frame = min(
+            changed for changed in c.keys() | python.keys() if c.get(changed) != python.get(changed)
+        )
         shown = [
-            self.layout.entry.describe(one[frame]) if frame in one else "as before"
-            for one in (c, python)
+            self.layout.entry.describe(changes[frame]) if frame in changes else "as before"
+            for changes in (c, python)
         ]
-        return _said(f"the mapping of {frames(self.layout, frame, frame)}", *shown)
+        return _difference_text(f"the mapping of {frames(self.layout, frame, frame)}", *shown)
 
 
-def _said(what: str, c: str, python: str) -> str:
+def _difference_text(what: str, c: str, python: str) -> str:
     return f"{what}: the C shows {c}, the table {python}"

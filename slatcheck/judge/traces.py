@@ -123,20 +123,20 @@ def unit_of(trace: Trace, tree: Path | None, cc: str | None) -> Unit:
 def _finding(path: Path, report: dict[str, Any], fingerprint: str | None) -> dict[str, Any]:
     """Return one finding of a report with the fields of a replay file."""
     found = report.get("findings")
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+    if not isinstance(found, list) or not all(isinstance(finding, dict) for finding in found):
         raise InputError(f"{path} is damaged: its findings are no list")
     if not found:
         raise InputError(f"{path} has no findings: there is nothing to show")
-    names = [str(one.get("fingerprint")) for one in found]
+    names = [str(finding.get("fingerprint")) for finding in found]
     if fingerprint is None and len(found) > 1:
         raise InputError(f"{path} has {len(found)} findings; name one of {', '.join(names)}")
     if fingerprint is not None and fingerprint not in names:
         raise InputError(f"{path} has no finding {fingerprint}; it has {', '.join(names)}")
-    one: dict[str, Any] = found[0 if fingerprint is None else names.index(fingerprint)]
-    shown: dict[str, Any] = {"layout": one["shown_on"]} if "shown_on" in one else {}
-    if isinstance(orders := one.get("byte_orders"), list) and orders:
+    chosen: dict[str, Any] = found[0 if fingerprint is None else names.index(fingerprint)]
+    shown: dict[str, Any] = {"layout": chosen["shown_on"]} if "shown_on" in chosen else {}
+    if isinstance(orders := chosen.get("byte_orders"), list) and orders:
         shown["byte_order"] = orders[0]
-    return one | shown
+    return chosen | shown
 
 
 def _trace(path: Path, data: dict[str, Any]) -> Trace:

@@ -26,11 +26,11 @@ def disagreements(checks: Iterable[Check], findings: Iterable[Finding]) -> list[
     for finding in findings:
         for layout in finding.layouts:
             mine = [
-                one
-                for one in proved.get(layout, ())
-                if one.function == finding.entry and finding.rule in rules_of(one)
+                check
+                for check in proved.get(layout, ())
+                if check.function == finding.entry and finding.rule in rules_of(check)
             ]
-            if finding.contract and mine and all(one.verdict is Verdict.HOLDS for one in mine):
+            if finding.contract and mine and all(check.verdict is Verdict.HOLDS for check in mine):
                 reason = f"a run shows {finding.fingerprint}, the proof says that it cannot be"
                 found.append(replace(mine[0], verdict=Verdict.ERROR, reason=reason))
     return found

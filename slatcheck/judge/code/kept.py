@@ -63,7 +63,7 @@ class Kept:
     def save(self, outcome: Outcome, files: list[Path]) -> None:
         """Keep an outcome, if every question was decided one way or the other."""
         undecided = {Verdict.ERROR, Verdict.UNSUPPORTED}
-        if self.file is None or any(one.verdict in undecided for one in outcome.checks):
+        if self.file is None or any(check.verdict in undecided for check in outcome.checks):
             return
         root = self.task.root
         read = reading.record(root, self.files, [*files, *reading.judged(root, self.files)])
@@ -72,15 +72,16 @@ class Kept:
 
 def _plain(outcome: Outcome) -> dict[str, Any]:
     data = asdict(outcome)
-    for check, one in zip(data["checks"], outcome.checks, strict=True):
-        check["verdict"] = one.verdict.value
+    for check, judged in zip(data["checks"], outcome.checks, strict=True):
+        check["verdict"] = judged.verdict.value
     data["reproved"] = []
     return data
 
 
 def _outcome(data: dict[str, Any]) -> Outcome:
-    checks = [Check(**{**one, "verdict": Verdict(one["verdict"])}) for one in data["checks"]]
+    checks = [Check(**{**check, "verdict": Verdict(check["verdict"])}) for check in data["checks"]]
     findings = [
-        Finding(**{**one, "location": Location(**one["location"])}) for one in data["findings"]
+        Finding(**{**finding, "location": Location(**finding["location"])})
+        for finding in data["findings"]
     ]
     return Outcome(data["layout"], checks, findings, data["reproved"])

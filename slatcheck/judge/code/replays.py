@@ -41,22 +41,22 @@ class Replays:
         self._dead = False
         self.in_vain: set[tuple[str, str]] = set()
 
-    def show(self, one: Proved, clause: Clause, thorough: bool) -> str | None:
+    def show(self, proved: Proved, clause: Clause, thorough: bool) -> str | None:
         """Return the fingerprint that a run shows of a refuted promise, None where none does.
 
         Where not ``thorough``, only runs made of the counterexample's own numbers are tried.
         """
-        told = _told_by(self.layout, one, clause)
-        if _asked(one, clause) in self.in_vain:
+        told = _told_by(self.layout, proved, clause)
+        if _question(proved, clause) in self.in_vain:
             return None
         for rules, entry in told:
             for mark in (*self.known, *self.findings):
                 if _names(mark, rules, entry):
                     return mark
         kernel = self._built()
-        if kernel is None or (self._dead and one.kind is not Kind.CREATE):
+        if kernel is None or (self._dead and proved.kind is not Kind.CREATE):
             return None
-        return self._search(kernel, one, clause, told, thorough)
+        return self._search(kernel, proved, clause, told, thorough)
 
     def _built(self) -> Any:
         if self._kernel is None and not self._broken:
@@ -67,7 +67,7 @@ class Replays:
         return self._kernel
 
     def _search(
-        self, kernel: Any, one: Proved, clause: Clause, told: list[Telling], thorough: bool
+        self, kernel: Any, proved: Proved, clause: Clause, told: list[Telling], thorough: bool
     ) -> str | None:
         def wanted(symptom: Symptom) -> bool:
             mark = symptom.fingerprint
@@ -75,12 +75,12 @@ class Replays:
                 return False
             return symptom.contract and any(_names(mark, *telling) for telling in told)
 
-        hint = Traces(self.task.folder, f"{self.task.layout} {one.title} {clause.name}")
+        hint = Traces(self.task.folder, f"{self.task.layout} {proved.title} {clause.name}")
         try:
             campaign = self._remembered(kernel, list(hint.load().values()), wanted)
             if not campaign.hits:
                 budget = FALLBACK if thorough else 0
-                campaign = confirm(kernel, one.kind, clause.values, True, wanted, budget)
+                campaign = confirm(kernel, proved.kind, clause.values, True, wanted, budget)
         except ToolLimitError:
             return None
         for rules, entry in told:
@@ -91,10 +91,10 @@ class Replays:
                     self.findings[mark] = merge([self.report], 0)[0]
                     # Where no table can be made, no other promise can be put to the test.
                     self._dead = self._dead or (
-                        one.kind is Kind.CREATE and hit.symptom.stops and hit.symptom.step == 0
+                        proved.kind is Kind.CREATE and hit.symptom.stops and hit.symptom.step == 0
                     )
                     return mark
-        self.in_vain.add(_asked(one, clause))
+        self.in_vain.add(_question(proved, clause))
         return None
 
     def _remembered(self, kernel: Any, traces: list[list[Op]], wanted: Wanted) -> Campaign:
@@ -107,21 +107,21 @@ class Replays:
         return found
 
 
-def _asked(one: Proved, clause: Clause) -> tuple[str, str]:
+def _question(proved: Proved, clause: Clause) -> tuple[str, str]:
     """Return the question that a search answers: all open clauses of a function are one."""
-    return one.title, clause.name if clause.verdict == engine.REFUTED else ""
+    return proved.title, clause.name if clause.verdict == engine.REFUTED else ""
 
 
 Telling = tuple[frozenset[str], str]
 """Rules, and the entry point at which they must be broken ('' for any)."""
 
 
-def _told_by(layout: Layout, one: Proved, clause: Clause) -> list[Telling]:
+def _told_by(layout: Layout, proved: Proved, clause: Clause) -> list[Telling]:
     """Return what counts as a symptom of a refuted promise, the most telling first."""
-    entry = entry_point(layout, one.kind) if one.kind is not None else ""
+    entry = entry_point(layout, proved.kind) if proved.kind is not None else ""
     rules = frozenset(CLAUSES[clause.name][1]) | set(EXTRA.get(clause.name, ()))
     found = [(rules, entry)]
-    if clause.name not in STRICT or one.kind is Kind.CREATE:
+    if clause.name not in STRICT or proved.kind is Kind.CREATE:
         found.append((rules, ""))
     if clause.name in FAMILY or clause.verdict == engine.OPEN:
         family = {rule for name in FAMILY for rule in CLAUSES[name][1]}

@@ -63,7 +63,7 @@ def prove_tree(
     shown: set[str] = set()
     for number, outcome in spread(prove_layout, tasks, jobs):
         found[outcome.layout] = outcome
-        shown |= {one.fingerprint for one in outcome.findings}
+        shown |= {finding.fingerprint for finding in outcome.findings}
         report(Progress(len(found), len(tasks), tasks[number].layout, len(shown)))
 
 

@@ -24,20 +24,20 @@ class Judged:
         self.layout = layout
         self.order = order
         self.proof = proof
-        self.by_title = {one.title: one for one in proof.proved}
+        self.by_title = {proved.title: proved for proved in proof.proved}
         self.replays = Replays(task, layout, order)
 
     def outcome(self) -> Outcome:
         """Return checks and findings; refutations are replayed."""
         found = Outcome(self.layout.name)
         marks: dict[str, Finding] = {}
-        for one in self.proof.proved:
-            for clause in one.proof.clauses.values():
-                found.checks.append(self._check(one, clause, marks))
+        for proved in self.proof.proved:
+            for clause in proved.proof.clauses.values():
+                found.checks.append(self._check(proved, clause, marks))
         for title, reason in self.proof.missing.items():
             found.checks.append(self._unbound(title, reason))
         found.findings = list(marks.values())
-        found.reproved = [one.title for one in self.proof.proved if one.fresh]
+        found.reproved = [proved.title for proved in self.proof.proved if proved.fresh]
         return found
 
     def _unbound(self, title: str, reason: str) -> Check:
@@ -45,12 +45,12 @@ class Judged:
         base = Check(name, KIND, self.layout.name, title, Verdict.UNSUPPORTED, reason)
         return replace(base, byte_order=self.order)
 
-    def _check(self, one: Proved, clause: Clause, marks: dict[str, Finding]) -> Check:
+    def _check(self, proved: Proved, clause: Clause, marks: dict[str, Finding]) -> Check:
         base = Check(
-            f"c/{one.title}/{clause.name}",
+            f"c/{proved.title}/{clause.name}",
             KIND,
             self.layout.name,
-            one.title,
+            proved.title,
             Verdict.HOLDS,
             seconds=round(clause.seconds, 3),
             cases=clause.goals,
@@ -58,37 +58,37 @@ class Judged:
             byte_order=self.order,
         )
         if clause.verdict == engine.REFUTED:
-            return self._refuted(base, one, clause, marks)
+            return self._refuted(base, proved, clause, marks)
         if clause.mismatch:
-            return self._mismatch(base, one, clause, marks)
+            return self._mismatch(base, proved, clause, marks)
         if clause.verdict != engine.HOLDS:
             outside = clause.verdict == engine.UNSUPPORTED
             reason = f"outside the subset: {clause.reason}" if outside else clause.reason
             cut_off = clause.reason in (NOT_REACHED, engine.NOT_REACHED)
-            rests = _refuted_in(one) if cut_off else ""
+            rests = _refuted_in(proved) if cut_off else ""
             found = replace(base, verdict=_OPEN[clause.verdict], reason=reason)
             return replace(found, rests_on=_id(rests))
-        shaky = self._rests_on(one, clause.name)
+        shaky = self._rests_on(proved, clause.name)
         if shaky:
             reason = f"proved, but the proof rests on {shaky}, which does not hold"
             return replace(base, verdict=Verdict.UNKNOWN, reason=reason, rests_on=_id(shaky))
         return base
 
     def _mismatch(
-        self, base: Check, one: Proved, clause: Clause, marks: dict[str, Finding]
+        self, base: Check, proved: Proved, clause: Clause, marks: dict[str, Finding]
     ) -> Check:
         """Return the check of a promise for which no invariant was found: runs may tell."""
-        mark = self.replays.show(one, clause, thorough=True)
+        mark = self.replays.show(proved, clause, thorough=True)
         if mark is None:
             return replace(base, verdict=Verdict.UNKNOWN, reason=clause.reason)
         return self._shown(base, clause, mark, marks)
 
     def _refuted(
-        self, base: Check, one: Proved, clause: Clause, marks: dict[str, Finding]
+        self, base: Check, proved: Proved, clause: Clause, marks: dict[str, Finding]
     ) -> Check:
         """Return the check of a refuted promise: violated where a run shows it."""
-        shaky = self._rests_on(one, clause.name)
-        mark = self.replays.show(one, clause, thorough=not shaky)
+        shaky = self._rests_on(proved, clause.name)
+        mark = self.replays.show(proved, clause, thorough=not shaky)
         if mark is None:
             why = f"; the proof rests on {shaky}, which does not hold" if shaky else ""
             state = "" if shaky else _state(clause)
@@ -103,14 +103,14 @@ class Judged:
         reason = f"{mark}: {clause.reason}"
         return replace(base, verdict=Verdict.VIOLATED, reason=reason, finding=mark)
 
-    def _rests_on(self, one: Proved, clause: str) -> str:
+    def _rests_on(self, proved: Proved, clause: str) -> str:
         """Return a promise that does not hold and on which a proof rests, '' where none is."""
         for other in self.proof.proved:
             for name in sorted(other.proof.clauses):
                 counts = name in GLOBAL or (other.kind is Kind.CREATE and name == BASE)
-                if counts and other is not one and _fails(other, name) and _reached(other, name):
+                if counts and other is not proved and _fails(other, name) and _reached(other, name):
                     return f"{other.title}/{name}"
-        for title in self._used(one):
+        for title in self._used(proved):
             other = self.by_title[title]
             for name in sorted((ASSUMED | {clause}) & set(other.proof.clauses)):
                 if _fails(other, name):
@@ -118,13 +118,13 @@ class Judged:
         missing = sorted(self.proof.missing)
         return missing[0] if missing else ""
 
-    def _used(self, one: Proved) -> list[str]:
+    def _used(self, proved: Proved) -> list[str]:
         """Return the functions whose contracts a proof uses, directly or not."""
         seen: dict[str, None] = {}
-        pending = list(one.uses)
+        pending = list(proved.uses)
         while pending:
             title = pending.pop(0)
-            if title not in seen and title in self.by_title and title != one.title:
+            if title not in seen and title in self.by_title and title != proved.title:
                 seen[title] = None
                 pending += self.by_title[title].uses
         return list(seen)
@@ -141,27 +141,29 @@ def _id(promise: str) -> str:
     return f"c/{promise}" if promise else ""
 
 
-def _refuted_in(one: Proved) -> str:
+def _refuted_in(proved: Proved) -> str:
     """Return a promise of a function that is refuted, '' where none is."""
-    refuted = [name for name in one.proof.clauses if one.proof.clauses[name].verdict == REFUTED]
-    return f"{one.title}/{refuted[0]}" if refuted else ""
+    refuted = [
+        name for name in proved.proof.clauses if proved.proof.clauses[name].verdict == REFUTED
+    ]
+    return f"{proved.title}/{refuted[0]}" if refuted else ""
 
 
-def _fails(one: Proved, clause: str) -> bool:
-    return one.proof.clauses[clause].verdict != engine.HOLDS
+def _fails(proved: Proved, clause: str) -> bool:
+    return proved.proof.clauses[clause].verdict != engine.HOLDS
 
 
-def _reached(one: Proved, clause: str) -> bool:
+def _reached(proved: Proved, clause: str) -> bool:
     """Return whether a function has anything to do with a clause on which every proof rests.
 
     One that touches no memory leaves it alone; what ends a path early is refuted itself.
     """
-    found = one.proof.clauses[clause]
+    found = proved.proof.clauses[clause]
     if found.goals or found.reason != NOT_REACHED:
         return True
     return any(
-        _fails(one, name) and one.proof.clauses[name].goals
-        for name in GLOBAL & set(one.proof.clauses)
+        _fails(proved, name) and proved.proof.clauses[name].goals
+        for name in GLOBAL & set(proved.proof.clauses)
     )
 
 

@@ -84,11 +84,11 @@ def test_quirks_are_asked_for_where_the_whole_proof_is_swift() -> None:
 
 def test_a_note_says_which_tables_are_left_out() -> None:
     named = [layout(name) for name in (SMALL, "riscv64-sv48x4", "riscv64-sv57x4")]
-    never, later = prove.untouched(named)
+    never, later = prove.notes_of_unproved_tables(named)
     assert never == "not proved: the built-in table in riscv64-sv57x4"
     assert later.startswith("not proved: the built-in table in riscv64-sv48x4: it takes")
-    assert prove.untouched(named, long=True) == [never]
-    assert prove.untouched(named[:1]) == []
+    assert prove.notes_of_unproved_tables(named, long=True) == [never]
+    assert prove.notes_of_unproved_tables(named[:1]) == []
 
 
 def test_a_quirk_that_refutes_something_else_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
