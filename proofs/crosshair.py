@@ -207,4 +207,7 @@ def _imports(tree: ast.AST) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    from support.pool import end_with_parent
+
+    end_with_parent()
     _serve(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

@@ -85,7 +85,7 @@ class Proof:
         found = {clause.verdict for clause in self.clauses.values()}
         if self.reason and not found & {OPEN, UNSUPPORTED}:
             found.add(UNSUPPORTED)
-        return next((one for one in _WORST if one in found), VACUOUS)
+        return next((verdict for verdict in _WORST if verdict in found), VACUOUS)
 
 
 @dataclass
@@ -123,7 +123,7 @@ class Desk:
         if {SAT, UNSAT} <= set(given.values()):
             place = File(self.options.saved) / f"disagreement-{key[:12]}.smt2"
             place.write_text(text, encoding="utf-8")
-            told = ", ".join(f"{name}: {one}" for name, one in given.items())
+            told = ", ".join(f"{name}: {answer}" for name, answer in given.items())
             raise SolverFailure(f"solvers disagree ({told}); the query is in {place}")
         return UNKNOWN if UNKNOWN in given.values() else next(iter(given.values()))
 

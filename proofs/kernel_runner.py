@@ -215,7 +215,7 @@ def _without_internal(proof: Proof) -> Proof:
         for clause in proof.clauses.values():
             if clause.verdict == HOLDS:
                 clause.becomes(OPEN, reason, mismatch=True)
-    if any(one.verdict == REFUTED for one in proof.clauses.values()):
+    if any(clause.verdict == REFUTED for clause in proof.clauses.values()):
         for clause in proof.clauses.values():
             if clause.verdict == VACUOUS:
                 clause.verdict, clause.reason = OPEN, NOT_REACHED

@@ -67,7 +67,7 @@ def _format(layout: Layout) -> tuple[object, ...]:
 
 
 def _first(key: Callable[[Layout], object], layout: Layout) -> str:
-    return next(one.name for one in layouts() if key(one) == key(layout))
+    return next(other.name for other in layouts() if key(other) == key(layout))
 
 
 def carry_out(task: Task, options: Options) -> list[Proof]:
@@ -162,9 +162,9 @@ class Store:
 
     def save(self, key: str, found: list[Proof]) -> None:
         """Keep proofs, if all of them were decided."""
-        if self.folder is None or any(one.verdict not in (HOLDS, REFUTED) for one in found):
+        if self.folder is None or any(proof.verdict not in (HOLDS, REFUTED) for proof in found):
             return
-        write(self.folder / f"{key}.json", json.dumps([asdict(one) for one in found]))
+        write(self.folder / f"{key}.json", json.dumps([asdict(proof) for proof in found]))
 
 
 def proof_of(data: dict[str, Any]) -> Proof:  # JSON, believed once it is read

@@ -71,6 +71,19 @@ def settle(
     return made, kept is None
 
 
+def if_kept(mode: Mode, make: Callable[[], Value]) -> Value | None:
+    """Return what ``make`` makes under ``Mode.ENFORCE``, None where a part of it is not kept.
+
+    Only a run that takes what is kept has it.
+    """
+    if mode is not Mode.USE:
+        return None
+    try:
+        return make()
+    except CacheError:
+        return None
+
+
 def missing(what: str) -> CacheError:
     """Return the error for what is not kept where it must be."""
     return CacheError(f"{what} is not kept, and '--cache enforce' does no work anew")

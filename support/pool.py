@@ -7,7 +7,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -20,43 +23,136 @@ Result = TypeVar("Result")
 _PR_SET_PDEATHSIG = 1
 
 
-def _begin() -> None:
-    """Have what the parent has, and end when it is gone, however it was ended (Linux)."""
+def end_with_parent() -> None:
+    """End when the parent of this process is gone, however it was ended (Linux)."""
     import ctypes
-
-    outside.load()
 
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _begin() -> None:
+    """Have what the parent has, and end with it."""
+    outside.load()
+    end_with_parent()
+
+
+_Processes = list[ProcessPoolExecutor]
+"""The processes that are shared, once there was work for them."""
+_shared: ContextVar[tuple[int, _Processes] | None] = ContextVar("shared", default=None)
+"""How many processes are shared, and those that run; None where each has its own."""
+
+
+@contextmanager
+def shared(jobs: int) -> Iterator[None]:
+    """Let all work within be done by the same processes, which start when there is some.
+
+    ``jobs`` are processes, 0 for one a core; with one, all is done here. Within another
+    ``shared`` nothing changes.
+    """
+    jobs = _number(jobs)
+    if _shared.get() is not None or jobs == 1:
+        yield
+        return
+    started: _Processes = []
+    token = _shared.set((jobs, started))
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+        for pool in started:
+            pool.shutdown(cancel_futures=True)
+
+
+def _number(jobs: int) -> int:
+    return jobs or os.cpu_count() or 1
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    # Processes: emulators and solvers cannot share one, and a crash must not end the others.
+    return ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_begin)
+
+
+def _of_all(jobs: int, started: _Processes) -> ProcessPoolExecutor:
+    if not started:
+        started.append(_pool(jobs))
+    return started[0]
+
+
+@contextmanager
+def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Give the shared processes, or some of its own, and leave none behind where work is cut."""
+    ours = _shared.get()
+    pool = _of_all(*ours) if ours else _pool(jobs)
+    try:
+        yield pool
+    except BaseException:
+        # The pool forgets its processes when it is shut down, and would wait for their work.
+        workers = list((pool._processes or {}).values())
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.terminate()
+        if ours:
+            ours[1].clear()
+        raise
+    if not ours:
+        pool.shutdown()
+
+
+def _unknown(_: object) -> None:
+    return None
+
+
+def begin(
+    function: Callable[[Item], Result],
+    item: Item,
+    known: Callable[[Item], Result | None] = _unknown,
+) -> Callable[[], Result]:
+    """Return what gives the result of one item, which shared processes do in the meantime.
+
+    Without any it is done when it is asked for. ``known`` is as for ``spread``.
+    """
+    already = known(item)
+    if already is not None:
+        return lambda: already
+    ours = _shared.get()
+    if ours is None:
+        return partial(function, item)
+    future = _of_all(*ours).submit(function, item)
+
+    def result() -> Result:
+        with _processes(ours[0]):
+            return future.result()
+
+    return result
+
+
 def spread(
-    function: Callable[[Item], Result], items: Sequence[Item], jobs: int
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    jobs: int,
+    known: Callable[[Item], Result | None] = _unknown,
 ) -> Iterator[tuple[int, Result]]:
     """Yield the number and the result of each item, in the order in which they are finished.
 
     ``jobs`` are processes, 0 for one a core; with one, the work is done here. Both function and
-    items must be such as can be sent to a process.
+    items must be such as can be sent to a process. What is ``known`` of an item, where that is not
+    None, is its result, and looked up here before anything else is done.
     """
-    jobs = min(jobs or os.cpu_count() or 1, len(items))
+    open_ = []
+    for number, item in enumerate(items):
+        result = known(item)
+        if result is None:
+            open_.append(number)
+        else:
+            yield number, result
+    jobs = min(_number(jobs), len(open_))
     if jobs <= 1:
-        yield from ((number, function(item)) for number, item in enumerate(items))
+        yield from ((number, function(items[number])) for number in open_)
         return
-    # Processes: emulators and solvers cannot share one, and a crash must not end the others.
-    context = get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=_begin) as pool:
-        try:
-            pending: dict[Future[Result], int] = {
-                pool.submit(function, item): number for number, item in enumerate(items)
-            }
-            while pending:
-                done, _ = wait(pending, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield pending.pop(future), future.result()
-        except BaseException:
-            # The pool forgets its processes when it is shut down, and would wait for their work.
-            workers = list((pool._processes or {}).values())
-            pool.shutdown(wait=False, cancel_futures=True)
-            for worker in workers:
-                worker.terminate()
-            raise
+    with _processes(jobs) as pool:
+        pending = {pool.submit(function, items[number]): number for number in open_}
+        while pending:
+            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield pending.pop(future), future.result()

@@ -51,9 +51,11 @@ class Definition:
 
 
 def _walk(node: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
-    yield node
-    for child in node.children:
-        yield from _walk(child)
+    open_ = [node]
+    while open_:
+        node = open_.pop()
+        yield node
+        open_ += reversed(node.children)
 
 
 def _text(node: tree_sitter.Node | None) -> str:
@@ -117,15 +119,23 @@ def _defined(
     )
 
 
+def _functions(node: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
+    """Yield the function definitions in a node that the parser reads without an error."""
+    if node.type == "function_definition" and not node.has_error:
+        yield node
+        return
+    for child in node.children:
+        yield from _functions(child)
+
+
 def _parsed(source: bytes, line: int, outlined: Outline) -> Iterator[Definition]:
     """Yield the functions of a piece of source that the parser reads without an error."""
     # The parser takes a word that it does not know for the type: give it one that means nothing.
     plain = _ATTRIBUTES.sub(lambda word: b"const".ljust(len(word[0])), source)
-    for node in _walk(_parser().parse(plain).root_node):
-        if node.type == "function_definition" and not node.has_error:
-            definition = _defined(node, source, line, outlined)
-            if definition is not None:
-                yield definition
+    for node in _functions(_parser().parse(plain).root_node):
+        definition = _defined(node, source, line, outlined)
+        if definition is not None:
+            yield definition
 
 
 def _by_lines(piece: bytes, line: int, outlined: Outline) -> list[Definition]:

@@ -12,7 +12,7 @@ from proofs import crosshair
 from proofs.crosshair import Checked
 from slatcheck.document.result import Check, Verdict
 from support import cache as keeping
-from support.cache import Mode, settle
+from support.cache import Mode, if_kept, settle
 
 _VERDICTS = {"confirmed": Verdict.HOLDS, "refuted": Verdict.VIOLATED}
 
@@ -33,6 +33,11 @@ def contract_checks(cache: Mode = Mode.USE) -> list[Check]:
         )
         for contract in _checked(cache)
     ]
+
+
+def kept_contracts(cache: Mode) -> list[Check] | None:
+    """Return the checks where all of them are kept, None where they are to be made."""
+    return if_kept(cache, lambda: contract_checks(Mode.ENFORCE))
 
 
 def _checked(cache: Mode) -> list[Checked]:

@@ -21,14 +21,14 @@ from slatcheck import __version__
 from slatcheck.document.result import Check, Document, Verdict
 from slatcheck.judge import prove
 from slatcheck.judge.code.claims import disagreements
-from slatcheck.judge.contract_checks import contract_checks
+from slatcheck.judge.contract_checks import contract_checks, kept_contracts
 from slatcheck.judge.findings import merge, relate
 from slatcheck.judge.subject import kernel_facts
 from slatcheck.judge.tie import comparable, ties
 from slatcheck.progress import Progress
-from slatcheck.search.unit import Report, Unit, search
+from slatcheck.search.unit import Report, Unit, kept_search, search
 from support.cache import Mode
-from support.pool import spread
+from support.pool import begin, shared, spread
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def check(request: Request, report: Callable[[Progress], None]) -> Document:
     """
     document = _document(request, kernel_facts(request.kernel, request.cc, request.layouts))
     try:
-        _fill(document, request, report)
+        with shared(request.jobs):
+            _fill(document, request, report)
     except KeyboardInterrupt:
         _interrupted(document)
     return document
@@ -98,12 +99,15 @@ def _interrupted(document: Document) -> None:
 
 def _fill(document: Document, request: Request, report: Callable[[Progress], None]) -> None:
     _add_search(document, request, report)
+    # A long piece of work that depends on nothing: it is done beside the proofs.
+    contracts: Callable[[], list[Check]] = list
+    if "contract" in request.evidence:
+        contracts = begin(contract_checks, request.cache, kept_contracts)
     if "proof" in request.evidence:
         _add_proofs(document, request, report)
         _add_kernel_proof(document, request, report)
         _add_tie(document, request)
-    if "contract" in request.evidence:
-        document.checks += contract_checks(request.cache)
+    document.checks += contracts()
     document.notes += _left_out(request.kernel)
 
 
@@ -222,7 +226,7 @@ def _add_search(document: Document, request: Request, report: Callable[[Progress
     reports: dict[int, Report] = {}
     found: set[str] = set()
     try:
-        for index, unit_report in spread(search, units, request.jobs):
+        for index, unit_report in spread(search, units, request.jobs, kept_search):
             reports[index] = unit_report
             marks = [(mark, units[index].layout) for mark in unit_report.campaign.hits]
             new = tuple(

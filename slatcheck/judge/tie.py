@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from operator import eq
 from pathlib import Path
@@ -33,7 +33,7 @@ from slatcheck.search.kept_searches import by_image
 from slatcheck.search.sequences import Decoder
 from slatcheck.search.unit import Report, Unit, kernel_image
 from support import cache as keeping
-from support.cache import Mode, settle
+from support.cache import Mode, if_kept, settle
 from support.pool import spread
 
 BUDGET = 2_500
@@ -111,7 +111,7 @@ def ties(
         Unit(layout.name, True, kernel, cc, (), seed, None, cache)
         for layout in sorted(chosen(proved), key=lambda layout: -layout.levels)
     ]
-    found = dict(spread(_tied, units, jobs))
+    found = dict(spread(_tied, units, jobs, _kept))
     return [tied for number in reversed(range(len(units))) if (tied := found[number]) is not None]
 
 
@@ -141,6 +141,10 @@ def _tied(unit: Unit) -> Tie | None:
     if fresh and file is not None:
         keeping.write(file, json.dumps(asdict(found)))
     return found
+
+
+def _kept(unit: Unit) -> Tie | None:
+    return if_kept(unit.cache, lambda: _tied(replace(unit, cache=Mode.ENFORCE)))
 
 
 def _load(file: Path | None) -> Tie | None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from impl import ports as references
@@ -29,7 +29,7 @@ from slatcheck.search.differential import Judge, Symptom
 from slatcheck.search.kept_searches import Searches, alike
 from slatcheck.search.kept_traces import Traces
 from support import cache as keeping
-from support.cache import Mode, settle
+from support.cache import Mode, if_kept, settle
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,14 @@ def search(unit: Unit) -> Report:
         return report
     _searched(unit, report, made)
     return report
+
+
+def kept_search(unit: Unit) -> Report | None:
+    """Return what came of a unit before, None where it is to be searched."""
+    if unit.kernel is None:
+        return None
+    found = if_kept(unit.cache, lambda: search(replace(unit, cache=Mode.ENFORCE)))
+    return found and replace(found, unit=unit)
 
 
 def _searched(unit: Unit, report: Report, made: Image) -> None:

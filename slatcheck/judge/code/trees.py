@@ -23,7 +23,7 @@ from slatcheck.judge.code.task import KIND, Known, Outcome, Task
 from slatcheck.judge.code.verdicts import Judged
 from slatcheck.progress import Progress
 from support import cache as keeping
-from support.cache import Mode, settle
+from support.cache import Mode, if_kept, settle
 from support.pool import spread
 
 
@@ -61,7 +61,7 @@ def prove_tree(
     tasks.sort(key=_cost, reverse=True)
     tasks = tasks[-1:] + tasks[:-1]
     shown: set[str] = set()
-    for number, outcome in spread(prove_layout, tasks, jobs):
+    for number, outcome in spread(prove_layout, tasks, jobs, _kept):
         found[outcome.layout] = outcome
         shown |= {finding.fingerprint for finding in outcome.findings}
         report(Progress(len(found), len(tasks), tasks[number].layout, len(shown)))
@@ -72,6 +72,10 @@ def _cost(task: Task) -> tuple[bool, int, int]:
     layout = layout_named(task.layout)
     again = any(mark in task.layout for mark in ("-huge", "-p64"))
     return not again, layout.levels, layout.bits
+
+
+def _kept(task: Task) -> Outcome | None:
+    return if_kept(task.cache, lambda: prove_layout(replace(task, cache=Mode.ENFORCE)))
 
 
 def prove_layout(task: Task) -> Outcome:

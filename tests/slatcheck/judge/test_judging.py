@@ -256,7 +256,9 @@ def test_an_interrupt_leaves_a_report_and_no_process(tmp_path: Path, to_all: boo
 def cut_after(items: int) -> Any:
     """Return what spreads work, until Ctrl-C after so many items."""
 
-    def spread(function: Any, work: Sequence[Any], jobs: int) -> Iterator[tuple[int, Any]]:
+    def spread(
+        function: Any, work: Sequence[Any], jobs: int, known: Any
+    ) -> Iterator[tuple[int, Any]]:
         for number, one in enumerate(work):
             if number == items:
                 raise KeyboardInterrupt

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Work spread over processes: done once, by the same ones, and none is left behind."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from support.pool import begin, shared, spread
+
+
+def process(_: int) -> int:
+    time.sleep(0.05)
+    return os.getpid()
+
+
+def failing(item: int) -> int:
+    if item:
+        raise ValueError(item)
+    return os.getpid()
+
+
+def alive(pid: int) -> bool:
+    """Return whether a process runs that has not been waited for."""
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def ended(pid: int) -> bool:
+    for _ in range(100):
+        if not alive(pid):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_every_item_comes_once() -> None:
+    assert sorted(spread(abs, [-3, -2, -1], 2)) == [(0, 3), (1, 2), (2, 1)]
+
+
+def test_one_process_is_this_one() -> None:
+    assert [pid for _, pid in spread(process, [0, 1], 1)] == [os.getpid()] * 2
+    with shared(1):
+        assert [pid for _, pid in spread(process, [0, 1], 0)] != [os.getpid()] * 2
+        assert begin(process, 0)() == os.getpid()
+
+
+def test_what_is_known_needs_no_process() -> None:
+    known = {0: 7, 2: 8}
+    with shared(2):
+        assert dict(spread(process, [0, 1, 2], 2, known.get)) == {0: 7, 1: os.getpid(), 2: 8}
+        assert begin(process, 2, known.get)() == 8
+
+
+def test_processes_are_shared() -> None:
+    with shared(2):
+        first = begin(process, 0)
+        pids = {pid for _, pid in spread(process, [0] * 8, 2)}
+        with shared(2):
+            pids |= {pid for _, pid in spread(process, [0] * 8, 2)}
+        pids.add(first())
+    assert len(pids) <= 2 and os.getpid() not in pids
+    assert all(map(ended, pids))
+    assert not pids & {pid for _, pid in spread(process, [0] * 4, 2)}
+
+
+def test_where_one_fails_no_process_is_left() -> None:
+    with shared(2):
+        pids = {pid for _, pid in spread(process, [0] * 4, 2)}
+        with pytest.raises(ValueError, match="5"):
+            list(spread(failing, [0, 5], 2))
+        assert all(map(ended, pids))
+        # What comes afterwards has new ones.
+        assert not pids & {pid for _, pid in spread(process, [0] * 4, 2)}
+
+
+def test_what_was_begun_fails_where_it_is_asked_for() -> None:
+    with shared(2):
+        result = begin(failing, 5)
+        with pytest.raises(ValueError, match="5"):
+            result()
+
+
+def test_who_stops_listening_leaves_no_process() -> None:
+    with shared(2):
+        work = spread(process, [0] * 8, 2)
+        _, pid = next(work)
+        work.close()  # type: ignore[attr-defined]
+        assert ended(pid)
