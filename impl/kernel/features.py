@@ -27,7 +27,7 @@ class Feature:
     ``kconfig`` symbols that such a tree needs to be on, and ``layouts`` shell patterns of the
     layouts that it can be built for ('*': all), ``orders`` in which byte orders. ``beyond``
     matches the names of functions that this adds to the main file and that the model has no
-    operation for.
+    operation for, ``cases`` names what it adds to functions that are judged otherwise.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Feature:
     renames: tuple[tuple[str, str], ...] = ()
     orders: tuple[str, ...] = ORDERS
     beyond: str = ""
+    cases: tuple[str, ...] = ()
 
 
 def text_of(tree: Tree, name: str) -> str:

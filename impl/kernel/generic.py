@@ -94,12 +94,13 @@ def places(
 
 
 def beyond(present: Iterable[Feature], names: Iterable[str]) -> dict[str, str]:
-    """Return the functions that only some trees have and no operation reaches, with the reason."""
+    """Return what only some trees have and no operation reaches, functions first, with the reason.
+
+    ``names`` are the functions of the tree's main file.
+    """
     known = list(names)
     return {
         name: f"{row.name}: the model has none; {row.shim}"
         for row in present
-        if row.beyond
-        for name in known
-        if re.fullmatch(row.beyond, name)
+        for name in [*(n for n in known if re.fullmatch(row.beyond, n)), *row.cases]
     }

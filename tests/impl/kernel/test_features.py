@@ -12,7 +12,7 @@ import pytest
 
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.features import Feature, defines
-from impl.kernel.generic import HOST
+from impl.kernel.generic import HOST, beyond
 from impl.kernel.layouts import layout_in
 from impl.kernel.ports import features, open_tree
 from impl.kernel.ports.mips.features import ARCH, BITS, FEATURES, TABLES
@@ -63,6 +63,10 @@ KNOWN = {
     ),
     "trap and emulate": ("kvm_trap_emul_gva_fault(vcpu", "kvm_mips_handle_vz_root_tlb_fault("),
     "huge entries in a PMD": ("if (pmd_huge(*pmd))", "pmd_huge_flush(pmd)"),
+    "faults by read and execute inhibit": (
+        "if ((exccode != EXCCODE_TLBRI) && (exccode != EXCCODE_TLBXI)) {",
+        "if (exccode != EXCCODE_TLBL) {",
+    ),
     "Loongson-3 alone": ("++vcpu->stat.lsvz_hc_missvalid;", "++vcpu->stat.exits;"),
     "no special bit": ("_PAGE_HUGE_SHIFT,", "_PAGE_SPECIAL_SHIFT,"),
     "PROT_NONE bit": ("\t_PAGE_PROTNONE_SHIFT,", "#define _PAGE_PROTNONE 0"),
@@ -246,3 +250,10 @@ def test_what_only_huge_pages_reach_is_unsupported_by_name(
     assert document.kernel is not None
     assert "huge entries in a PMD" in document.kernel["features"]
     assert not [one for one in document.findings if one.entry == "kvm_mips_set_pmd_huge"]
+
+
+def test_what_only_some_faults_reach_is_unsupported_by_name() -> None:
+    row = next(row for row in FEATURES if row.name == "faults by read and execute inhibit")
+    found = beyond([row], ["kvm_mips_map_page", "kvm_mips_walk_pgd"])
+    assert list(found) == ["kvm_mips_map_page(TLBRI)", "kvm_mips_map_page(TLBXI)"]
+    assert all("a vCPU that faults for another cause" in reason for reason in found.values())

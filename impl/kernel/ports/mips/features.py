@@ -130,6 +130,16 @@ FEATURES = (
         beyond=r".*_set_pmd_huge|transparent_hugepage_adjust",
     ),
     Feature(
+        "faults by read and execute inhibit",
+        "vendor trees",
+        MMU,
+        r"\bEXCCODE_TLBRI\b",
+        "a vCPU that faults for another cause, in runs and in the proof",
+        "host_cp0_cause is 0, which is neither cause; a fault by one of them leaves out the fast "
+        "path, and is reported as unsupported",
+        cases=("kvm_mips_map_page(TLBRI)", "kvm_mips_map_page(TLBXI)"),
+    ),
+    Feature(
         "Loongson-3 alone",
         "vendor trees",
         MMU,
