@@ -6,7 +6,6 @@ Usage: ``python -m tools.worked_example`` writes the section of the page, and it
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import NoReturn
 
+from impl.kernel.declarations import declarations
 from impl.kernel.ports.mips.code import MipsCode
 from impl.kernel.toolchain import find
 from proofs import terms
@@ -91,8 +91,8 @@ def unit(source: str) -> Unit:
     chain = find()
     command = [*chain.compiler, *MipsCode().target(True, 32, True), *_LANGUAGE]
     command += ["-Xclang", "-ast-dump=json", "-x", "c", "-"]
-    done = subprocess.run(command, input=source, capture_output=True, text=True, check=True)
-    return reduced(json.loads(done.stdout), 4, [FUNCTION])
+    done = subprocess.run(command, input=source.encode(), capture_output=True, check=True)
+    return reduced(declarations(done.stdout), 4, [FUNCTION])
 
 
 def promises(gpa: Term, result: Term) -> list[tuple[str, str, Truth]]:

@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,31 +80,37 @@ def _confine(limits: Limits) -> None:
     os.close(ruleset)
 
 
-def run(command: Sequence[str], limits: Limits, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(
+    command: Sequence[str], limits: Limits, folder: Path, output: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run ``command`` in ``folder`` confined to ``limits``, with bounds on time and memory.
 
-    Where Landlock is absent only the bounds apply; callers check what was read. Raises
-    subprocess.TimeoutExpired after SECONDS.
+    What it writes to its standard output goes to the file ``output``, where one is given; no file
+    that it writes is larger than BYTES. Where Landlock is absent only the bounds apply; callers
+    check what was read. Raises subprocess.TimeoutExpired after SECONDS.
     """
     confined = landlock_available()
 
     def prepare() -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
         resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (BYTES, BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if confined:
             _confine(limits)
 
     environment = {"PATH": os.defpath, "HOME": str(folder), "TMPDIR": str(folder), "LC_ALL": "C"}
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        preexec_fn=prepare,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=SECONDS,
-        check=False,
-    )
+    with open(output, "wb") if output else nullcontext(subprocess.PIPE) as written:
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            preexec_fn=prepare,
+            stdin=subprocess.DEVNULL,
+            stdout=written,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+        )

@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from impl.kernel import sandbox
 from impl.kernel.binding import Binding
 from impl.kernel.build import Job, first_error, limits, prepare, read_only_inside, run_confined
+from impl.kernel.declarations import Declaration, declarations
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.toolchain import Toolchain
 from impl.kernel.tree import Tree
@@ -23,7 +22,7 @@ READ = "reading the tree's C"
 
 def typed_tree(
     tree: Tree, binding: Binding, layout: Layout, toolchain: Toolchain, big_endian: bool = True
-) -> tuple[dict[str, Any], list[Path]]:
+) -> tuple[list[Declaration], list[Path]]:
     """Return Clang's syntax tree of the main file, the slices and what is linked beside it.
 
     With it come the files of the tree that were read.
@@ -71,13 +70,13 @@ def _unit(job: Job) -> str:
     return "#include SLAT_MAIN_C\n" + "".join(f'#include "{name}"\n' for name in files)
 
 
-def _dump(job: Job, source: Path) -> tuple[dict[str, Any], list[Path]]:
-    output = job.folder / "proof.o"
+def _dump(job: Job, source: Path) -> tuple[list[Declaration], list[Path]]:
+    output, written = job.folder / "proof.o", job.folder / "proof.json"
     command = job.command(source, output, instrument=False)
     flags = _without_code_generation(command[: command.index("-c")])
     dump = ["-DSLAT_PROOF", "-fsyntax-only", "-Xclang", "-ast-dump=json", str(source)]
     try:
-        done = sandbox.run([*flags, *dump], limits(job), job.folder)
+        done = sandbox.run([*flags, *dump], limits(job), job.folder, written)
     except subprocess.TimeoutExpired:
         reason = f"{READ} took longer than {sandbox.SECONDS} s"
         raise UnsupportedError(reason) from None
@@ -85,11 +84,7 @@ def _dump(job: Job, source: Path) -> tuple[dict[str, Any], list[Path]]:
         reason = first_error(done.stderr, job)
         raise UnsupportedError(f"{READ} failed (Linux {job.tree.version}): {reason}")
     files = read_only_inside(job, output.with_suffix(".d"))
-    try:
-        found: dict[str, Any] = json.loads(done.stdout)
-    except ValueError:
-        raise UnsupportedError("the compiler's syntax tree cannot be read") from None
-    return found, files
+    return declarations(written.read_bytes()), files
 
 
 def _without_code_generation(flags: list[str]) -> list[str]:

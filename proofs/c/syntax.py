@@ -16,6 +16,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+from impl.kernel.declarations import Declaration
 from proofs.c.types import Record, Types, laid_out
 from proofs.paths import Unsupported
 
@@ -153,19 +154,19 @@ class Unit:
         return found.hexdigest()
 
 
-def reduced(tree: Raw, pointer: int, wanted: Iterable[str]) -> Unit:
+def reduced(tree: Iterable[Declaration], pointer: int, wanted: Iterable[str]) -> Unit:
     """Return what the functions ``wanted`` can reach of a tree; ``pointer`` in bytes."""
     reader = _Reader()
-    bodies: dict[str, Raw] = {}
-    for node in tree.get("inner", ()):
-        reader.declaration(node, bodies)
+    bodies: dict[str, Declaration] = {}
+    for declaration in tree:
+        reader.declaration(declaration, bodies)
     functions: dict[str, FunctionNode] = {}
     pending = [name for name in wanted if name in bodies]
     while pending:
         name = pending.pop()
         if name in functions or name not in bodies:
             continue
-        functions[name] = reader.function(bodies[name])
+        functions[name] = reader.function(bodies[name].parsed())
         pending += functions[name].names
     used = {
         part.name
@@ -244,23 +245,23 @@ class _Reader:
         self._next = 0
         self._unnamed = 0
 
-    def declaration(self, node: Raw, bodies: dict[str, Raw]) -> None:
+    def declaration(self, found: Declaration, bodies: dict[str, Declaration]) -> None:
         """Take note of a declaration at the top of the file."""
-        match node.get("kind"):
+        match found.kind:
             case "RecordDecl":
-                self.record(node)
+                self.record(found.parsed())
             case "TypedefDecl":
-                self._typedef(node)
+                self._typedef(found.parsed())
             case "EnumDecl":
-                self._enum(node)
+                self._enum(found.parsed())
             case "VarDecl":
+                node = found.parsed()
                 old = self.globals.get(node["name"])
                 if old is None or "init" in node:
                     self.globals[node["name"]] = node
             case "FunctionDecl":
-                name = node["name"]
-                if _has_body(node) or name not in bodies:
-                    bodies[name] = node
+                if found.defined or found.name not in bodies:
+                    bodies[found.name] = found
 
     def record(self, node: Raw) -> str:
         """Take note of a structure or union; returns its tag."""
@@ -392,10 +393,6 @@ class _Reader:
 def _laid_out_otherwise(node: Raw) -> bool:
     """Return whether attributes change the size or the place of what is declared."""
     return any(child.get("kind") in _PLACING for child in node.get("inner", ()))
-
-
-def _has_body(node: Raw) -> bool:
-    return any(child.get("kind") == "CompoundStmt" for child in node.get("inner", ()))
 
 
 def _every(node: Raw) -> Iterator[Raw]:

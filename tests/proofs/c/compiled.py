@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from impl.kernel.declarations import Declaration, declarations
 from impl.kernel.ports.mips.code import MipsCode
 from impl.kernel.symbols import Symbols
 from impl.kernel.toolchain import COMMON, find
@@ -153,6 +154,11 @@ def tree(source: str, target: Target) -> dict[str, Any]:
     assert not done.returncode, done.stderr[:2000]
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def declared(given: dict[str, Any]) -> list[Declaration]:
+    """Return the declarations of a typed tree, written as the compiler writes it."""
+    return declarations(json.dumps(given, indent=2).encode())
 
 
 def accepts(source: str, target: Target) -> str:

@@ -19,7 +19,7 @@ from proofs.c.values import Int, Value, int_of, is_true
 from proofs.evaluation import evaluate
 from proofs.paths import Unsupported, explore
 from proofs.terms import Term, Truth, truth
-from tests.proofs.c.compiled import MIPS32, tree
+from tests.proofs.c.compiled import MIPS32, declared, tree
 from tests.proofs.c.test_interpreter import Bare
 
 NAME = "f"
@@ -57,7 +57,7 @@ class Machine(Bare):
 
 
 def unit(text: str) -> Unit:
-    return reduced(tree(text, MIPS32), 4, [NAME])
+    return reduced(declared(tree(text, MIPS32)), 4, [NAME])
 
 
 def called(run: Interpreter, args: list[Value]) -> Value:

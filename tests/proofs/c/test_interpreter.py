@@ -22,7 +22,17 @@ from proofs.c.values import Int, Ptr, Value, converted, int_of
 from proofs.evaluation import Model, evaluate
 from proofs.paths import Path, PathEnd, Unsupported, explore
 from proofs.terms import Term, Truth
-from tests.proofs.c.compiled import MIPS32, TARGETS, X86_64, Call, Function, Target, results, tree
+from tests.proofs.c.compiled import (
+    MIPS32,
+    TARGETS,
+    X86_64,
+    Call,
+    Function,
+    Target,
+    declared,
+    results,
+    tree,
+)
 from tests.proofs.c.programs import Program, Shape, arguments, program
 
 TIMES = int(os.environ.get("SLATCHECK_FUZZ", "1"))
@@ -71,7 +81,7 @@ class Compared:
 
     def __init__(self, source: str, functions: Sequence[Function], target: Target) -> None:
         names = [one.name for one in functions]
-        self.unit = reduced(tree(source, target), target.pointer, names)
+        self.unit = reduced(declared(tree(source, target)), target.pointer, names)
         self.purity = Purity(self.unit)
         self._paths: dict[str, list[Outcome]] = {}
 

@@ -14,14 +14,14 @@ from proofs.c.syntax import Unit, reduced
 from proofs.c.types import Array, Integer, Record
 from proofs.c.values import int_of
 from proofs.paths import Unsupported, explore
-from tests.proofs.c.compiled import TARGETS, X86_64, Target, accepts, tree
+from tests.proofs.c.compiled import TARGETS, X86_64, Target, accepts, declared, tree
 from tests.proofs.c.test_interpreter import Bare
 
 SEED = 77
 
 
 def unit(source: str, *wanted: str, target: Target = X86_64) -> Unit:
-    return reduced(tree(source, target), target.pointer, wanted or ["f"])
+    return reduced(declared(tree(source, target)), target.pointer, wanted or ["f"])
 
 
 # Digests
@@ -299,7 +299,7 @@ def _called(given: dict[str, Any]) -> int:
 
     def run(_: object) -> None:
         one = int_of(1, Integer(4, True))
-        value = Interpreter(reduced(given, 8, ["f"]), Bare()).call("f", [one])
+        value = Interpreter(reduced(declared(given), 8, ["f"]), Bare()).call("f", [one])
         found.append(value.term.data)
 
     explore(run)
