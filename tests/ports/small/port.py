@@ -10,7 +10,9 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from unittest.mock import patch
 
 from impl.kernel import ports as kernel_ports
@@ -39,6 +41,7 @@ from proofs.lemmas.tables import of_table
 from proofs.lemmas.walk import lookup
 from proofs.ports.port import CodePort
 from proofs.program import Function
+from slatcheck import commands
 from support import outside
 
 HERE = Path(__file__).resolve().parent
@@ -208,7 +211,12 @@ def register() -> None:
 
 @contextmanager
 def registered() -> Iterator[Layout]:
-    """Have the port in this process and in those that it starts; yields its layout."""
+    """Have the port in this process and in those that it starts; yields its layout.
+
+    The commands take their choices when they are imported, and keep those of the other ports.
+    """
+    for module in iter_modules(commands.__path__, "slatcheck.commands."):
+        import_module(module.name)
     registries = models.PORTS, kernel_ports.KERNEL_PORTS, proof_ports.CODES
     with ExitStack() as stack:
         for registry in registries:
