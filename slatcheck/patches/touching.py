@@ -16,7 +16,12 @@ _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*[<"]([\w./+-]+)[>"]', re.MUL
 
 
 def matters(tree: Path, paths: Iterable[str]) -> bool:
-    """Return whether a change of ``paths`` can change a verdict on the tree.
+    """Return whether a change of one of ``paths`` can change a verdict; see those_that_matter()."""
+    return bool(those_that_matter(tree, paths))
+
+
+def those_that_matter(tree: Path, paths: Iterable[str]) -> set[str]:
+    """Return those of ``paths`` whose change can change a verdict on the tree.
 
     ``paths`` are relative to the tree. It can where one is read for meaning, is a header that is
     included, or would be found in the place of one. Conditions around an include are not looked
@@ -24,15 +29,14 @@ def matters(tree: Path, paths: Iterable[str]) -> bool:
     """
     tree = tree.resolve()
     wanted = set(paths)
-    return any(_read_by(port, tree, wanted) for port in KERNEL_PORTS.values())
+    return {path for port in KERNEL_PORTS.values() for path in _read_by(port, tree, wanted)}
 
 
-def _read_by(port: KernelPort, tree: Path, wanted: set[str]) -> bool:
-    if wanted & set(port.files.sources):
-        return True
+def _read_by(port: KernelPort, tree: Path, wanted: set[str]) -> set[str]:
+    sources = wanted & set(port.files.sources)
     folders = tuple(f"{name}/" for name in port.files.headers)
     headers = {path for path in wanted if path.startswith(folders)}
-    return bool(headers) and bool(headers & _looked_up(port, tree))
+    return sources | (headers & _looked_up(port, tree) if headers else set())
 
 
 def _ours(port: KernelPort) -> tuple[Path, ...]:
