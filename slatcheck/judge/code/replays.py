@@ -18,7 +18,7 @@ from proofs.theorems import CLAUSES
 from slatcheck.document.identity import Fingerprint
 from slatcheck.document.result import Finding
 from slatcheck.judge.candidates import FALLBACK, confirm
-from slatcheck.judge.code.task import Task
+from slatcheck.judge.code.task import CodeTask
 from slatcheck.judge.findings import merge
 from slatcheck.search.campaign import Campaign, Search, Wanted
 from slatcheck.search.differential import Symptom
@@ -29,7 +29,7 @@ from slatcheck.search.unit import Report, Unit, kernel_implementation
 class Replays:
     """Runs of the compiled tree that show what refutations claim; the tree is built once."""
 
-    def __init__(self, task: Task, layout: Layout, order: str) -> None:
+    def __init__(self, task: CodeTask, layout: Layout, order: str) -> None:
         self.task = task
         self.layout = layout
         self.known = task.known.get(order, ())

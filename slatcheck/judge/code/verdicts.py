@@ -13,13 +13,13 @@ from proofs.kernel_runner import NOT_REACHED, LayoutProof, Proved
 from proofs.reliance import ASSUMED, BASE, GLOBAL
 from slatcheck.document.result import Check, Finding, Verdict
 from slatcheck.judge.code.replays import Replays
-from slatcheck.judge.code.task import KIND, Outcome, Task
+from slatcheck.judge.code.task import KIND, CodeOutcome, CodeTask
 
 
-class Judged:
+class LayoutVerdicts:
     """The verdicts on one layout in one byte order."""
 
-    def __init__(self, task: Task, layout: Layout, proof: LayoutProof, order: str) -> None:
+    def __init__(self, task: CodeTask, layout: Layout, proof: LayoutProof, order: str) -> None:
         self.task = task
         self.layout = layout
         self.order = order
@@ -27,9 +27,9 @@ class Judged:
         self.by_title = {proved.title: proved for proved in proof.proved}
         self.replays = Replays(task, layout, order)
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> CodeOutcome:
         """Return checks and findings; refutations are replayed."""
-        found = Outcome(self.layout.name)
+        found = CodeOutcome(self.layout.name)
         marks: dict[str, Finding] = {}
         for proved in self.proof.proved:
             for clause in proved.proof.clauses.values():

@@ -22,7 +22,7 @@ from model.ports import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
 from proofs.kernel_runner import LayoutProof, Session, Store, read_unit
 from slatcheck.judge.code.replays import Replays
-from slatcheck.judge.code.task import Task
+from slatcheck.judge.code.task import CodeTask
 from slatcheck.search.campaign import Search
 from slatcheck.search.unit import Report, Unit, kernel_implementation
 from tests.proofs.c.edits import MUTANTS, Edit, Mutant, edited, text_for
@@ -97,7 +97,7 @@ def fate(on: Base, tree: Path, edits: Sequence[Edit], name: str, folder: Path) -
     if not worse:
         return Fate(name, on.layout, "survives", [])
     told = [f"{title}/{clause}: {verdict}" for (title, clause), verdict in sorted(worse.items())]
-    task = Task(changed, on.layout, None, Options(), None, {}, on.marks)
+    task = CodeTask(changed, on.layout, None, Options(), None, {}, on.marks)
     replays = Replays(task, layout_named(on.layout), BIG)
     for one in proof.proved:
         for clause in one.proof.clauses.values():

@@ -30,7 +30,7 @@ def quiet(_: Progress) -> None:
 
 
 def document(*quirks: str, each_quirk: bool = False) -> Document:
-    return prove.prove(prove.Request((layout(SMALL),), quirks, each_quirk), quiet)
+    return prove.prove(prove.ProofRequest((layout(SMALL),), quirks, each_quirk), quiet)
 
 
 def test_every_theorem_is_in_the_document_and_holds() -> None:
@@ -78,7 +78,7 @@ def test_each_quirk_refutes_just_what_it_should() -> None:
 
 
 def test_quirks_are_asked_for_where_the_whole_proof_is_swift() -> None:
-    request = prove.Request((layout("riscv64-sv48x4"),), each_quirk=True, long=True)
+    request = prove.ProofRequest((layout("riscv64-sv48x4"),), each_quirk=True, long=True)
     assert prove._quirk_checks(request, {}, {}, runner.Store(None), lambda *_: None) == []
 
 
@@ -103,7 +103,7 @@ def test_a_failure_that_no_theorem_names_is_an_error() -> None:
     astray = Clause("somewhere else")
     astray.becomes(engine.REFUTED, "told so")
     proof = Proof("slot_index", {one: Clause(one) for one in ("exact", "reach")} | {"x": astray})
-    where, request = layout(SMALL), prove.Request((layout(SMALL),))
+    where, request = layout(SMALL), prove.ProofRequest((layout(SMALL),))
     checks = prove.quirk_checks(where, quirk("pgd-init-skips-pud"), [proof], request)
     assert [one.verdict for one in checks] == [Verdict.HOLDS, Verdict.HOLDS, Verdict.ERROR]
     assert "no theorem names" in checks[-1].reason
