@@ -17,15 +17,15 @@ from proofs import drat, solvers, terms
 from proofs.bitblast import (
     FALSE,
     TRUE,
+    NoClauses,
     NotRefuted,
     Satisfiable,
     SolverMissing,
-    Unsupported,
     clauses_of,
     proof_of,
     refute,
 )
-from proofs.drat import Checked, ProofError, check
+from proofs.drat import CheckedProof, ProofError, check
 from proofs.evaluation import evaluate
 from proofs.smtlib import smtlib
 from proofs.terms import BOOL, Term, number, truth, variable
@@ -69,9 +69,9 @@ SQUARE = [[1, 2], [-1, 2], [1, -2], [-1, -2]]
 
 
 def test_by_hand() -> None:
-    assert check(SQUARE, ["2 0", "0"]) == Checked(2, 1, 4)
-    assert check([[1], [-1], [2, 3]], ["0"]) == Checked(1, 0, 2)
-    assert check([[]], ["0"]) == Checked(1, 0, 1)
+    assert check(SQUARE, ["2 0", "0"]) == CheckedProof(2, 1, 4)
+    assert check([[1], [-1], [2, 3]], ["0"]) == CheckedProof(1, 0, 2)
+    assert check([[]], ["0"]) == CheckedProof(1, 0, 1)
 
 
 def test_only_what_is_needed_is_checked() -> None:
@@ -349,7 +349,7 @@ def test_an_unknown_operation() -> None:
         [equal(node("bvadd", 5, a, a), variable("b", 5))],
         [a],
     ):
-        with pytest.raises(Unsupported):
+        with pytest.raises(NoClauses):
             refute(wrong)
 
 
