@@ -15,9 +15,9 @@ from model.machines import ORDERS
 from model.ports import byte_orders, port_of
 from model.ports import layout as layout_named
 from proofs import engine, runner, theorems
-from proofs.engine import Clause, Options, Proof
+from proofs.engine import ClauseResult, Options, Proof
 from proofs.ports import CODES, has_table, table_of
-from proofs.runner import MAP, Store, Task
+from proofs.runner import MAP, ProofStore, ProofTask
 from proofs.theorems import Theorem
 from slatcheck import __version__
 from slatcheck.document.result import Check, Document, Finding, Verdict
@@ -192,14 +192,14 @@ def _of_layouts(by_layout: Mapping[str, CodeOutcome], layouts: Iterable[Layout])
 
 def carry_out(request: ProofRequest, report: Callable[[Progress], None]) -> ProofOutcome:
     """Carry out all proofs of a request."""
-    store = Store(keeping.place(request.cache), request.cache)
+    store = ProofStore(keeping.place(request.cache), request.cache)
     # A port may be judged without a reference table: then there is no theorem of one.
     proved = [layout for layout in request.layouts if has_table(layout, request.long)]
     plain = {layout.name: _tasks(layout, request.quirks) for layout in proved}
-    wanted = [Task(MAP), *(task for tasks in plain.values() for task in tasks)]
+    wanted = [ProofTask(MAP), *(task for tasks in plain.values() for task in tasks)]
     done = _done_reporter(report, plain)
     found = runner.run(wanted, request.options, request.jobs, store, done)
-    outcome = ProofOutcome(_map_checks(found[Task(MAP)], request), [])
+    outcome = ProofOutcome(_map_checks(found[ProofTask(MAP)], request), [])
     for layout in proved:
         proofs = [proof for task in plain[layout.name] for proof in found[task]]
         part = _layout_outcome(layout, proofs, request)
@@ -211,21 +211,23 @@ def carry_out(request: ProofRequest, report: Callable[[Progress], None]) -> Proo
     return outcome
 
 
-def _tasks(layout: Layout, quirks: tuple[str, ...]) -> list[Task]:
+def _tasks(layout: Layout, quirks: tuple[str, ...]) -> list[ProofTask]:
     return [replace(task, quirks=quirks) for task in runner.tasks_of(layout)]
 
 
-def _done_reporter(report: Callable[[Progress], None], plain: dict[str, list[Task]]) -> runner.Done:
+def _done_reporter(
+    report: Callable[[Progress], None], plain: dict[str, list[ProofTask]]
+) -> runner.Done:
     """Return what tells of progress, with the names that the user asked for."""
     names = {task.layout: name for name, tasks in reversed(plain.items()) for task in tasks}
 
-    def done(task: Task, count: int, total: int) -> None:
+    def done(task: ProofTask, count: int, total: int) -> None:
         report(Progress(count, total, names.get(task.layout, "the map"), 0))
 
     return done
 
 
-def _base(layout: str, clause: Clause, request: ProofRequest) -> Check:
+def _base(layout: str, clause: ClauseResult, request: ProofRequest) -> Check:
     solver = runner.identity(request.options.solvers)
     base = Check("", KIND, layout, "", Verdict.HOLDS, solver=solver)
     return replace(base, seconds=round(clause.seconds, 3), cases=clause.goals)
@@ -280,7 +282,7 @@ def _layout_outcome(layout: Layout, proofs: list[Proof], request: ProofRequest) 
     return out
 
 
-def _refuted(base: Check, clause: Clause, findings: list[Finding]) -> Check:
+def _refuted(base: Check, clause: ClauseResult, findings: list[Finding]) -> Check:
     if findings:
         mark = findings[0].fingerprint
         return replace(base, verdict=Verdict.VIOLATED, reason=mark, finding=mark)
@@ -292,7 +294,7 @@ def refute(
     layout: Layout,
     quirks: tuple[str, ...],
     theorem: Theorem,
-    clause: Clause,
+    clause: ClauseResult,
     shrinking: bool = True,
 ) -> list[Finding]:
     """Return what a run of the table shows of a refuted theorem; nothing where none does."""
@@ -325,13 +327,13 @@ def _merged(findings: Iterable[Finding]) -> list[Finding]:
 
 def _quirk_checks(
     request: ProofRequest,
-    found: dict[Task, list[Proof]],
-    plain: dict[str, list[Task]],
-    store: Store,
+    found: dict[ProofTask, list[Proof]],
+    plain: dict[str, list[ProofTask]],
+    store: ProofStore,
     done: runner.Done,
 ) -> list[Check]:
     """Ask of each quirk, alone, that it refutes just the theorems that it should."""
-    tasks: dict[tuple[str, str], list[Task]] = {}
+    tasks: dict[tuple[str, str], list[ProofTask]] = {}
     # A quirk's refutations are asked for where the whole proof is swift.
     for layout in filter(has_table, request.layouts):
         for quirk in quirks_of(layout):
@@ -367,7 +369,7 @@ def quirk_checks(
         wanted = f"{theorem.function}/{theorem.clause}" in expected
         if proof is None and not wanted:
             continue
-        clause = proof.clauses[theorem.clause] if proof else Clause(theorem.clause)
+        clause = proof.clauses[theorem.clause] if proof else ClauseResult(theorem.clause)
         if clause.reason == engine.NOT_REACHED and not wanted:
             continue
         name = f"quirk/{quirk.name}/{theorem.function}/{theorem.clause}"
@@ -395,7 +397,7 @@ def _unlisted(
 
 
 def _quirk_check(
-    base: Check, layout: Layout, quirk: Quirk, theorem: Theorem, clause: Clause, wanted: bool
+    base: Check, layout: Layout, quirk: Quirk, theorem: Theorem, clause: ClauseResult, wanted: bool
 ) -> Check:
     refuted = clause.verdict == engine.REFUTED
     if clause.verdict not in (engine.HOLDS, engine.REFUTED):

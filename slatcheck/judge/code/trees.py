@@ -16,7 +16,7 @@ from model.layout import Layout
 from model.machines import BIG
 from model.ports import layout as layout_named
 from proofs.engine import Options
-from proofs.kernel_runner import LayoutProof, Session, Store, read_unit
+from proofs.kernel_runner import LayoutProof, LemmaStore, Session, read_unit
 from slatcheck.document.result import Check, Verdict, answers
 from slatcheck.judge.code.kept import Kept
 from slatcheck.judge.code.task import KIND, CodeOutcome, CodeTask, Known
@@ -118,7 +118,7 @@ def _prove(task: CodeTask) -> tuple[CodeOutcome, list[Path]]:
         text = preprocessed(tree, binding, layout, find(task.cc), order == BIG)
         if text not in proved:
             unit, read = read_unit(tree, binding, layout, find(task.cc), order == BIG)
-            store = Store(task.folder, task.cache)
+            store = LemmaStore(task.folder, task.cache)
             proved[text] = Session(unit, layout, binding.entries, task.options, store).run()
             files += read
         judged = LayoutVerdicts(task, layout, proved[text], order)

@@ -20,7 +20,7 @@ from impl.kernel.toolchain import find
 from model.machines import BIG
 from model.ports import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
-from proofs.kernel_runner import LayoutProof, Session, Store, read_unit
+from proofs.kernel_runner import LayoutProof, LemmaStore, Session, read_unit
 from slatcheck.judge.code.replays import Replays
 from slatcheck.judge.code.task import CodeTask
 from slatcheck.search.campaign import Search
@@ -36,7 +36,7 @@ class Base:
 
     layout: str
     tree: Path
-    store: Store
+    store: LemmaStore
     verdicts: Verdicts
     marks: frozenset[str]
 
@@ -52,7 +52,7 @@ class Fate:
     mark: str = ""
 
 
-def proved(tree: Path, layout: str, store: Store) -> LayoutProof:
+def proved(tree: Path, layout: str, store: LemmaStore) -> LayoutProof:
     """Return the proof of one layout of a tree. Raises UnsupportedError where it has none."""
     opened = open_tree(tree)
     binding = bind(opened)
@@ -73,7 +73,7 @@ def verdicts(proof: LayoutProof) -> Verdicts:
 def base(tree: Path, layout: str, folder: Path, operations: int = 30_000) -> Base:
     """Return a tree and what is known of it, with the edits that a layout needs at all."""
     start = edited(tree, text_for(layout), folder / f"base-{layout}")
-    store = Store(folder / "proofs")
+    store = LemmaStore(folder / "proofs")
     found = verdicts(proved(start, layout, store))
     unit = Unit(layout, True, start, None, (), 0, None)
     kernel = kernel_implementation(unit, Report(unit, "kernel"))

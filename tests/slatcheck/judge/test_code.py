@@ -21,7 +21,7 @@ from model.machines import BIG
 from model.operations import Kind
 from model.ports import layout
 from proofs import engine
-from proofs.engine import Clause, Options, Proof
+from proofs.engine import ClauseResult, Options, Proof
 from proofs.kernel_runner import LayoutProof, Proved
 from proofs.paths import MISMATCH
 from slatcheck import cli
@@ -44,8 +44,10 @@ def task(folder: Path | None = None, root: Path = Path("/nowhere"), **more: Any)
     return CodeTask(root, SMALL, None, Options(), folder, **more)
 
 
-def clause(name: str, verdict: str, reason: str = "told so", mismatch: bool = False) -> Clause:
-    found = Clause(name)
+def clause(
+    name: str, verdict: str, reason: str = "told so", mismatch: bool = False
+) -> ClauseResult:
+    found = ClauseResult(name)
     if verdict != engine.HOLDS:
         found.becomes(verdict, reason, mismatch)
     return found
@@ -82,7 +84,7 @@ class Shown:
         self.findings = {mark: finding(mark) for mark in marks.values()}
         self.asked: dict[tuple[str, str], bool] = {}
 
-    def show(self, one: Proved, clause: Clause, thorough: bool) -> str | None:
+    def show(self, one: Proved, clause: ClauseResult, thorough: bool) -> str | None:
         """Return what is shown of a promise; note that it was asked for."""
         self.asked[one.title, clause.name] = thorough
         return self.marks.get((one.title, clause.name))
