@@ -20,7 +20,7 @@ from model.machines import BIG
 from model.ports import layout as layout_named
 from model.ports import permitted_layouts
 from proofs.engine import Options
-from slatcheck.judge.code.task import Outcome
+from slatcheck.judge.code.task import CodeOutcome
 from slatcheck.judge.code.trees import prove_tree
 from slatcheck.progress import Progress
 from support.cache import Mode
@@ -77,10 +77,10 @@ def edit(tree: Path, begins: str, old: str, new: str) -> None:
     file.write_text(text[:at] + new + text[at + len(old) :], encoding="utf-8")
 
 
-def timed(what: str, tree: Path, layouts: Sequence[Layout]) -> tuple[Run, list[Outcome]]:
+def timed(what: str, tree: Path, layouts: Sequence[Layout]) -> tuple[Run, list[CodeOutcome]]:
     """Prove a tree on all cores."""
     begun = time.perf_counter()
-    by_layout: dict[str, Outcome] = {}
+    by_layout: dict[str, CodeOutcome] = {}
     orders = dict.fromkeys(layouts, (BIG,))
     prove_tree(tree, orders, None, Options(), 0, Mode.USE, _silent, by_layout)
     found = [by_layout[layout.name] for layout in layouts]
@@ -92,7 +92,7 @@ def _silent(progress: Progress) -> None:
     del progress
 
 
-def by_function(outcomes: Iterable[Outcome]) -> dict[str, float]:
+def by_function(outcomes: Iterable[CodeOutcome]) -> dict[str, float]:
     """Return the solvers' seconds for each function, over all layouts."""
     found: dict[str, float] = {}
     for outcome in outcomes:

@@ -13,6 +13,7 @@ import argparse
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -25,7 +26,7 @@ from hypothesis.stateful import (
 )
 
 from impl.kernel.build import build
-from impl.kernel.emulated import EmulatedKernel
+from impl.kernel.emulated import EmulatedKernel, Emulator
 from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
 from model.abstract_map import AbstractMap
@@ -65,140 +66,155 @@ def engine(tree: Path, chosen: Layout, operations: int, seed: int) -> Speed:
     return Speed(campaign.operations, campaign.seconds)
 
 
-def machine(tree: Path, chosen: Layout, operations: int) -> Speed:
-    """Measure a plain state machine: each rule draws one operation and makes one call."""
-    speed = Speed()
-    emulated = kernel(tree, chosen).emulator
-    near = addresses(chosen).near
-    frames, deltas = st.sampled_from(near), st.integers(-2, 3)
-    pfns = st.integers(1, chosen.entry.pfn_mask & chosen.pfn_top)
+class Compared(RuleBasedStateMachine):
+    """The table as Hypothesis's own stateful testing would drive it, beside the abstract map.
+
+    What is drawn depends on the layout: rules() makes rules of the operations.
+    """
+
+    chosen: ClassVar[Layout]
+    emulated: ClassVar[Emulator]
+    speed: ClassVar[Speed]
+
+    @initialize()
+    def create(self) -> None:
+        """Begin with a table that maps nothing."""
+        self.state = AbstractMap(self.chosen)
+        self.state.apply(Op(Kind.CREATE))
+        self.shown: dict[int, int] = {}
+        self.emulated.run([Op(Kind.CREATE)])
+
+    @invariant()
+    def same_mapping(self) -> None:
+        """Compare what was shown with what the abstract map holds."""
+        encode = self.chosen.entry.encode
+        wanted = {frame: encode(entry) for frame, entry in self.state.entries.items()}
+        assert self.shown == wanted
+
+    def clamp(self, frame: int) -> int:
+        """Return the frame of the layout that is nearest."""
+        return max(0, min(frame, self.chosen.top))
+
+    def step(self, op: Op) -> None:
+        """Make one call and compare what it shows."""
+        outcome = self.emulated.run([op], resume=True, logged=False).outcomes[0]
+        known = trigger(self.state, op) != "any"
+        before = dict(self.state.entries)
+        short = op.kind is Kind.FAULT and op.oom and outcome.result == -ENOMEM
+        apply = self.state.fault_without_memory if short else self.state.apply
+        expected = apply(op)
+        result = expected.results is None or outcome.result in expected.results
+        assert known or (result and frozenset(outcome.dirty) == expected.dirty)
+        encode = self.chosen.entry.encode
+        wanted = {f: encode(e) if e else 0 for f, e in expected.changes.items()}
+        assert known or outcome.changes == wanted
+        self.shown |= outcome.changes
+        self.shown = {frame: raw for frame, raw in self.shown.items() if raw}
+        if outcome.changes != wanted:
+            decode = self.chosen.entry.decode
+            self.state.entries = before
+            self.state.settle({f: decode(raw) for f, raw in outcome.changes.items()})
+        self.speed.operations += 1
+
+    def fault(
+        self,
+        frame: int,
+        delta: int,
+        pfn: int,
+        write: bool,
+        writable: bool,
+        answer: Answer,
+        retries: int,
+        oom: int,
+    ) -> None:
+        """Let the guest touch an address; a read has no use for the answer to a write."""
+        refused = answer is Answer.READ_ONLY and not write
+        self.step(
+            Op(
+                Kind.FAULT,
+                self.clamp(frame + delta) << self.chosen.page_shift,
+                pfn=pfn,
+                write=write,
+                writable=write or writable,
+                answer=Answer.ERROR if refused else answer,
+                retries=retries,
+                oom=oom,
+            )
+        )
+
+    def address(self, frame: int, delta: int, kind: Kind) -> None:
+        """Carry out an operation on an address."""
+        self.step(Op(kind, self.clamp(frame + delta) << self.chosen.page_shift))
+
+    def inclusive(self, first: int, delta: int, pages: int, kind: Kind) -> None:
+        """Carry out an operation on a range that is named by its last frame."""
+        first = self.clamp(first + delta)
+        self.step(Op(kind, first, self.clamp(first + pages - 1)))
+
+    def half_open(self, first: int, delta: int, pages: int, kind: Kind) -> None:
+        """Carry out an operation on a range that is named by the frame after it."""
+        first = self.clamp(first + delta)
+        self.step(Op(kind, first, self.clamp(first + pages - 1) + 1))
+
+    def slot(self, first: int, delta: int, pages: int, kind: Kind) -> None:
+        """Carry out an operation on a range that is named by its length."""
+        first = self.clamp(first + delta)
+        self.step(Op(kind, first, self.clamp(first + pages - 1) - first + 1))
+
+    def masked(self, first: int, delta: int, mask: int) -> None:
+        """Protect the frames that a mask names."""
+        first = min(self.clamp(first + delta), self.chosen.top - self.chosen.bits)
+        self.step(Op(Kind.LOG_DIRTY_MASKED, first, 0, mask=mask))
+
+    def test_age(self, first: int, delta: int) -> None:
+        """Ask whether a page is young."""
+        first = self.clamp(first + delta)
+        self.step(Op(Kind.TEST_AGE, first, first + 1))
+
+
+def rules(chosen: Layout) -> dict[str, Any]:
+    """Return the rules of a state machine for a layout, by the operations that they draw."""
+    frames, deltas = st.sampled_from(addresses(chosen).near), st.integers(-2, 3)
     answers, few = st.sampled_from(Answer), st.integers(0, 3)
     leaf = chosen.leaf.entries
     counts = st.one_of(st.integers(1, 4), st.integers(leaf - 1, 2 * leaf), st.just(chosen.frames))
 
-    def clamp(frame: int) -> int:
-        return max(0, min(frame, chosen.top))
+    def ranges(*kinds: Kind) -> Any:  # a decorator, as hypothesis has it
+        return rule(first=frames, delta=deltas, pages=counts, kind=st.sampled_from(kinds))
 
-    class Table(RuleBasedStateMachine):
-        """The table as Hypothesis's own stateful testing would drive it."""
+    fault = rule(
+        frame=frames,
+        delta=deltas,
+        pfn=st.integers(1, chosen.entry.pfn_mask & chosen.pfn_top),
+        write=st.booleans(),
+        writable=st.booleans(),
+        answer=answers,
+        retries=few,
+        oom=few,
+    )
+    at = st.sampled_from([Kind.LOOKUP, Kind.FAULT_FAST])
+    masks = st.integers(1, chosen.word_mask)
+    return {
+        "fault": fault(Compared.fault),
+        "address": rule(frame=frames, delta=deltas, kind=at)(Compared.address),
+        "inclusive": ranges(Kind.FLUSH, Kind.MKCLEAN, Kind.MKOLD)(Compared.inclusive),
+        "half_open": ranges(Kind.UNMAP, Kind.AGE)(Compared.half_open),
+        "slot": ranges(Kind.FLUSH_SLOT, Kind.COMMIT_REGION)(Compared.slot),
+        "masked": rule(first=frames, delta=deltas, mask=masks)(Compared.masked),
+        "test_age": rule(first=frames, delta=deltas)(Compared.test_age),
+    }
 
-        @initialize()
-        def create(self) -> None:
-            self.state = AbstractMap(chosen)
-            self.state.apply(Op(Kind.CREATE))
-            self.shown: dict[int, int] = {}
-            emulated.run([Op(Kind.CREATE)])
 
-        @invariant()
-        def same_mapping(self) -> None:
-            encode = chosen.entry.encode
-            wanted = {frame: encode(entry) for frame, entry in self.state.entries.items()}
-            assert self.shown == wanted
-
-        def step(self, op: Op) -> None:
-            outcome = emulated.run([op], resume=True, logged=False).outcomes[0]
-            known = trigger(self.state, op) != "any"
-            before = dict(self.state.entries)
-            short = op.kind is Kind.FAULT and op.oom and outcome.result == -ENOMEM
-            apply = self.state.fault_without_memory if short else self.state.apply
-            expected = apply(op)
-            result = expected.results is None or outcome.result in expected.results
-            assert known or (result and frozenset(outcome.dirty) == expected.dirty)
-            encode = chosen.entry.encode
-            wanted = {f: encode(e) if e else 0 for f, e in expected.changes.items()}
-            assert known or outcome.changes == wanted
-            self.shown |= outcome.changes
-            self.shown = {frame: raw for frame, raw in self.shown.items() if raw}
-            if outcome.changes != wanted:
-                decode = chosen.entry.decode
-                self.state.entries = before
-                self.state.settle({f: decode(raw) for f, raw in outcome.changes.items()})
-            speed.operations += 1
-
-        @rule(
-            frame=frames,
-            delta=deltas,
-            pfn=pfns,
-            write=st.booleans(),
-            writable=st.booleans(),
-            answer=answers,
-            retries=few,
-            oom=few,
-        )
-        def fault(
-            self,
-            frame: int,
-            delta: int,
-            pfn: int,
-            write: bool,
-            writable: bool,
-            answer: Answer,
-            retries: int,
-            oom: int,
-        ) -> None:
-            gpa = clamp(frame + delta) << chosen.page_shift
-            refused = answer is Answer.READ_ONLY and not write
-            self.step(
-                Op(
-                    Kind.FAULT,
-                    gpa,
-                    pfn=pfn,
-                    write=write,
-                    writable=write or writable,
-                    answer=Answer.ERROR if refused else answer,
-                    retries=retries,
-                    oom=oom,
-                )
-            )
-
-        @rule(frame=frames, delta=deltas, kind=st.sampled_from([Kind.LOOKUP, Kind.FAULT_FAST]))
-        def address(self, frame: int, delta: int, kind: Kind) -> None:
-            self.step(Op(kind, clamp(frame + delta) << chosen.page_shift))
-
-        @rule(
-            first=frames,
-            delta=deltas,
-            pages=counts,
-            kind=st.sampled_from([Kind.FLUSH, Kind.MKCLEAN, Kind.MKOLD]),
-        )
-        def inclusive(self, first: int, delta: int, pages: int, kind: Kind) -> None:
-            first = clamp(first + delta)
-            self.step(Op(kind, first, clamp(first + pages - 1)))
-
-        @rule(
-            first=frames, delta=deltas, pages=counts, kind=st.sampled_from([Kind.UNMAP, Kind.AGE])
-        )
-        def half_open(self, first: int, delta: int, pages: int, kind: Kind) -> None:
-            first = clamp(first + delta)
-            self.step(Op(kind, first, clamp(first + pages - 1) + 1))
-
-        @rule(
-            first=frames,
-            delta=deltas,
-            pages=counts,
-            kind=st.sampled_from([Kind.FLUSH_SLOT, Kind.COMMIT_REGION]),
-        )
-        def slot(self, first: int, delta: int, pages: int, kind: Kind) -> None:
-            first = clamp(first + delta)
-            self.step(Op(kind, first, clamp(first + pages - 1) - first + 1))
-
-        @rule(first=frames, delta=deltas, mask=st.integers(1, chosen.word_mask))
-        def masked(self, first: int, delta: int, mask: int) -> None:
-            first = min(clamp(first + delta), chosen.top - chosen.bits)
-            self.step(Op(Kind.LOG_DIRTY_MASKED, first, 0, mask=mask))
-
-        @rule(first=frames, delta=deltas)
-        def test_age(self, first: int, delta: int) -> None:
-            first = clamp(first + delta)
-            self.step(Op(Kind.TEST_AGE, first, first + 1))
-
-    steps = LENGTH
+def machine(tree: Path, chosen: Layout, operations: int) -> Speed:
+    """Measure a plain state machine: each rule draws one operation and makes one call."""
+    speed = Speed()
+    table = {"chosen": chosen, "emulated": kernel(tree, chosen).emulator, "speed": speed}
     begin = time.monotonic()
     run_state_machine_as_test(
-        Table,
+        type("Table", (Compared,), table | rules(chosen)),
         settings=settings(
-            max_examples=max(1, operations // steps),
-            stateful_step_count=steps,
+            max_examples=max(1, operations // LENGTH),
+            stateful_step_count=LENGTH,
             database=None,
             deadline=None,
             phases=[Phase.generate],

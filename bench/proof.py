@@ -30,7 +30,7 @@ from model.ports import layout
 from proofs import engine, solvers
 from proofs.engine import Options
 from proofs.ports.mips.table_lemmas import lemmas
-from proofs.runner import Task, carry_out, tasks_of
+from proofs.runner import ProofTask, carry_out, tasks_of
 
 WORD = 64
 SHIFT = 12
@@ -110,7 +110,7 @@ def contracts(chosen: Layout, only: Sequence[str] = ()) -> Contracts:
     """Measure the proofs of a layout, or those of some lemmas, without any cache."""
     found = Contracts(chosen.name, chosen.levels)
 
-    def work(task: Task) -> None:
+    def work(task: ProofTask) -> None:
         with stopwatch() as seconds:
             proofs = carry_out(task, Options())
         times = iter(seconds)

@@ -33,7 +33,7 @@ class State(Enum):
     NOTHING = "no page"
 
 
-class Slot(Enum):
+class SlotState(Enum):
     """What a run of a directory's slots holds; a slot that is empty belongs to no run."""
 
     TABLE = "links a table"
@@ -49,7 +49,7 @@ class Link(NamedTuple):
 
     first: int
     last: int
-    slot: Slot
+    slot: SlotState
     target: int
 
 
@@ -99,7 +99,7 @@ class Snapshot:
         return found
 
 
-class Memory(Protocol):
+class WalkedMemory(Protocol):
     """What a walk needs to know of an implementation's memory."""
 
     layout: Layout
@@ -162,7 +162,7 @@ class Stepper(Protocol):
         ...
 
 
-def take(memory: Memory) -> Snapshot:
+def take(memory: WalkedMemory) -> Snapshot:
     """Read the table level by level. Every table is entered at most once, so it always ends."""
     root = memory.root()
     limits: list[str] = []
@@ -177,7 +177,7 @@ def take(memory: Memory) -> Snapshot:
     return Snapshot(root, tuple(tables), loose, tuple(sorted(memory.freed())), said)
 
 
-def _walk(memory: Memory, root: int, limits: list[str]) -> list[Table]:
+def _walk(memory: WalkedMemory, root: int, limits: list[str]) -> list[Table]:
     layout = memory.layout
     seen = {root}
     done: list[Table] = []
@@ -204,7 +204,7 @@ def _walk(memory: Memory, root: int, limits: list[str]) -> list[Table]:
     return done
 
 
-def _entries(memory: Memory, table: Table, left: int, limits: list[str]) -> dict[int, int]:
+def _entries(memory: WalkedMemory, table: Table, left: int, limits: list[str]) -> dict[int, int]:
     found: dict[int, int] = {}
     for index, raw in memory.slots(table.level, table.address):
         if len(found) >= left:
@@ -216,7 +216,7 @@ def _entries(memory: Memory, table: Table, left: int, limits: list[str]) -> dict
 
 
 def _links(
-    memory: Memory, table: Table, seen: set[int], limits: list[str]
+    memory: WalkedMemory, table: Table, seen: set[int], limits: list[str]
 ) -> tuple[tuple[Link, ...], list[Table], dict[int, int]]:
     layout = memory.layout
     span = layout.tables[table.level].span
@@ -229,12 +229,12 @@ def _links(
             leaves[index] = raw
             continue
         slot = _classify(memory, value, seen)
-        if slot is Slot.TABLE:
+        if slot is SlotState.TABLE:
             seen.add(value)
             base = table.base + index * span
             children.append(Table(table.level + 1, value, base, table.address, index))
         last = links[-1] if links else None
-        if last and last.slot is slot and last.last + 1 == index and slot is not Slot.TABLE:
+        if last and last.slot is slot and last.last + 1 == index and slot is not SlotState.TABLE:
             links[-1] = last._replace(last=index)
         elif len(links) >= MAX_LINKS:
             limits.append(f"more than {MAX_LINKS} runs of slots in one table: the rest is left out")
@@ -244,14 +244,14 @@ def _links(
     return tuple(links), children, leaves
 
 
-def _classify(memory: Memory, value: int, seen: set[int]) -> Slot:
+def _classify(memory: WalkedMemory, value: int, seen: set[int]) -> SlotState:
     if value == UNSET:
-        return Slot.UNSET
+        return SlotState.UNSET
     if value in seen:
-        return Slot.AGAIN
+        return SlotState.AGAIN
     return {
-        State.LIVE: Slot.TABLE,
-        State.FREED: Slot.FREED,
-        State.EMPTY: Slot.OTHER_EMPTY,
-        State.NOTHING: Slot.NOWHERE,
+        State.LIVE: SlotState.TABLE,
+        State.FREED: SlotState.FREED,
+        State.EMPTY: SlotState.OTHER_EMPTY,
+        State.NOTHING: SlotState.NOWHERE,
     }[memory.state(value)]

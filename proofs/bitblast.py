@@ -44,7 +44,7 @@ class Satisfiable(NotRefuted):
     """The clauses have a solution, and so the assertions can hold together."""
 
 
-class Unsupported(NotRefuted):
+class NoClauses(NotRefuted):
     """There is a term that cannot be made into clauses."""
 
 
@@ -104,7 +104,7 @@ def clauses_of(assertions: Iterable[Term]) -> list[list[int]]:
         encoder.encode(node)
     for root in roots:
         if root.width != BOOL:
-            raise Unsupported(f"a term of {root.width} bits is no assertion")
+            raise NoClauses(f"a term of {root.width} bits is no assertion")
         encoder.gates.require(*encoder.literals[root.uid])
     return encoder.gates.clauses
 
@@ -211,7 +211,7 @@ class _Encoder:
         """Find the literals of a term whose arguments have theirs."""
         found = self._bits(node, [self.literals[arg.uid] for arg in node.args])
         if len(found) != _size(node):
-            raise Unsupported(f"'{node.op}' of {len(found)} bits is said to have {node.width}")
+            raise NoClauses(f"'{node.op}' of {len(found)} bits is said to have {node.width}")
         self.literals[node.uid] = found
 
     def _bits(self, node: Term, args: list[Bits]) -> Bits:
@@ -257,7 +257,7 @@ class _Encoder:
                 return self._shifted_down(a, b)
             case "bvshl", [a, b]:
                 return self._shifted_down(a[::-1], b)[::-1]
-        raise Unsupported(f"there are no gates for '{node.op}' of {len(args)} arguments")
+        raise NoClauses(f"there are no gates for '{node.op}' of {len(args)} arguments")
 
     def _application(self, node: Term, inputs: Bits) -> Bits:
         """Return new variables; they equal those of all applications to the same inputs."""

@@ -38,7 +38,7 @@ CONFIRMED, REFUTED, UNKNOWN = "confirmed", "refuted", "unknown"
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedContract:
     """What CrossHair found out about one contract; what is not confirmed is not a pass.
 
     ``verdict`` is 'confirmed' (over all paths), 'refuted' or 'unknown'. ``message`` is the
@@ -56,7 +56,7 @@ def check(
     names: Sequence[str] = (),
     paths: int = PATHS,
     folders: Sequence[Path] = (),
-) -> list[Checked]:
+) -> list[CheckedContract]:
     """Check the contracts of a module, or those of ``names``, in the order they are written.
 
     ``folders`` come before the project where modules are looked for. Raises RuntimeError where
@@ -78,9 +78,11 @@ def check(
     lines = [json.loads(line) for line in output.splitlines(keepends=True) if line.endswith("\n")]
     if not lines or not lines[0]:
         raise RuntimeError(f"no contracts in '{module}': {problem or 'it has none'}")
-    found = [Checked(**fields) for fields in lines[1:]]
+    found = [CheckedContract(**fields) for fields in lines[1:]]
     left = lines[0][len(found) :]
-    return found + [Checked(name, UNKNOWN, problem or "not looked at", 0.0) for name in left]
+    return found + [
+        CheckedContract(name, UNKNOWN, problem or "not looked at", 0.0) for name in left
+    ]
 
 
 def _environment(folders: Sequence[Path]) -> dict[str, str]:
@@ -107,7 +109,7 @@ def contracts(module: ModuleType) -> list[str]:
     return [name for name, function in own.items() if hasattr(function, "example")]
 
 
-def examine(contract: Callable[..., None], paths: int) -> Checked:
+def examine(contract: Callable[..., None], paths: int) -> CheckedContract:
     """Let CrossHair look at one contract."""
     # CrossHair patches the interpreter when it is imported: here, and in this process only.
     from crosshair.core_and_libs import analyze_function, run_checkables
@@ -125,7 +127,7 @@ def examine(contract: Callable[..., None], paths: int) -> Checked:
     verdict, message = judge([(result.state.name, result.message) for result in messages])
     if verdict == CONFIRMED and (empty := _emptiness(contract)):
         verdict, message = UNKNOWN, empty
-    return Checked(contract.__name__, verdict, message, round(perf_counter() - began, 3))
+    return CheckedContract(contract.__name__, verdict, message, round(perf_counter() - began, 3))
 
 
 def judge(messages: Sequence[tuple[str, str]]) -> tuple[str, str]:

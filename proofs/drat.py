@@ -24,7 +24,7 @@ class ProofError(Exception):
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedProof:
     """What a refutation rests on: ``checked`` of its ``lemmas``, ``core`` of the clauses."""
 
     lemmas: int
@@ -40,7 +40,7 @@ class _Step:
     literals: list[int]
 
 
-def check(clauses: Iterable[Sequence[int]], proof_lines: Iterable[str]) -> Checked:
+def check(clauses: Iterable[Sequence[int]], proof_lines: Iterable[str]) -> CheckedProof:
     """Check that the proof refutes the formula; raise ProofError where it does not.
 
     ``clauses`` are DIMACS literals without the closing 0. A proof line is a lemma ``1 -2 0`` or
@@ -55,7 +55,9 @@ def check(clauses: Iterable[Sequence[int]], proof_lines: Iterable[str]) -> Check
     checker = _Checker(formula + proof, len(formula))
     checker.go_forward()
     checked = checker.go_back()
-    return Checked(sum(not s.deletes for s in proof), checked, sum(checker.marked[: len(formula)]))
+    return CheckedProof(
+        sum(not s.deletes for s in proof), checked, sum(checker.marked[: len(formula)])
+    )
 
 
 def _parsed(line: str) -> _Step:

@@ -43,7 +43,7 @@ NESTING = 20_000
 
 
 @dataclass
-class Clause:
+class ClauseResult:
     """What became of one promise of one function: its verdict and what it rests on.
 
     ``values`` are those of the first counterexample, by name; a number that is none of the
@@ -72,7 +72,7 @@ class Proof:
     """What became of one lemma."""
 
     name: str
-    clauses: dict[str, Clause]
+    clauses: dict[str, ClauseResult]
     paths: int = 0
     queries: int = 0
     seconds: float = 0.0
@@ -133,7 +133,7 @@ def prove(
 ) -> Proof:
     """Carry out one lemma. Every clause in ``promised`` must have a goal on a path taken."""
     begun = perf_counter()
-    proof = Proof(name, {clause: Clause(clause) for clause in promised})
+    proof = Proof(name, {clause: ClauseResult(clause) for clause in promised})
     sys.setrecursionlimit(max(sys.getrecursionlimit(), NESTING))
     try:
         paths = explore(program, keep=True)
@@ -165,7 +165,7 @@ def _not_understood(proof: Proof, trouble: Exception) -> None:
 def _failed(proof: Proof, reason: str) -> Proof:
     """Mark every clause as failed: the tool, not the program, came to an end."""
     if not proof.clauses:
-        proof.clauses["exact"] = Clause("exact")
+        proof.clauses["exact"] = ClauseResult("exact")
     for clause in proof.clauses.values():
         clause.becomes(FAILED, reason)
     return proof
@@ -175,7 +175,7 @@ def _decide(proof: Proof, paths: list[Path], desk: Desk) -> None:
     taken = [path for path in paths if _is_taken(proof, path, desk)]
     claimed = {clause for path in taken for clause, _ in path.claims}
     for name in claimed - set(proof.clauses):
-        proof.clauses[name] = Clause(name)
+        proof.clauses[name] = ClauseResult(name)
     for path in taken:
         if path.trouble is not None:
             _not_understood(proof, path.trouble)
@@ -198,7 +198,7 @@ def _is_taken(proof: Proof, path: Path, desk: Desk) -> bool:
     if answer == UNKNOWN:
         for clause, _ in path.claims:
             reason = "the solver gave up on whether a path can be taken"
-            proof.clauses.setdefault(clause, Clause(clause)).becomes(OPEN, reason)
+            proof.clauses.setdefault(clause, ClauseResult(clause)).becomes(OPEN, reason)
         return True
     before: Checkpoint | None = None
     for spot in path.checkpoints:
@@ -206,7 +206,7 @@ def _is_taken(proof: Proof, path: Path, desk: Desk) -> bool:
             if spot.assumed and before is not None:
                 for clause, _ in path.claims:
                     reason = f"what is assumed {spot.place} contradicts itself"
-                    proof.clauses.setdefault(clause, Clause(clause)).becomes(VACUOUS, reason)
+                    proof.clauses.setdefault(clause, ClauseResult(clause)).becomes(VACUOUS, reason)
             break
         before = spot
     return False
@@ -221,7 +221,7 @@ def _satisfiable(premises: tuple[object, ...], desk: Desk) -> str:
 def _settle(proof: Proof, query: Query, desk: Desk) -> None:
     begun = perf_counter()
     for goal in query.goals:
-        clause = proof.clauses.setdefault(goal.clause, Clause(goal.clause))
+        clause = proof.clauses.setdefault(goal.clause, ClauseResult(goal.clause))
         clause.goals += 1
         clause.queries += 1
         if goal.statement not in clause.statements:
@@ -268,7 +268,7 @@ def _values(query: Query, premises: tuple[Term, ...]) -> dict[str, int]:
     return {name: asked.value(alias, term.width) for name, term, alias in named}
 
 
-def _single(clause: Clause, query: Query, goal: Goal, desk: Desk) -> None:
+def _single(clause: ClauseResult, query: Query, goal: Goal, desk: Desk) -> None:
     """Decide one goal by itself."""
     premises = (*query.premises, truth(negate(goal.term)))
     answer = UNSAT if FALSE in premises else desk.answer(smtlib(premises), goals=True)

@@ -231,7 +231,7 @@ class Whole(Layer):
 
 
 @dataclass(frozen=True)
-class Function:
+class LayeredFunction:
     """An uninterpreted function with changes on top, the newest last."""
 
     name: str
@@ -247,11 +247,11 @@ class Function:
                 result = choose(hit, layer.at(args), result)
         return result
 
-    def write(self, *args: Term, value: Term) -> Function:
+    def write(self, *args: Term, value: Term) -> LayeredFunction:
         """Return the function with ``value`` at ``args``."""
         return replace(self, layers=(*self.layers, Layer(args, value)))
 
-    def put(self, table: Term, slot: Term, value: Term) -> Function:
+    def put(self, table: Term, slot: Term, value: Term) -> LayeredFunction:
         """Return the function with ``value`` at one slot; neighbours written alike are joined."""
         last = self.layers[-1] if self.layers else None
         if last is not None and last.value is value and last.keys[0] is table:
@@ -264,11 +264,11 @@ class Function:
                 return replace(self, layers=(*self.layers[:-1], joined))
         return self.write(table, slot, value=value)
 
-    def cover(self, table: Term, of_slot: Callable[[Term], Term]) -> Function:
+    def cover(self, table: Term, of_slot: Callable[[Term], Term]) -> LayeredFunction:
         """Return the function with ``of_slot(slot)`` at every slot of a table."""
         return replace(self, layers=(*self.layers, Whole((table,), table, None, of_slot)))
 
-    def fill(self, first: tuple[Term, Term], last: Term, value: Term) -> Function:
+    def fill(self, first: tuple[Term, Term], last: Term, value: Term) -> LayeredFunction:
         """Return the function with ``value`` from slot ``first[1]`` to ``last`` (inclusive)."""
         return replace(self, layers=(*self.layers, Layer(first, value, last)))
 
@@ -279,12 +279,12 @@ class Heap:
 
     shape: Shape
     root: Term
-    ents: Function
-    ptes: Function
-    kinds: Function
-    bases: Function
-    orders: Function
-    ats: tuple[Function, ...]
+    ents: LayeredFunction
+    ptes: LayeredFunction
+    kinds: LayeredFunction
+    bases: LayeredFunction
+    orders: LayeredFunction
+    ats: tuple[LayeredFunction, ...]
     stack: tuple[Term, ...]
     depth: Term
 
@@ -325,14 +325,14 @@ class Heap:
         for name in fields:
             if name == "ats":
                 changed[name] = tuple(
-                    Function(path.name(function.name.split(".")[0]), function.width)
+                    LayeredFunction(path.name(function.name.split(".")[0]), function.width)
                     for function in self.ats
                 )
             elif name == "cache":
                 changed["stack"], changed["depth"] = fresh_cache()
             else:
-                old: Function = getattr(self, name)
-                changed[name] = Function(path.name(old.name.split(".")[0]), old.width)
+                old: LayeredFunction = getattr(self, name)
+                changed[name] = LayeredFunction(path.name(old.name.split(".")[0]), old.width)
         return replace(self, **changed)
 
 
@@ -356,12 +356,12 @@ def fresh_heap(shape: Shape) -> Heap:
     return Heap(
         shape,
         path.fresh("root", PAGE_BITS),
-        Function(path.name("ent"), PAGE_BITS),
-        Function(path.name("pte"), shape.entry.raw_bits),
-        Function(path.name("kind"), KIND_BITS),
-        Function(path.name("base"), width),
-        Function(path.name("order"), ORDER_BITS),
-        tuple(Function(path.name(f"at{k}"), PAGE_BITS) for k in range(1, shape.levels)),
+        LayeredFunction(path.name("ent"), PAGE_BITS),
+        LayeredFunction(path.name("pte"), shape.entry.raw_bits),
+        LayeredFunction(path.name("kind"), KIND_BITS),
+        LayeredFunction(path.name("base"), width),
+        LayeredFunction(path.name("order"), ORDER_BITS),
+        tuple(LayeredFunction(path.name(f"at{k}"), PAGE_BITS) for k in range(1, shape.levels)),
         stack,
         depth,
     )

@@ -26,10 +26,10 @@ from proofs.answers import Answers
 from proofs.c.syntax import Unit, reduced
 from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, Desk, Options, Proof, prove
 from proofs.kvm.binding import Bound, bind
-from proofs.kvm.memory import Opaque
+from proofs.kvm.memory import FormatMatters
 from proofs.kvm.rules import FITS
 from proofs.kvm.runtime import CRuntime
-from proofs.kvm.task import Task
+from proofs.kvm.task import LemmaTask
 from proofs.lemmas.base import setting
 from proofs.paths import MISMATCH, Path
 from proofs.ports import code_of
@@ -98,7 +98,12 @@ class Session:
     """The proofs of one layout of one tree."""
 
     def __init__(
-        self, unit: Unit, layout: Layout, renamed: dict[str, str], options: Options, store: Store
+        self,
+        unit: Unit,
+        layout: Layout,
+        renamed: dict[str, str],
+        options: Options,
+        store: LemmaStore,
     ) -> None:
         self.unit = unit
         self.layout = layout
@@ -125,7 +130,7 @@ class Session:
                 found.append(self._lemma(task))
         return LayoutProof(self.layout.name, found, dict(self.bound.missing))
 
-    def _lemma(self, task: Task) -> Proved:
+    def _lemma(self, task: LemmaTask) -> Proved:
         key = self._key(task)
         kept = None if self.options.emit else self.store.load(key, self._digest)
         if kept is not None and self.store.mode is not Mode.AUDIT:
@@ -141,10 +146,10 @@ class Session:
         self.store.save(key, proof, uses, entered)
         return Proved(task.title, task.lemma.kind, proof, uses, entered)
 
-    def _proved(self, task: Task, entry: RawFormat) -> Proof | None:
+    def _proved(self, task: LemmaTask, entry: RawFormat) -> Proof | None:
         """Carry out a lemma; None where it looks at entries of which it should know nothing."""
         self.program.begin(entry)
-        looked: list[Opaque] = []
+        looked: list[FormatMatters] = []
 
         def run(path: Path) -> None:
             at = setting(
@@ -158,7 +163,7 @@ class Session:
             )
             try:
                 task.lemma.script(at)
-            except Opaque as reason:
+            except FormatMatters as reason:
                 looked.append(reason)
                 raise
 
@@ -184,12 +189,12 @@ class Session:
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    def _key(self, task: Task) -> str:
+    def _key(self, task: LemmaTask) -> str:
         text = f"{self._common} {task.title} {task.lemma.name} {task.clauses}"
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _check(task: Task) -> None:
+def _check(task: LemmaTask) -> None:
     """Refuse a lemma that is to decide what is no clause: it would never be decided."""
     unknown = [name for name in task.clauses if name not in CLAUSES]
     if unknown:
@@ -222,7 +227,7 @@ def _without_internal(proof: Proof) -> Proof:
     return proof
 
 
-class Store:
+class LemmaStore:
     """Proofs on disk; for each lemma the latest few, by the text of what they entered."""
 
     def __init__(self, folder: File | None, mode: Mode = Mode.USE) -> None:

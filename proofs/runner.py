@@ -23,7 +23,7 @@ from impl.ports import quirks_named
 from model.layout import Layout
 from model.ports import layout as layout_named
 from model.ports import layouts
-from proofs.engine import HOLDS, REFUTED, Clause, Desk, Options, Proof, prove
+from proofs.engine import HOLDS, REFUTED, ClauseResult, Desk, Options, Proof, prove
 from proofs.lemmas.base import Lemma, Setting, setting
 from proofs.lemmas.specification import POINTWISE, specification, width_pairs, widths
 from proofs.paths import Path
@@ -39,7 +39,7 @@ MAP_SHIFT = 12
 
 
 @dataclass(frozen=True)
-class Task:
+class ProofTask:
     """Proofs that are carried out together: the lemmas of one scope for one layout.
 
     ``source`` is the text of the algorithm, '' for the built-in one; ``only`` names the lemmas
@@ -53,9 +53,11 @@ class Task:
     only: tuple[str, ...] = ()
 
 
-def tasks_of(layout: Layout) -> tuple[Task, Task]:
+def tasks_of(layout: Layout) -> tuple[ProofTask, ProofTask]:
     """Return the tasks of a layout, named after the first layout that shares each."""
-    return Task("table", _first(_geometry, layout)), Task("entry", _first(_format, layout))
+    return ProofTask("table", _first(_geometry, layout)), ProofTask(
+        "entry", _first(_format, layout)
+    )
 
 
 def _geometry(layout: Layout) -> tuple[object, ...]:
@@ -70,7 +72,7 @@ def _first(key: Callable[[Layout], object], layout: Layout) -> str:
     return next(other.name for other in layouts() if key(other) == key(layout))
 
 
-def carry_out(task: Task, options: Options) -> list[Proof]:
+def carry_out(task: ProofTask, options: Options) -> list[Proof]:
     """Carry out one task."""
     desk = Desk(options)
     if task.scope == MAP:
@@ -137,13 +139,13 @@ def identity(names: tuple[str, ...]) -> str:
     return ", ".join(f"{name} {version(packages.get(name, name))}" for name in names)
 
 
-def key_of(task: Task, options: Options) -> str:
+def key_of(task: ProofTask, options: Options) -> str:
     """Return the name under which a task's proofs are kept."""
     parts = [sources(), identity(options.solvers), repr(asdict(task))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-class Store:
+class ProofStore:
     """Finished proofs on disk; a file that cannot be read or written is as good as none."""
 
     def __init__(self, folder: File | None, mode: Mode = Mode.USE) -> None:
@@ -169,25 +171,25 @@ class Store:
 
 def proof_of(data: dict[str, Any]) -> Proof:  # JSON, believed once it is read
     """Return a proof as it was kept."""
-    clauses = {name: Clause(**kept) for name, kept in data.pop("clauses").items()}
+    clauses = {name: ClauseResult(**kept) for name, kept in data.pop("clauses").items()}
     return Proof(clauses=clauses, **{**data, "consulted": tuple(data["consulted"])})
 
 
 # Many tasks
 
-Done = Callable[[Task, int, int], None]
+Done = Callable[[ProofTask, int, int], None]
 """Told of each finished task: how many are done, of how many."""
 
 
 def run(
-    tasks: Iterable[Task], options: Options, jobs: int, store: Store, done: Done
-) -> dict[Task, list[Proof]]:
+    tasks: Iterable[ProofTask], options: Options, jobs: int, store: ProofStore, done: Done
+) -> dict[ProofTask, list[Proof]]:
     """Carry out tasks, each once; returns their proofs. Ends its workers on KeyboardInterrupt."""
     wanted = list(dict.fromkeys(tasks))
-    found: dict[Task, list[Proof]] = {}
+    found: dict[ProofTask, list[Proof]] = {}
     # Texts can only be written where the work is done.
-    kept = Store(None) if options.emit else store
-    before: dict[Task, list[Proof]] = {}
+    kept = ProofStore(None) if options.emit else store
+    before: dict[ProofTask, list[Proof]] = {}
     for task in wanted:
         old = kept.load(key_of(task, options))
         if old is None and kept.folder is not None and kept.mode is Mode.ENFORCE:
@@ -219,7 +221,7 @@ def verdicts(proofs_: Iterable[Proof]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _cost(task: Task) -> int:
+def _cost(task: ProofTask) -> int:
     if task.scope != "table":
         return 1
     return 10 * layout_named(task.layout).levels

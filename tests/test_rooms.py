@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The four rooms: none imports what stands above it, and every module says what it is."""
+"""The rooms: none imports what stands above it, every module says what it is, none is long."""
 
 from __future__ import annotations
 
@@ -53,6 +53,56 @@ def test_every_module_opens_with_its_license_and_a_docstring(path: Path) -> None
     opening = lines[1:2] if lines[0].startswith("#!") else lines[:1]
     assert opening == [SPDX]
     assert ast.get_docstring(parsed(path)), "no docstring"
+
+
+LINES, FUNCTION = 500, 60
+"""How long a file and a function may be, in lines."""
+LONG = {
+    "tests/proofs/c/edits.py": "a list of edits of the kernel's C, each a few words",
+    "tests/proofs/c/programs.py": "the grammar that random C is drawn from, a method a construct",
+}
+"""Files that may be longer, each with the reason."""
+
+
+def sources() -> list[Path]:
+    """Return every file of Python or C, as paths from the root."""
+    return [
+        path.relative_to(ROOT)
+        for name in (*FOLDERS, "docs")
+        for path in sorted((ROOT / name).rglob("*"))
+        if path.suffix in (".py", ".c", ".h")
+    ]
+
+
+def long_functions(tree: ast.Module, most: int) -> list[str]:
+    """Return the names of the functions of more than so many lines."""
+    return [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= most
+    ]
+
+
+def too_long(path: Path, lines: int, function: int) -> list[str]:
+    """Return what of a file is too long: the file, or functions of Python."""
+    length = len((ROOT / path).read_text(encoding="utf-8").splitlines())
+    found = [f"{length} lines"] if length > lines and str(path) not in LONG else []
+    return found + (long_functions(parsed(path), function) if path.suffix == ".py" else [])
+
+
+@pytest.mark.parametrize("path", sources(), ids=str)
+def test_files_and_functions_are_short(path: Path) -> None:
+    """What is longer has two subjects, or is data: then LONG has it."""
+    assert not too_long(path, LINES, FUNCTION)
+
+
+def test_what_is_long_is_seen() -> None:
+    text = "class C:\n    async def f(self):\n        pass\n        pass\n"
+    assert long_functions(ast.parse(text), 2) == ["f"]
+    assert not long_functions(ast.parse(text), 3)
+    assert too_long(Path("impl/kernel/runner/heap.c"), 100, FUNCTION)
+    assert all(len((ROOT / name).read_text().splitlines()) > LINES for name in LONG)
 
 
 def test_a_lazy_import_is_seen() -> None:

@@ -27,7 +27,7 @@ from proofs.c.values import (
     Callee,
     Int,
     Missing,
-    Opaque,
+    OpaqueNumber,
     Ptr,
     Value,
     converted,
@@ -102,7 +102,7 @@ def cast(run: Run, value: Value, kind: str, to: CType) -> Value:
             return converted(value, to)
         case ("IntegralCast", Address(), types.Integer()) if to.size == value.type.size:
             return Address(value.pointer, to)
-        case ("IntegralCast", Opaque(), types.Integer()):
+        case ("IntegralCast", OpaqueNumber(), types.Integer()):
             found = value.binary("cast", to, reverse=False)
             if found is not None:
                 return found

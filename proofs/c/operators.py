@@ -13,7 +13,7 @@ from proofs.c.values import (
     Address,
     Int,
     Missing,
-    Opaque,
+    OpaqueNumber,
     Ptr,
     Value,
     below,
@@ -48,7 +48,7 @@ def binary(run: Run, opcode: str, left: Value, right: Value) -> Value:
     for operand in (left, right):
         if isinstance(operand, Missing):
             raise Unsupported("a value is missing")
-    if isinstance(left, Opaque) or isinstance(right, Opaque):
+    if isinstance(left, OpaqueNumber) or isinstance(right, OpaqueNumber):
         return _opaque(opcode, left, right)
     match left, right:
         case Int(), Int():
@@ -63,16 +63,16 @@ def binary(run: Run, opcode: str, left: Value, right: Value) -> Value:
             return _distance(run, left, right)
         case ((Address() | Int()), (Address() | Int())):
             return _addresses(run, opcode, left, right)
-        case Ptr(), Opaque():
+        case Ptr(), OpaqueNumber():
             return _opaque(opcode, left, right)
     raise Unsupported(f"'{opcode}' of such operands")
 
 
 def _opaque(opcode: str, left: Value, right: Value) -> Value:
     found = None
-    if isinstance(left, Opaque):
+    if isinstance(left, OpaqueNumber):
         found = left.binary(opcode, right, reverse=False)
-    if found is None and isinstance(right, Opaque):
+    if found is None and isinstance(right, OpaqueNumber):
         found = right.binary(opcode, left, reverse=True)
     if found is None:
         raise Unsupported(f"'{opcode}' of a number that stands for something else")

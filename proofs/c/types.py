@@ -44,7 +44,7 @@ class Void:
 
 
 @dataclass(frozen=True)
-class Function:
+class FunctionType:
     """A function, of which only the address is taken, or which is called."""
 
     size: int = 1
@@ -115,7 +115,7 @@ class Record:
         return found[0]
 
 
-CType = Integer | Void | Function | Pointer | Array | Record
+CType = Integer | Void | FunctionType | Pointer | Array | Record
 
 _WORDS = re.compile(r"[A-Za-z_]\w*|\*|\[\d*\]|\(|\)|,|\.\.\.|:+|\S")
 _UNNAMED = re.compile(r"([^*\[]*\))((?:\[\d+\])*)")
@@ -154,7 +154,7 @@ class Types:
 
     def _parse(self, text: str) -> CType:
         if text == "<builtin fn type>":
-            return Function()
+            return FunctionType()
         if "(unnamed" in text or "(anonymous" in text:
             return self._unnamed(text)
         words = [word for word in _WORDS.findall(text) if word not in _QUALIFIERS]
@@ -194,7 +194,7 @@ class Types:
     def _function(self, text: str, rest: list[str]) -> CType:
         if rest[:2] == ["(", "*"]:
             return Pointer("void", self.pointer, self)
-        return Function()
+        return FunctionType()
 
     def _base(self, words: list[str], text: str) -> tuple[Callable[[], CType], list[str]]:
         if not words:

@@ -82,7 +82,7 @@ class Callee:
     name: str
 
 
-class Opaque:
+class OpaqueNumber:
     """An integer of which a few operations only are known; ``binary`` says which."""
 
     def binary(self, op: str, other: Value, reverse: bool) -> Value | None:
@@ -109,7 +109,7 @@ Value = Any
 """What an expression of C has for a value. The compiler's types say which kind it is, which mypy
 cannot know; code that can meet more than one kind asks, and refuses what it does not expect.
 
-An Int, Ptr, Address, Callee, Opaque, Aggregate, Missing, or None for no value."""
+An Int, Ptr, Address, Callee, OpaqueNumber, Aggregate, Missing, or None for no value."""
 
 UNWRITTEN = Missing(lost=False)
 LOST = Missing(lost=True)
@@ -224,7 +224,7 @@ def retyped(value: Value, kind: CType, name: str) -> Value:
             return value.cast(kind.to)
         case Missing(), _:
             return value
-        case Opaque(), types.Integer():
+        case OpaqueNumber(), types.Integer():
             return value
         case Callee(), types.Pointer():
             return value

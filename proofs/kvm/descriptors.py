@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from proofs import terms
 from proofs.c.types import CType
-from proofs.c.values import Block, Int, Opaque, Ptr, Value
+from proofs.c.values import Block, Int, OpaqueNumber, Ptr, Value
 from proofs.kvm.memory import Memory
 from proofs.paths import Unsupported
 from proofs.terms import Term, Truth, both, less, same
@@ -40,7 +40,7 @@ class Descriptor:
         return one is not None and two is not None and one.is_same(two)
 
 
-class PhysicalAddress(Opaque):
+class PhysicalAddress(OpaqueNumber):
     """The physical address of a page, or with ``frame`` the number of the page."""
 
     def __init__(self, memory: Memory, pointer: Ptr, frame: bool = False) -> None:

@@ -92,7 +92,7 @@ class Memory:
     def looks_at_entries(self) -> None:
         """Refuse to look at an entry where any format stands for the layout's own."""
         if not self.entry.canonical:
-            raise Opaque("an entry is looked at")
+            raise FormatMatters("an entry is looked at")
 
     def known_bits(self, raw: Term) -> Term:
         """Return an entry without the bits that none in the table has; demands that it has none."""
@@ -172,7 +172,7 @@ class Memory:
         raise Unsupported(f"{path} is changed")
 
 
-class Opaque(Unsupported):
+class FormatMatters(Unsupported):
     """An entry is looked at in a proof that holds for any format."""
 
 

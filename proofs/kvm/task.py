@@ -9,7 +9,7 @@ from proofs.lemmas.base import Lemma
 
 
 @dataclass(frozen=True)
-class Task:
+class LemmaTask:
     """A lemma on a function: its clauses, the kernel's name for it, whether entries matter."""
 
     lemma: Lemma

@@ -13,7 +13,7 @@ from typing import Literal
 
 from proofs.c import types
 from proofs.c.types import INT
-from proofs.c.values import Int, Opaque, Value, int_of
+from proofs.c.values import Int, OpaqueNumber, Value, int_of
 
 _ORDERED = {"<": -1, "<=": 0, ">": 1, ">=": 0, "==": 0, "!=": 0}
 
@@ -34,7 +34,7 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class UserValue(Opaque):
+class UserValue(OpaqueNumber):
     """A value of user space: the slot's memory at some address, a distance, or a number of pages.
 
     It is as many times the whole slot as ``slots`` says, and ``more`` bytes (of a number of

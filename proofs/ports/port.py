@@ -12,7 +12,7 @@ from proofs.c.syntax import Unit
 from proofs.kvm.binding import Bound, Names
 from proofs.kvm.machine import Services
 from proofs.kvm.program import CProgram
-from proofs.kvm.task import Task
+from proofs.kvm.task import LemmaTask
 from proofs.lemmas.base import Lemma
 from proofs.program import Program
 from proofs.symbolic import SymbolicRuntime
@@ -29,7 +29,7 @@ class CodePort:
 
     names: Names
     program: Callable[[Unit, Layout, Bound], CProgram]
-    lemmas: Callable[[Layout, Bound], list[Task]]
+    lemmas: Callable[[Layout, Bound], list[LemmaTask]]
     files: tuple[str, ...]
     services: Services = field(default_factory=Services)
 

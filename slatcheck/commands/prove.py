@@ -105,7 +105,7 @@ def command(
     if emit_smt2 is not None:
         _prepare_folder(emit_smt2)
 
-    request = prove.Request(
+    request = prove.ProofRequest(
         layouts=chosen.layouts,
         byte_orders=chosen.byte_orders,
         kernel=kernel,

@@ -15,7 +15,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 from rich.tree import Tree
 
-from impl.snapshot import Slot, Table
+from impl.snapshot import SlotState, Table
 from slatcheck.display.ruler import field_name
 from slatcheck.display.words import clean, count, size
 from slatcheck.explain import tree as trees
@@ -191,7 +191,7 @@ def _branch(story: Story, table: Table, by_parent: dict[int, list[Table]]) -> Tr
         slots = (
             f"{link.first:#x}" if link.first == link.last else f"{link.first:#x}..{link.last:#x}"
         )
-        if link.slot is Slot.TABLE and link.first in children:
+        if link.slot is SlotState.TABLE and link.first in children:
             branch = _branch(story, children[link.first], by_parent)
             branch.label = Text(f"[{slots}] {_table_words(story, children[link.first])}")
             tree.add(branch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from impl.snapshot import Link, Slot, Snapshot, Table
+from impl.snapshot import Link, SlotState, Snapshot, Table
 from model.layout import Layout
 from model.ranges import clip, coalesce
 from slatcheck.display.canvas import MARGIN, WIDTH, Canvas, fit, length
@@ -144,7 +144,7 @@ def _links(canvas: Canvas, scene: Scene, bar: Bar, top: float) -> None:
             bar.at(scene.layout, link.last + 1),
         )
         name = _slots(link)
-        good = link.slot is Slot.TABLE
+        good = link.slot is SlotState.TABLE
         shape = canvas.rect if good else canvas.hatched
         shape(x, top, wide, _BAR, "link" if good else "bad", f"{name}: {link.slot.value}")
         words = name if good else f"✗ {name} {link.slot.value}"

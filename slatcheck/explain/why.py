@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from impl.snapshot import Slot, Snapshot
+from impl.snapshot import SlotState, Snapshot
 from model.layout import Layout
 from model.operations import HALF_OPEN, SLOT, Answer, Kind, Op
 from model.ranges import coalesce
@@ -100,7 +100,7 @@ def _slots(layout: Layout, snapshot: Snapshot | None) -> str:
     """Say which slots of a directory hold what they must not."""
     for table in snapshot.tables if snapshot is not None else ():
         for link in table.links:
-            if link.slot is not Slot.TABLE:
+            if link.slot is not SlotState.TABLE:
                 name = layout.tables[table.level].name.upper()
                 slots = f"each of the slots {link.first:#x}..{link.last:#x}"
                 if link.first == link.last:

@@ -27,7 +27,7 @@ SCHEMA = "slatcheck-tree/1"
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedTree:
     """One tree: its folder's name, and what came of it, or ``refused`` why it is none.
 
     ``seconds`` is how long it took when it was judged; ``kept`` says that this was another time.
@@ -79,7 +79,7 @@ def judge(
     patterns: Sequence[str],
     kept: Path,
     report: Told,
-) -> Iterator[Judged]:
+) -> Iterator[JudgedTree]:
     """Judge each tree as ``request`` says, in the layouts of ``patterns`` that it has.
 
     Results go to the folder ``kept`` and are taken from there where tree, tool and what is asked
@@ -91,7 +91,7 @@ def judge(
             chosen = names.selected(patterns, path)
             opened = read_as(path, chosen.layouts)
         except (TreeError, InputError) as problem:
-            yield Judged(path.name, refused=str(problem))
+            yield JudgedTree(path.name, refused=str(problem))
             continue
         asked = replace(
             request, kernel=path, layouts=chosen.layouts, byte_orders=chosen.byte_orders
@@ -101,9 +101,9 @@ def judge(
 
 def _one(
     name: str, opened: Sequence[Tree], request: judging.Request, kept: Path, report: Told
-) -> Judged:
+) -> JudgedTree:
     first = opened[0]
-    judged = Judged(name, first.version, first.blob(first.files.main))
+    judged = JudgedTree(name, first.version, first.blob(first.files.main))
     key = _key(opened, request)
     file = kept / f"{name}.json"
     old = _load(file, key)
@@ -140,6 +140,6 @@ def _load(file: Path, key: list[Any]) -> tuple[Document, float] | None:
         return None
 
 
-def status(judged: Sequence[Judged]) -> Verdict:
+def status(judged: Sequence[JudgedTree]) -> Verdict:
     """Return the verdict on all trees: the worst."""
     return worst(tree.verdict for tree in judged)

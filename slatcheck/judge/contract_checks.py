@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from proofs import crosshair
-from proofs.crosshair import Checked
+from proofs.crosshair import CheckedContract
 from slatcheck.document.result import Check, Verdict
 from support import cache as keeping
 from support.cache import Mode, if_kept, settle
@@ -40,7 +40,7 @@ def kept_contracts(cache: Mode) -> list[Check] | None:
     return if_kept(cache, lambda: contract_checks(Mode.ENFORCE))
 
 
-def _checked(cache: Mode) -> list[Checked]:
+def _checked(cache: Mode) -> list[CheckedContract]:
     """Return what CrossHair says, from the cache where nothing changed."""
     if cache is Mode.OFF:
         return crosshair.check()
@@ -51,13 +51,13 @@ def _checked(cache: Mode) -> list[Checked]:
     return found
 
 
-def _alike(kept: list[Checked], made: list[Checked]) -> bool:
+def _alike(kept: list[CheckedContract], made: list[CheckedContract]) -> bool:
     one, other = ([(each.name, each.verdict) for each in side] for side in (kept, made))
     return one == other
 
 
-def _load(file: Path) -> list[Checked]:
+def _load(file: Path) -> list[CheckedContract]:
     try:
-        return [Checked(**contract) for contract in json.loads(keeping.read(file))]
+        return [CheckedContract(**contract) for contract in json.loads(keeping.read(file))]
     except (OSError, ValueError, TypeError):
         return []

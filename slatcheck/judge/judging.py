@@ -123,7 +123,7 @@ def _left_out(kernel: Path | None) -> list[str]:
 
 def _add_proofs(document: Document, request: Request, report: Callable[[Progress], None]) -> None:
     """Add the theorems of the built-in table: what the tree is compared with."""
-    wanted = prove.Request(
+    wanted = prove.ProofRequest(
         request.layouts, quirks=request.quirks, jobs=request.jobs, cache=request.cache
     )
     outcome = prove.carry_out(wanted, report)
@@ -142,7 +142,7 @@ def _add_kernel_proof(
     if request.kernel is None:
         return
     known = _shown(document, request)
-    wanted = prove.Request(
+    wanted = prove.ProofRequest(
         request.layouts,
         kernel=request.kernel,
         cc=request.cc,
@@ -180,7 +180,7 @@ def _counting_from(more: int, report: Callable[[Progress], None]) -> Callable[[P
     return lambda step: report(step.with_findings(more))
 
 
-def _join(document: Document, outcome: prove.Outcome) -> None:
+def _join(document: Document, outcome: prove.ProofOutcome) -> None:
     """Add what the proof of a tree's C has to say, and where runs say otherwise."""
     shown = [finding for finding in document.findings if finding.implementation == "kernel"]
     document.checks += outcome.checks + disagreements(outcome.checks, shown)

@@ -15,17 +15,16 @@ from model.machines import ORDERS
 from model.ports import byte_orders, port_of
 from model.ports import layout as layout_named
 from proofs import engine, runner, theorems
-from proofs.engine import Clause, Options, Proof
+from proofs.engine import ClauseResult, Options, Proof
 from proofs.ports import CODES, has_table, table_of
-from proofs.runner import MAP, Store, Task
+from proofs.runner import MAP, ProofStore, ProofTask
 from proofs.theorems import Theorem
 from slatcheck import __version__
 from slatcheck.document.result import Check, Document, Finding, Verdict
 from slatcheck.errors import InputError
 from slatcheck.judge.candidates import confirm
 from slatcheck.judge.code.claims import trusted
-from slatcheck.judge.code.task import Known
-from slatcheck.judge.code.task import Outcome as TreeOutcome
+from slatcheck.judge.code.task import CodeOutcome, Known
 from slatcheck.judge.code.trees import prove_tree
 from slatcheck.judge.findings import merge
 from slatcheck.judge.subject import kernel_facts
@@ -39,7 +38,7 @@ KIND = "proof-model"
 
 
 @dataclass(frozen=True)
-class Request:
+class ProofRequest:
     """What is to be proved: a tree's own C where ``kernel`` names one, else the built-in table.
 
     ``quirks`` are switched on in the table; ``each_quirk`` asks in addition, for each quirk
@@ -65,14 +64,14 @@ class Request:
 
 
 @dataclass
-class Outcome:
+class ProofOutcome:
     """Checks and findings of proofs, to be put into a document."""
 
     checks: list[Check]
     findings: list[Finding]
 
 
-def prove(request: Request, report: Callable[[Progress], None]) -> Document:
+def prove(request: ProofRequest, report: Callable[[Progress], None]) -> Document:
     """Prove what is asked for; every finding was replayed.
 
     Raises TreeError for a tree that is none.
@@ -90,7 +89,7 @@ def prove(request: Request, report: Callable[[Progress], None]) -> Document:
     return Document(tool, None, layouts, outcome.checks, outcome.findings, notes)
 
 
-def _prove_kernel(request: Request, report: Callable[[Progress], None]) -> Document:
+def _prove_kernel(request: ProofRequest, report: Callable[[Progress], None]) -> Document:
 
     if not provable(request.layouts):
         raise InputError(f"{notes_of_unproved_code(request.layouts)[0]}: use 'slatcheck check'")
@@ -120,13 +119,13 @@ def kernel_notes(layouts: Sequence[Layout]) -> list[str]:
 
 
 def of_kernel(
-    request: Request,
+    request: ProofRequest,
     report: Callable[[Progress], None],
     known: Known | None = None,
-) -> Outcome:
+) -> ProofOutcome:
     """Prove a tree's own C; ``known`` are the fingerprints that runs have shown."""
     assert request.kernel is not None
-    found: dict[str, TreeOutcome] = {}
+    found: dict[str, CodeOutcome] = {}
     proved = provable(request.layouts)
     try:
         prove_tree(
@@ -180,27 +179,27 @@ def notes_of_unproved_code(layouts: Iterable[Layout]) -> list[str]:
 class InterruptedProof(KeyboardInterrupt):
     """A proof of many layouts that was interrupted; ``outcome`` is of those that were done."""
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: ProofOutcome) -> None:
         super().__init__()
         self.outcome = outcome
 
 
-def _of_layouts(by_layout: Mapping[str, TreeOutcome], layouts: Iterable[Layout]) -> Outcome:
+def _of_layouts(by_layout: Mapping[str, CodeOutcome], layouts: Iterable[Layout]) -> ProofOutcome:
     found = [by_layout[layout.name] for layout in layouts if layout.name in by_layout]
     findings = _merged(finding for outcome in found for finding in outcome.findings)
-    return Outcome([check for outcome in found for check in outcome.checks], findings)
+    return ProofOutcome([check for outcome in found for check in outcome.checks], findings)
 
 
-def carry_out(request: Request, report: Callable[[Progress], None]) -> Outcome:
+def carry_out(request: ProofRequest, report: Callable[[Progress], None]) -> ProofOutcome:
     """Carry out all proofs of a request."""
-    store = Store(keeping.place(request.cache), request.cache)
+    store = ProofStore(keeping.place(request.cache), request.cache)
     # A port may be judged without a reference table: then there is no theorem of one.
     proved = [layout for layout in request.layouts if has_table(layout, request.long)]
     plain = {layout.name: _tasks(layout, request.quirks) for layout in proved}
-    wanted = [Task(MAP), *(task for tasks in plain.values() for task in tasks)]
+    wanted = [ProofTask(MAP), *(task for tasks in plain.values() for task in tasks)]
     done = _done_reporter(report, plain)
     found = runner.run(wanted, request.options, request.jobs, store, done)
-    outcome = Outcome(_map_checks(found[Task(MAP)], request), [])
+    outcome = ProofOutcome(_map_checks(found[ProofTask(MAP)], request), [])
     for layout in proved:
         proofs = [proof for task in plain[layout.name] for proof in found[task]]
         part = _layout_outcome(layout, proofs, request)
@@ -212,21 +211,23 @@ def carry_out(request: Request, report: Callable[[Progress], None]) -> Outcome:
     return outcome
 
 
-def _tasks(layout: Layout, quirks: tuple[str, ...]) -> list[Task]:
+def _tasks(layout: Layout, quirks: tuple[str, ...]) -> list[ProofTask]:
     return [replace(task, quirks=quirks) for task in runner.tasks_of(layout)]
 
 
-def _done_reporter(report: Callable[[Progress], None], plain: dict[str, list[Task]]) -> runner.Done:
+def _done_reporter(
+    report: Callable[[Progress], None], plain: dict[str, list[ProofTask]]
+) -> runner.Done:
     """Return what tells of progress, with the names that the user asked for."""
     names = {task.layout: name for name, tasks in reversed(plain.items()) for task in tasks}
 
-    def done(task: Task, count: int, total: int) -> None:
+    def done(task: ProofTask, count: int, total: int) -> None:
         report(Progress(count, total, names.get(task.layout, "the map"), 0))
 
     return done
 
 
-def _base(layout: str, clause: Clause, request: Request) -> Check:
+def _base(layout: str, clause: ClauseResult, request: ProofRequest) -> Check:
     solver = runner.identity(request.options.solvers)
     base = Check("", KIND, layout, "", Verdict.HOLDS, solver=solver)
     return replace(base, seconds=round(clause.seconds, 3), cases=clause.goals)
@@ -241,7 +242,7 @@ _VERDICTS = {
 }
 
 
-def _map_checks(proofs: list[Proof], request: Request) -> list[Check]:
+def _map_checks(proofs: list[Proof], request: ProofRequest) -> list[Check]:
     """Return the checks of the map's own theorems; a refutation has no table to be replayed on."""
     out = []
     for proof in proofs:
@@ -259,10 +260,10 @@ def _map_checks(proofs: list[Proof], request: Request) -> list[Check]:
     return out
 
 
-def _layout_outcome(layout: Layout, proofs: list[Proof], request: Request) -> Outcome:
+def _layout_outcome(layout: Layout, proofs: list[Proof], request: ProofRequest) -> ProofOutcome:
     by_name = {proof.name: proof for proof in proofs}
     broken = [proof.name for proof in proofs if proof.verdict != engine.HOLDS]
-    out = Outcome([], [])
+    out = ProofOutcome([], [])
     for theorem in theorems.theorems(layout):
         clause = by_name[theorem.lemma].clauses[theorem.clause]
         base = replace(
@@ -281,7 +282,7 @@ def _layout_outcome(layout: Layout, proofs: list[Proof], request: Request) -> Ou
     return out
 
 
-def _refuted(base: Check, clause: Clause, findings: list[Finding]) -> Check:
+def _refuted(base: Check, clause: ClauseResult, findings: list[Finding]) -> Check:
     if findings:
         mark = findings[0].fingerprint
         return replace(base, verdict=Verdict.VIOLATED, reason=mark, finding=mark)
@@ -293,7 +294,7 @@ def refute(
     layout: Layout,
     quirks: tuple[str, ...],
     theorem: Theorem,
-    clause: Clause,
+    clause: ClauseResult,
     shrinking: bool = True,
 ) -> list[Finding]:
     """Return what a run of the table shows of a refuted theorem; nothing where none does."""
@@ -325,14 +326,14 @@ def _merged(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _quirk_checks(
-    request: Request,
-    found: dict[Task, list[Proof]],
-    plain: dict[str, list[Task]],
-    store: Store,
+    request: ProofRequest,
+    found: dict[ProofTask, list[Proof]],
+    plain: dict[str, list[ProofTask]],
+    store: ProofStore,
     done: runner.Done,
 ) -> list[Check]:
     """Ask of each quirk, alone, that it refutes just the theorems that it should."""
-    tasks: dict[tuple[str, str], list[Task]] = {}
+    tasks: dict[tuple[str, str], list[ProofTask]] = {}
     # A quirk's refutations are asked for where the whole proof is swift.
     for layout in filter(has_table, request.layouts):
         for quirk in quirks_of(layout):
@@ -357,7 +358,7 @@ def _asking(proofs: list[Proof], quirk: Quirk) -> tuple[str, ...]:
 
 
 def quirk_checks(
-    layout: Layout, quirk: Quirk, proofs: list[Proof], request: Request
+    layout: Layout, quirk: Quirk, proofs: list[Proof], request: ProofRequest
 ) -> list[Check]:
     """Return the checks of one quirk in one layout."""
     by_name = {proof.name: proof for proof in proofs}
@@ -368,7 +369,7 @@ def quirk_checks(
         wanted = f"{theorem.function}/{theorem.clause}" in expected
         if proof is None and not wanted:
             continue
-        clause = proof.clauses[theorem.clause] if proof else Clause(theorem.clause)
+        clause = proof.clauses[theorem.clause] if proof else ClauseResult(theorem.clause)
         if clause.reason == engine.NOT_REACHED and not wanted:
             continue
         name = f"quirk/{quirk.name}/{theorem.function}/{theorem.clause}"
@@ -377,7 +378,9 @@ def quirk_checks(
     return out + _unlisted(layout, quirk, proofs, request)
 
 
-def _unlisted(layout: Layout, quirk: Quirk, proofs: list[Proof], request: Request) -> list[Check]:
+def _unlisted(
+    layout: Layout, quirk: Quirk, proofs: list[Proof], request: ProofRequest
+) -> list[Check]:
     """Return an error for each failure of a clause that no theorem names."""
     listed = {(theorem.lemma, theorem.clause) for theorem in theorems.theorems(layout)}
     return [
@@ -394,7 +397,7 @@ def _unlisted(layout: Layout, quirk: Quirk, proofs: list[Proof], request: Reques
 
 
 def _quirk_check(
-    base: Check, layout: Layout, quirk: Quirk, theorem: Theorem, clause: Clause, wanted: bool
+    base: Check, layout: Layout, quirk: Quirk, theorem: Theorem, clause: ClauseResult, wanted: bool
 ) -> Check:
     refuted = clause.verdict == engine.REFUTED
     if clause.verdict not in (engine.HOLDS, engine.REFUTED):

@@ -36,7 +36,7 @@ class Case:
 
 
 @dataclass
-class Group:
+class CaseGroup:
     """The cases of one function of one layout."""
 
     name: str
@@ -48,7 +48,7 @@ class Suite:
     """All groups of one layout."""
 
     name: str
-    groups: list[Group]
+    groups: list[CaseGroup]
 
     @property
     def verdict(self) -> Verdict:
@@ -74,7 +74,7 @@ def suites(document: Document) -> list[Suite]:
     if common or not out:
         out.append(_suite(document, "(no layout)", common))
     if not opens(document) and not any(case.counts for suite in out for case in suite.cases()):
-        out.append(Suite("(gate)", [Group("(whole)", [_whole(document)])]))
+        out.append(Suite("(gate)", [CaseGroup("(whole)", [_whole(document)])]))
     return out
 
 
@@ -119,7 +119,7 @@ def label(text: str) -> str:
 
 def _suite(document: Document, name: str, checks: list[Check]) -> Suite:
     if not checks:
-        group = Group("(none)", [Case(NOTHING, Verdict.VACUOUS, "no check ran")])
+        group = CaseGroup("(none)", [Case(NOTHING, Verdict.VACUOUS, "no check ran")])
         return Suite(label(name), [group])
     by_function: dict[str, list[Check]] = {}
     for check in checks:
@@ -132,7 +132,7 @@ def _suite(document: Document, name: str, checks: list[Check]) -> Suite:
     return Suite(label(name), groups)
 
 
-def _group(document: Document, name: str, checks: list[Check]) -> Group:
+def _group(document: Document, name: str, checks: list[Check]) -> CaseGroup:
     used = {name}
     cases = []
     for check in checks:
@@ -143,7 +143,7 @@ def _group(document: Document, name: str, checks: list[Check]) -> Group:
         # What a document without a gate accepts, it does not accept.
         accepted = clean(check.accepted) if document.gate is not None else ""
         cases.append(Case(called, check.verdict, clean(reason), check, accepted, findings))
-    return Group(name, cases)
+    return CaseGroup(name, cases)
 
 
 def _unused(name: str, used: set[str]) -> str:

@@ -11,7 +11,7 @@ import junitparser
 from slatcheck.display.words import clean
 from slatcheck.document.result import Document, Verdict
 from slatcheck.reports import lines
-from slatcheck.reports.cases import Case, Group, Suite, loose, suites
+from slatcheck.reports.cases import Case, CaseGroup, Suite, loose, suites
 from slatcheck.reports.forms import Replay
 
 
@@ -75,7 +75,7 @@ def _properties(document: Document, suite: Suite) -> list[tuple[str, str]]:
 
 
 def _case(
-    document: Document, suite: Suite, group: Group, case: Case, replay: Replay | None
+    document: Document, suite: Suite, group: CaseGroup, case: Case, replay: Replay | None
 ) -> junitparser.TestCase:
     seconds = case.check.seconds if case.check else 0.0
     out = junitparser.TestCase(case.name, f"{suite.name}.{group.name}", round(seconds, 3))

@@ -37,10 +37,10 @@ def render(document: Document, replay: Replay | None = None, asked: Asked = NOTH
     A test that the gate accepts keeps its status. It is waived as the schema has it: an incident
     ties it to an issue that says so; ``misc.waived`` tells the same to simpler readers.
     """
-    return json.dumps(_Report(document, replay, asked).all(), indent=1) + "\n"
+    return json.dumps(_Submission(document, replay, asked).all(), indent=1) + "\n"
 
 
-class _Report:
+class _Submission:
     def __init__(self, document: Document, replay: Replay | None, asked: Asked) -> None:
         self.document = document
         self.replay = replay

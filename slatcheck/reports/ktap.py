@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from slatcheck.display.words import clean, count
 from slatcheck.document.result import Document, Finding, Verdict, worst
 from slatcheck.reports import lines
-from slatcheck.reports.cases import Case, Group, Suite, loose, suites
+from slatcheck.reports.cases import Case, CaseGroup, Suite, loose, suites
 from slatcheck.reports.forms import Replay
 
 # kunit.py begins a test, or ends the whole, at a line that holds one of these.
@@ -55,7 +55,7 @@ class _Report:
             yield from _indented(self._group(group))
             yield _summary(number, group.name, group.cases)
 
-    def _group(self, group: Group) -> Iterator[str]:
+    def _group(self, group: CaseGroup) -> Iterator[str]:
         yield "KTAP version 1"
         yield f"# Subtest: {_harmless(group.name)}"
         yield f"1..{len(group.cases)}"

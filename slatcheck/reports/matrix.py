@@ -20,7 +20,7 @@ _NAMES = frozenset(rule.name for rule in RULES)
 
 
 @dataclass(frozen=True)
-class Group:
+class CheckGroup:
     """Checks of one cell that say the same; ``cases`` counts operations, or queries."""
 
     kind: str
@@ -68,7 +68,7 @@ class Cell:
     layout: str
     rule: str
     verdict: Verdict | None
-    groups: tuple[Group, ...]
+    groups: tuple[CheckGroup, ...]
 
 
 @dataclass(frozen=True)
@@ -132,12 +132,12 @@ def _cell(layout: str, rule: str, checks: Sequence[Check]) -> Cell:
     return Cell(layout, rule, verdict, tuple(_groups(checks)))
 
 
-def _groups(checks: Iterable[Check]) -> list[Group]:
+def _groups(checks: Iterable[Check]) -> list[CheckGroup]:
     """Join checks that say the same, the worst first."""
     found: dict[tuple[str, Verdict, str, str], list[Check]] = {}
     for check in checks:
         found.setdefault((check.kind, check.verdict, check.reason, check.finding), []).append(check)
-    groups = [Group(*key[:3], tuple(members)) for key, members in found.items()]
+    groups = [CheckGroup(*key[:3], tuple(members)) for key, members in found.items()]
     order = list(Verdict)
     return sorted(
         groups,

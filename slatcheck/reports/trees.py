@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from slatcheck.display.words import clean, columns, count
 from slatcheck.document.result import Check, Document
-from slatcheck.gate.trees import Judged
+from slatcheck.gate.trees import JudgedTree
 from slatcheck.reports.standings import standing
 
 HEAD = (
@@ -23,7 +23,7 @@ HEAD = (
 )
 
 
-def render(judged: Sequence[Judged], form: str) -> str:
+def render(judged: Sequence[JudgedTree], form: str) -> str:
     """Return the tables as text for a terminal, or as markdown."""
     trees = sorted(judged, key=lambda tree: (_number(tree.version), tree.name))
     table = _markdown if form == "markdown" else _text
@@ -46,7 +46,7 @@ def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
-def _row(judged: Judged) -> list[str]:
+def _row(judged: JudgedTree) -> list[str]:
     document = judged.document
     if document is None:
         return [judged.name, judged.version, judged.blob[:12], "", "", "", "", "refused"]
@@ -72,7 +72,7 @@ def functions(document: Document) -> tuple[int, int]:
     return sum(standing(group) == "proved from C" for group in groups.values()), len(groups)
 
 
-def _matrix(judged: Sequence[Judged]) -> Iterator[list[str]]:
+def _matrix(judged: Sequence[JudgedTree]) -> Iterator[list[str]]:
     """Yield for each cause in how many layouts each tree has it."""
     where: dict[str, dict[str, int]] = {}
     for tree in judged:
@@ -84,7 +84,7 @@ def _matrix(judged: Sequence[Judged]) -> Iterator[list[str]]:
         yield [name, *cells]
 
 
-def _titles(judged: Sequence[Judged]) -> list[str]:
+def _titles(judged: Sequence[JudgedTree]) -> list[str]:
     found = {
         cause.id: f"- {cause.id} ({cause.severity}): {clean(cause.title)}"
         for tree in judged
@@ -94,7 +94,7 @@ def _titles(judged: Sequence[Judged]) -> list[str]:
     return list(found.values())
 
 
-def _changes(judged: Sequence[Judged]) -> Iterator[str]:
+def _changes(judged: Sequence[JudgedTree]) -> Iterator[str]:
     """Yield which causes appear or vanish from one tree to the next."""
     for before, after in pairwise(judged):
         assert before.document is not None
@@ -116,7 +116,7 @@ def _markdown(rows: list[list[str]]) -> str:
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
 
 
-def summary(judged: Sequence[Judged]) -> str:
+def summary(judged: Sequence[JudgedTree]) -> str:
     """Return in one line how many trees were judged, and how many were judged before."""
     kept = sum(tree.kept for tree in judged)
     refused = sum(bool(tree.refused) for tree in judged)

@@ -52,7 +52,7 @@ class Symptom:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Examined:
     """What a run showed: its symptoms, and how many operations were compared by kind."""
 
     symptoms: list[Symptom]
@@ -75,7 +75,7 @@ class Judge:
         implementation: Implementation,
         ops: Sequence[Op],
         expected: Sequence[Expected] | None = None,
-    ) -> Verdict:
+    ) -> Examined:
         """Run ``ops`` on the implementation and return every symptom that can be followed.
 
         ``expected`` is what plan() predicted for just these operations, all of them within the
@@ -103,7 +103,7 @@ class Judge:
                 # Only memory safety is judged, and the map no longer says what is there.
                 break
             before = outcome
-        return Verdict(symptoms, compared)
+        return Examined(symptoms, compared)
 
     def _foreseen(
         self, ops: Sequence[Op], expected: Sequence[Expected], run: Run, symptoms: list[Symptom]

@@ -17,7 +17,7 @@ from proofs.engine import Options
 from proofs.kernel_runner import LayoutProof, Session
 from slatcheck.document.result import Check, Document, Finding, Location, Verdict
 from slatcheck.judge.code import kept, trees
-from slatcheck.judge.code.task import Outcome, Task
+from slatcheck.judge.code.task import CodeOutcome, CodeTask
 from slatcheck.judge.code.trees import prove_layout
 from slatcheck.judge.judging import Request, check
 from slatcheck.judge.replay import replay, replay_file
@@ -136,10 +136,10 @@ class Counted(Session):
         return super().run(PROVED)
 
 
-def proved(monkeypatch: pytest.MonkeyPatch, tree: Path, known: Iterable[str] = ()) -> Outcome:
+def proved(monkeypatch: pytest.MonkeyPatch, tree: Path, known: Iterable[str] = ()) -> CodeOutcome:
     monkeypatch.setattr(trees, "Session", Counted)
     monkeypatch.setattr(Counted, "runs", 0)
-    task = Task(
+    task = CodeTask(
         tree.resolve(), SMALL, None, Options(), keeping.folder(), {LITTLE: tuple(known)},
         orders=ORDERS,
     )  # fmt: skip
@@ -187,10 +187,10 @@ def finding(mark: str, *orders: str) -> Finding:
 
 
 def test_what_both_byte_orders_show_is_one_finding_of_both() -> None:
-    total = Outcome(SMALL)
-    total.add(Outcome(SMALL, findings=[finding("a/f/any", BIG)], reproved=["f"]))
+    total = CodeOutcome(SMALL)
+    total.add(CodeOutcome(SMALL, findings=[finding("a/f/any", BIG)], reproved=["f"]))
     total.add(
-        Outcome(
+        CodeOutcome(
             SMALL,
             findings=[finding("a/f/any", LITTLE), finding("b/f/any", LITTLE)],
             reproved=["f", "g"],

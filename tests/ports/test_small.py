@@ -24,7 +24,7 @@ from model.operations import Kind
 from model.ports import PORTS
 from model.ports import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
-from proofs.kernel_runner import LayoutProof, Session, Store, read_unit
+from proofs.kernel_runner import LayoutProof, LemmaStore, Session, read_unit
 from slatcheck import cli
 from slatcheck.judge.prove import kernel_notes
 from slatcheck.search.campaign import Campaign, Search
@@ -62,7 +62,7 @@ def searched(path: Path, layout: Layout, operations: int = 4000) -> Campaign:
 def proved(path: Path, layout: Layout, *only: str) -> LayoutProof:
     tree, binding = read(path)
     unit, _ = read_unit(tree, binding, layout, find(), True)
-    return Session(unit, layout, binding.entries, Options(), Store(None)).run(only)
+    return Session(unit, layout, binding.entries, Options(), LemmaStore(None)).run(only)
 
 
 def test_a_tree_is_known_by_its_main_file(tree: Path) -> None:

@@ -14,9 +14,9 @@ from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
 from model.layout import Layout
 from proofs.engine import FAILED, OPEN, Options
-from proofs.kernel_runner import LayoutProof, Session, Store, read_unit
+from proofs.kernel_runner import LayoutProof, LemmaStore, Session, read_unit
 from proofs.kvm.binding import Bound
-from proofs.kvm.task import Task
+from proofs.kvm.task import LemmaTask
 from proofs.ports import CODES
 from proofs.program import Function
 from tests.ports.small import port
@@ -35,7 +35,7 @@ def edited(tree: Path, old: str, new: str) -> None:
 def proved(tree: Path, layout: Layout, *only: str) -> LayoutProof:
     found = open_tree(tree)
     unit, _ = read_unit(found, bind(found), layout, find(), True)
-    return Session(unit, layout, {}, Options(), Store(None)).run(only)
+    return Session(unit, layout, {}, Options(), LemmaStore(None)).run(only)
 
 
 def said(tree: Path, layout: Layout, title: str, verdict: str) -> str:
@@ -83,7 +83,7 @@ def test_what_a_program_lacks_is_named(
 def test_a_clause_that_there_is_not_is_refused(
     tree: Path, small: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lemmas(layout: Layout, bound: Bound) -> list[Task]:
+    def lemmas(layout: Layout, bound: Bound) -> list[LemmaTask]:
         first, *others = port.lemmas(layout, bound)
         return [replace(first, clauses=("init", "exakt")), *others]
 

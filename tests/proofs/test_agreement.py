@@ -11,7 +11,7 @@ from model.ports import layout
 from proofs import solvers
 from proofs.engine import FAILED, HOLDS, OPEN, Desk, Options, prove
 from proofs.paths import Path as Run
-from proofs.runner import MAP, Task, carry_out, tasks_of
+from proofs.runner import MAP, ProofTask, carry_out, tasks_of
 from proofs.terms import BOOL, less, same, variable
 
 ALL = ("z3", "bitwuzla", "cvc5")
@@ -33,7 +33,7 @@ def test_three_solvers_agree_on_a_layout(name: str, tmp_path: Path) -> None:
 
 
 def test_three_solvers_agree_on_the_specification(tmp_path: Path) -> None:
-    found = carry_out(Task(MAP), Options(ALL, saved=str(tmp_path)))
+    found = carry_out(ProofTask(MAP), Options(ALL, saved=str(tmp_path)))
     assert {proof.verdict for proof in found} == {HOLDS}
 
 

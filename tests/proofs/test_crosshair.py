@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from proofs import crosshair, pure
-from proofs.crosshair import CONFIRMED, CONTRACTS, REFUTED, ROOT, UNKNOWN, Checked, check, judge
+from proofs.crosshair import (
+    CONFIRMED,
+    CONTRACTS,
+    REFUTED,
+    ROOT,
+    UNKNOWN,
+    CheckedContract,
+    check,
+    judge,
+)
 
 INDEX = "impl/multilevel/index.py"
 LAYOUT = "model/layout.py"
@@ -84,7 +93,7 @@ def planted(folder: Path, bug: Bug) -> Path:
     return folder
 
 
-def written(folder: Path, body: str, paths: int = 20) -> list[Checked]:
+def written(folder: Path, body: str, paths: int = 20) -> list[CheckedContract]:
     """Check a module with a line that gives it ``example``, and ``body``."""
     module = folder / "written.py"
     module.write_text(f"from proofs.pure import example\n\n\n{body}", encoding="utf-8")

@@ -12,7 +12,7 @@ from impl.quirk import Quirk
 from model.ports import layout
 from proofs.engine import HOLDS, REFUTED, Options, Proof
 from proofs.ports import table_of
-from proofs.runner import Task, carry_out
+from proofs.runner import ProofTask, carry_out
 
 NARROW, WIDE, DEEP = map(layout, ("riscv32-sv32x4", "riscv64-sv39x4", "riscv64-sv48x4"))
 FAST = (
@@ -30,7 +30,7 @@ FAST_WHERE_DEEP = (
 
 def proved(where: str, only: tuple[str, ...], source: str = "", quirk: str = "") -> list[Proof]:
     quirks = (quirk,) if quirk else ()
-    return carry_out(Task("table", where, quirks, source, only), Options())
+    return carry_out(ProofTask("table", where, quirks, source, only), Options())
 
 
 @pytest.mark.parametrize("lemma", FAST)

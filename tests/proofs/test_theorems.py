@@ -11,7 +11,7 @@ from proofs.engine import Options
 from proofs.lemmas.ranges import RANGES
 from proofs.ports import TABLES
 from proofs.ports.mips.table_lemmas import ENTRY_CLAUSES, lemmas
-from proofs.runner import Task, carry_out, tasks_of
+from proofs.runner import ProofTask, carry_out, tasks_of
 from proofs.theorems import ASSUMPTIONS, CLAUSES, MAP_STATEMENTS, theorems
 from tests.mips import layouts, permitted_layouts
 
@@ -54,7 +54,7 @@ def test_layouts_that_share_a_geometry_share_their_proofs() -> None:
     assert 10 < len(tables) < len(permitted_layouts())
     assert tasks_of(layout("mips64-4k"))[0] == tasks_of(layout("mips64-4k-huge"))[0]
     assert tasks_of(layout("mips64-4k"))[1] != tasks_of(layout("mips64-4k-huge"))[1]
-    assert Task("table", "mips64-4k") in tables
+    assert ProofTask("table", "mips64-4k") in tables
 
 
 def test_lemmas_have_names_of_their_own() -> None:

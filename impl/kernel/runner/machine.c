@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The machine under the tree's code, as one unit: it costs one run of the compiler. */
 #include "heap.c"
+#include "access.c"
 #ifdef SLAT_FLUSHES
 #include "flush.c"
 #endif

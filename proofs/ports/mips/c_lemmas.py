@@ -10,7 +10,7 @@ from model.layout import Layout
 from model.operations import Kind
 from model.ports.mips.functions import FUNCTIONS
 from proofs.kvm.binding import Bound
-from proofs.kvm.task import Task
+from proofs.kvm.task import LemmaTask
 from proofs.lemmas.base import Lemma, Setting, unchanged
 from proofs.lemmas.faults import fault, fault_fast
 from proofs.lemmas.life import create, destroy, table_init
@@ -66,13 +66,13 @@ def free_caches(at: Setting) -> None:
     at.prove("leak", "the memory cache is given back", freed)
 
 
-def lemmas(layout: Layout, bound: Bound) -> list[Task]:
+def lemmas(layout: Layout, bound: Bound) -> list[LemmaTask]:
     """Return every lemma of a layout."""
     leaf = layout.levels - 1
-    found: list[Task] = []
+    found: list[LemmaTask] = []
 
     def add(lemma: Lemma, clauses: str, name: str) -> None:
-        found.append(Task(lemma, CLAUSES[clauses], name, clauses in OWN_FORMAT))
+        found.append(LemmaTask(lemma, CLAUSES[clauses], name, clauses in OWN_FORMAT))
 
     def plain(name: str, script: Callable[[Setting], None], kind: Kind | None) -> None:
         add(Lemma(name, script, kind=kind), name, name)

@@ -18,7 +18,7 @@ from impl.kernel.ports import kernel_port
 from impl.kernel.toolchain import find
 from model.ports import layout as layout_named
 from slatcheck.document.result import Check, Finding, Location, Verdict
-from slatcheck.judge.code.task import Outcome, Task
+from slatcheck.judge.code.task import CodeOutcome, CodeTask
 from support import cache as keeping
 
 
@@ -31,7 +31,7 @@ def everything() -> str:
 class Kept:
     """The outcome of a layout, valid as long as no file that was read has changed."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: CodeTask) -> None:
         self.task = task
         self.file: Path | None = None
         self.files = kernel_port(layout_named(task.layout).port).files
@@ -48,7 +48,7 @@ class Kept:
             name = hashlib.sha256(repr(parts).encode()).hexdigest()
             self.file = task.folder / f"tree-{name}.json"
 
-    def load(self) -> Outcome | None:
+    def load(self) -> CodeOutcome | None:
         """Return what was found of the same files, None where they are not the same."""
         if self.file is None:
             return None
@@ -60,7 +60,7 @@ class Kept:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def save(self, outcome: Outcome, files: list[Path]) -> None:
+    def save(self, outcome: CodeOutcome, files: list[Path]) -> None:
         """Keep an outcome, if every question was decided one way or the other."""
         undecided = {Verdict.ERROR, Verdict.UNSUPPORTED}
         if self.file is None or any(check.verdict in undecided for check in outcome.checks):
@@ -70,7 +70,7 @@ class Kept:
         keeping.write(self.file, json.dumps({"files": read, "outcome": _plain(outcome)}))
 
 
-def _plain(outcome: Outcome) -> dict[str, Any]:
+def _plain(outcome: CodeOutcome) -> dict[str, Any]:
     data = asdict(outcome)
     for check, judged in zip(data["checks"], outcome.checks, strict=True):
         check["verdict"] = judged.verdict.value
@@ -78,10 +78,10 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     return data
 
 
-def _outcome(data: dict[str, Any]) -> Outcome:
+def _outcome(data: dict[str, Any]) -> CodeOutcome:
     checks = [Check(**{**check, "verdict": Verdict(check["verdict"])}) for check in data["checks"]]
     findings = [
         Finding(**{**finding, "location": Location(**finding["location"])})
         for finding in data["findings"]
     ]
-    return Outcome(data["layout"], checks, findings, data["reproved"])
+    return CodeOutcome(data["layout"], checks, findings, data["reproved"])

@@ -11,14 +11,14 @@ from model.machines import BIG
 from model.operations import Kind, Op
 from model.ports import entry_point
 from proofs import engine
-from proofs.engine import Clause
+from proofs.engine import ClauseResult
 from proofs.kernel_runner import Proved
 from proofs.reliance import EXTRA, FAMILY, STRICT
 from proofs.theorems import CLAUSES
 from slatcheck.document.identity import Fingerprint
 from slatcheck.document.result import Finding
 from slatcheck.judge.candidates import FALLBACK, confirm
-from slatcheck.judge.code.task import Task
+from slatcheck.judge.code.task import CodeTask
 from slatcheck.judge.findings import merge
 from slatcheck.search.campaign import Campaign, Search, Wanted
 from slatcheck.search.differential import Symptom
@@ -29,7 +29,7 @@ from slatcheck.search.unit import Report, Unit, kernel_implementation
 class Replays:
     """Runs of the compiled tree that show what refutations claim; the tree is built once."""
 
-    def __init__(self, task: Task, layout: Layout, order: str) -> None:
+    def __init__(self, task: CodeTask, layout: Layout, order: str) -> None:
         self.task = task
         self.layout = layout
         self.known = task.known.get(order, ())
@@ -41,7 +41,7 @@ class Replays:
         self._dead = False
         self.in_vain: set[tuple[str, str]] = set()
 
-    def show(self, proved: Proved, clause: Clause, thorough: bool) -> str | None:
+    def show(self, proved: Proved, clause: ClauseResult, thorough: bool) -> str | None:
         """Return the fingerprint that a run shows of a refuted promise, None where none does.
 
         Where not ``thorough``, only runs made of the counterexample's own numbers are tried.
@@ -67,7 +67,7 @@ class Replays:
         return self._kernel
 
     def _search(
-        self, kernel: Any, proved: Proved, clause: Clause, told: list[Telling], thorough: bool
+        self, kernel: Any, proved: Proved, clause: ClauseResult, told: list[Telling], thorough: bool
     ) -> str | None:
         def wanted(symptom: Symptom) -> bool:
             mark = symptom.fingerprint
@@ -107,7 +107,7 @@ class Replays:
         return found
 
 
-def _question(proved: Proved, clause: Clause) -> tuple[str, str]:
+def _question(proved: Proved, clause: ClauseResult) -> tuple[str, str]:
     """Return the question that a search answers: all open clauses of a function are one."""
     return proved.title, clause.name if clause.verdict == engine.REFUTED else ""
 
@@ -116,7 +116,7 @@ Telling = tuple[frozenset[str], str]
 """Rules, and the entry point at which they must be broken ('' for any)."""
 
 
-def _told_by(layout: Layout, proved: Proved, clause: Clause) -> list[Telling]:
+def _told_by(layout: Layout, proved: Proved, clause: ClauseResult) -> list[Telling]:
     """Return what counts as a symptom of a refuted promise, the most telling first."""
     entry = entry_point(layout, proved.kind) if proved.kind is not None else ""
     rules = frozenset(CLAUSES[clause.name][1]) | set(EXTRA.get(clause.name, ()))

@@ -16,7 +16,7 @@ KIND = "proof-c"
 
 
 @dataclass(frozen=True)
-class Task:
+class CodeTask:
     """One layout of one tree that is to be proved.
 
     ``orders`` are the byte orders, ``known`` fingerprints that runs of the same tree in the same
@@ -36,7 +36,7 @@ class Task:
 
 
 @dataclass
-class Outcome:
+class CodeOutcome:
     """What came of one layout: checks, findings, and which functions were proved anew."""
 
     layout: str
@@ -44,7 +44,7 @@ class Outcome:
     findings: list[Finding] = field(default_factory=list)
     reproved: list[str] = field(default_factory=list)
 
-    def add(self, other: Outcome) -> None:
+    def add(self, other: CodeOutcome) -> None:
         """Add what came of the same layout in another byte order."""
         self.checks += other.checks
         self.reproved = list(dict.fromkeys([*self.reproved, *other.reproved]))

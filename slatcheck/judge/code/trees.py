@@ -16,11 +16,11 @@ from model.layout import Layout
 from model.machines import BIG
 from model.ports import layout as layout_named
 from proofs.engine import Options
-from proofs.kernel_runner import LayoutProof, Session, Store, read_unit
+from proofs.kernel_runner import LayoutProof, LemmaStore, Session, read_unit
 from slatcheck.document.result import Check, Verdict, answers
 from slatcheck.judge.code.kept import Kept
-from slatcheck.judge.code.task import KIND, Known, Outcome, Task
-from slatcheck.judge.code.verdicts import Judged
+from slatcheck.judge.code.task import KIND, CodeOutcome, CodeTask, Known
+from slatcheck.judge.code.verdicts import LayoutVerdicts
 from slatcheck.progress import Progress
 from support import cache as keeping
 from support.cache import Mode, if_kept, settle
@@ -35,7 +35,7 @@ def prove_tree(
     jobs: int,
     cache: Mode,
     report: Callable[[Progress], None],
-    found: dict[str, Outcome],
+    found: dict[str, CodeOutcome],
     known: Known | None = None,
 ) -> None:
     """Prove a tree in every layout; raises nothing for what the tree contains.
@@ -45,7 +45,7 @@ def prove_tree(
     """
     folder = keeping.place(cache)
     tasks = [
-        Task(
+        CodeTask(
             root.resolve(),
             layout.name,
             cc,
@@ -67,18 +67,18 @@ def prove_tree(
         report(Progress(len(found), len(tasks), tasks[number].layout, len(shown)))
 
 
-def _cost(task: Task) -> tuple[bool, int, int]:
+def _cost(task: CodeTask) -> tuple[bool, int, int]:
     """Return how early a layout comes: one that asks another's questions comes after it."""
     layout = layout_named(task.layout)
     again = any(mark in task.layout for mark in ("-huge", "-p64"))
     return not again, layout.levels, layout.bits
 
 
-def _kept(task: Task) -> Outcome | None:
+def _kept(task: CodeTask) -> CodeOutcome | None:
     return if_kept(task.cache, lambda: prove_layout(replace(task, cache=Mode.ENFORCE)))
 
 
-def prove_layout(task: Task) -> Outcome:
+def prove_layout(task: CodeTask) -> CodeOutcome:
     """Prove one layout; what was proved of the same files is not proved again."""
     try:
         kept = Kept(task)
@@ -86,7 +86,7 @@ def prove_layout(task: Task) -> Outcome:
             return _prove(task)[0]
         files: list[Path] = []
 
-        def make() -> Outcome:
+        def make() -> CodeOutcome:
             outcome, read = _prove(task)
             files.extend(read)
             return outcome
@@ -95,22 +95,22 @@ def prove_layout(task: Task) -> Outcome:
         outcome, fresh = settle(task.cache, what, kept.load(), make, _alike)
     except (TreeError, UnsupportedError) as problem:
         base = Check("c/build/geometry", KIND, task.layout, "", Verdict.UNSUPPORTED)
-        return Outcome(task.layout, [replace(base, reason=str(problem))])
+        return CodeOutcome(task.layout, [replace(base, reason=str(problem))])
     if fresh:
         kept.save(outcome, files)
     return outcome
 
 
-def _alike(kept: Outcome, made: Outcome) -> bool:
+def _alike(kept: CodeOutcome, made: CodeOutcome) -> bool:
     return answers(kept.checks) == answers(made.checks)
 
 
-def _prove(task: Task) -> tuple[Outcome, list[Path]]:
+def _prove(task: CodeTask) -> tuple[CodeOutcome, list[Path]]:
 
     tree = open_for(task.root, layout_named(task.layout))
     binding = bind(tree)
     layout = layout_in(tree, layout_named(task.layout))
-    total, files = Outcome(task.layout), []
+    total, files = CodeOutcome(task.layout), []
     proved: dict[str, LayoutProof] = {}
     in_vain: dict[str, set[tuple[str, str]]] = {}
     for order in task.orders:
@@ -118,10 +118,10 @@ def _prove(task: Task) -> tuple[Outcome, list[Path]]:
         text = preprocessed(tree, binding, layout, find(task.cc), order == BIG)
         if text not in proved:
             unit, read = read_unit(tree, binding, layout, find(task.cc), order == BIG)
-            store = Store(task.folder, task.cache)
+            store = LemmaStore(task.folder, task.cache)
             proved[text] = Session(unit, layout, binding.entries, task.options, store).run()
             files += read
-        judged = Judged(task, layout, proved[text], order)
+        judged = LayoutVerdicts(task, layout, proved[text], order)
         # What runs did not show in one byte order, they are not asked for in the other.
         judged.replays.in_vain = in_vain.setdefault(text, set())
         total.add(judged.outcome())

@@ -8,18 +8,18 @@ from dataclasses import replace
 from model.layout import Layout
 from model.operations import Kind
 from proofs import engine, runner
-from proofs.engine import REFUTED, Clause
+from proofs.engine import REFUTED, ClauseResult
 from proofs.kernel_runner import NOT_REACHED, LayoutProof, Proved
 from proofs.reliance import ASSUMED, BASE, GLOBAL
 from slatcheck.document.result import Check, Finding, Verdict
 from slatcheck.judge.code.replays import Replays
-from slatcheck.judge.code.task import KIND, Outcome, Task
+from slatcheck.judge.code.task import KIND, CodeOutcome, CodeTask
 
 
-class Judged:
+class LayoutVerdicts:
     """The verdicts on one layout in one byte order."""
 
-    def __init__(self, task: Task, layout: Layout, proof: LayoutProof, order: str) -> None:
+    def __init__(self, task: CodeTask, layout: Layout, proof: LayoutProof, order: str) -> None:
         self.task = task
         self.layout = layout
         self.order = order
@@ -27,9 +27,9 @@ class Judged:
         self.by_title = {proved.title: proved for proved in proof.proved}
         self.replays = Replays(task, layout, order)
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> CodeOutcome:
         """Return checks and findings; refutations are replayed."""
-        found = Outcome(self.layout.name)
+        found = CodeOutcome(self.layout.name)
         marks: dict[str, Finding] = {}
         for proved in self.proof.proved:
             for clause in proved.proof.clauses.values():
@@ -45,7 +45,7 @@ class Judged:
         base = Check(name, KIND, self.layout.name, title, Verdict.UNSUPPORTED, reason)
         return replace(base, byte_order=self.order)
 
-    def _check(self, proved: Proved, clause: Clause, marks: dict[str, Finding]) -> Check:
+    def _check(self, proved: Proved, clause: ClauseResult, marks: dict[str, Finding]) -> Check:
         base = Check(
             f"c/{proved.title}/{clause.name}",
             KIND,
@@ -75,7 +75,7 @@ class Judged:
         return base
 
     def _mismatch(
-        self, base: Check, proved: Proved, clause: Clause, marks: dict[str, Finding]
+        self, base: Check, proved: Proved, clause: ClauseResult, marks: dict[str, Finding]
     ) -> Check:
         """Return the check of a promise for which no invariant was found: runs may tell."""
         mark = self.replays.show(proved, clause, thorough=True)
@@ -84,7 +84,7 @@ class Judged:
         return self._shown(base, clause, mark, marks)
 
     def _refuted(
-        self, base: Check, proved: Proved, clause: Clause, marks: dict[str, Finding]
+        self, base: Check, proved: Proved, clause: ClauseResult, marks: dict[str, Finding]
     ) -> Check:
         """Return the check of a refuted promise: violated where a run shows it."""
         shaky = self._rests_on(proved, clause.name)
@@ -97,7 +97,9 @@ class Judged:
             return replace(found, rests_on=_id(shaky))
         return self._shown(base, clause, mark, marks)
 
-    def _shown(self, base: Check, clause: Clause, mark: str, marks: dict[str, Finding]) -> Check:
+    def _shown(
+        self, base: Check, clause: ClauseResult, mark: str, marks: dict[str, Finding]
+    ) -> Check:
         if mark in self.replays.findings:
             marks.setdefault(mark, self.replays.findings[mark])
         reason = f"{mark}: {clause.reason}"
@@ -130,7 +132,7 @@ class Judged:
         return list(seen)
 
 
-def _state(clause: Clause) -> str:
+def _state(clause: ClauseResult) -> str:
     """Return the operands and names of a counterexample in words; points are the proof's own."""
     told = [f"{name} {value:#x}" for name, value in clause.values.items() if " " not in name]
     return f" ({', '.join(told)})" if told else ""

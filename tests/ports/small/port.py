@@ -33,7 +33,7 @@ from proofs import ports as proof_ports
 from proofs.kvm.binding import Bound, Names
 from proofs.kvm.machine import Services
 from proofs.kvm.program import CProgram
-from proofs.kvm.task import Task
+from proofs.kvm.task import LemmaTask
 from proofs.lemmas.base import Lemma
 from proofs.lemmas.life import create, destroy
 from proofs.lemmas.ranges import entry_point
@@ -171,16 +171,16 @@ _TABLE = ("exact", "result", "memory", "lock", "accounting", "invariant")
 _ENTRY = ("reach", "memory", "invariant", "lock", "accounting")
 
 
-def lemmas(layout: Layout, bound: Bound) -> list[Task]:
+def lemmas(layout: Layout, bound: Bound) -> list[LemmaTask]:
     """Return what is proved: creation, the walk, the flush of tables and of a range, the end."""
     found = [
-        Task(
+        LemmaTask(
             Lemma("small_create", create, kind=Kind.CREATE),
             ("init", "exact", "memory", "invariant", "accounting"),
             "small_create",
             False,
         ),
-        Task(
+        LemmaTask(
             Lemma("small_walk", lookup, kind=Kind.LOOKUP),
             ("exact", "reach", "memory", "lock", "accounting"),
             "small_walk",
@@ -190,12 +190,12 @@ def lemmas(layout: Layout, bound: Bound) -> list[Task]:
     for level, clauses in ((1, _TABLE), (0, (*_TABLE, "init", "leak"))):
         lemma = Lemma("small_drop_table", of_table(level, None), level, Kind.FLUSH)
         title = f"small_drop_{layout.tables[level].name}"
-        found.append(Task(lemma, clauses, title, entries=level == 1))
+        found.append(LemmaTask(lemma, clauses, title, entries=level == 1))
     flush = Lemma("small_drop", entry_point(Kind.FLUSH, locks=False), kind=Kind.FLUSH)
-    found.append(Task(flush, ("exact", "safe", *_ENTRY), "small_drop", False))
+    found.append(LemmaTask(flush, ("exact", "safe", *_ENTRY), "small_drop", False))
     end = Lemma("small_destroy", destroy, kind=Kind.DESTROY)
     last = ("warning", "leak", "memory", "lock", "accounting")
-    found.append(Task(end, last, "small_destroy", False))
+    found.append(LemmaTask(end, last, "small_destroy", False))
     return found
 
 

@@ -20,9 +20,9 @@ from impl.kernel.toolchain import find
 from model.machines import BIG
 from model.ports import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
-from proofs.kernel_runner import LayoutProof, Session, Store, read_unit
+from proofs.kernel_runner import LayoutProof, LemmaStore, Session, read_unit
 from slatcheck.judge.code.replays import Replays
-from slatcheck.judge.code.task import Task
+from slatcheck.judge.code.task import CodeTask
 from slatcheck.search.campaign import Search
 from slatcheck.search.unit import Report, Unit, kernel_implementation
 from tests.proofs.c.edits import MUTANTS, Edit, Mutant, edited, text_for
@@ -36,7 +36,7 @@ class Base:
 
     layout: str
     tree: Path
-    store: Store
+    store: LemmaStore
     verdicts: Verdicts
     marks: frozenset[str]
 
@@ -52,7 +52,7 @@ class Fate:
     mark: str = ""
 
 
-def proved(tree: Path, layout: str, store: Store) -> LayoutProof:
+def proved(tree: Path, layout: str, store: LemmaStore) -> LayoutProof:
     """Return the proof of one layout of a tree. Raises UnsupportedError where it has none."""
     opened = open_tree(tree)
     binding = bind(opened)
@@ -73,7 +73,7 @@ def verdicts(proof: LayoutProof) -> Verdicts:
 def base(tree: Path, layout: str, folder: Path, operations: int = 30_000) -> Base:
     """Return a tree and what is known of it, with the edits that a layout needs at all."""
     start = edited(tree, text_for(layout), folder / f"base-{layout}")
-    store = Store(folder / "proofs")
+    store = LemmaStore(folder / "proofs")
     found = verdicts(proved(start, layout, store))
     unit = Unit(layout, True, start, None, (), 0, None)
     kernel = kernel_implementation(unit, Report(unit, "kernel"))
@@ -97,7 +97,7 @@ def fate(on: Base, tree: Path, edits: Sequence[Edit], name: str, folder: Path) -
     if not worse:
         return Fate(name, on.layout, "survives", [])
     told = [f"{title}/{clause}: {verdict}" for (title, clause), verdict in sorted(worse.items())]
-    task = Task(changed, on.layout, None, Options(), None, {}, on.marks)
+    task = CodeTask(changed, on.layout, None, Options(), None, {}, on.marks)
     replays = Replays(task, layout_named(on.layout), BIG)
     for one in proof.proved:
         for clause in one.proof.clauses.values():

@@ -10,7 +10,7 @@ import pytest
 from proofs.c.types import Array, Record
 from proofs.paths import Unsupported
 from tests.proofs.c.compiled import TARGETS, X86_64, Target, results
-from tests.proofs.c.test_interpreter import Case, Compared, _together
+from tests.proofs.c.interpreted import Case, Compared, together
 from tests.proofs.c.test_syntax import unit
 
 TWO = "static int g(int a) { return a + 1; } static int u(int a) { return a * 10; } "
@@ -88,7 +88,7 @@ NESTED = (
 
 def compare(cases: tuple[Case, ...], target: Target) -> None:
     """Compare what compiled code and the interpreter make of units."""
-    text, functions = _together([one.text for one in cases])
+    text, functions = together([one.text for one in cases])
     compared = Compared(text, functions, target)
     wanted = [(number, one.given) for number, one in enumerate(cases)]
     compiled = results(text, functions, target, wanted)
@@ -107,7 +107,7 @@ def test_a_construct_means_what_the_standard_says(cases: tuple[Case, ...], targe
 
 
 def test_which_function_is_called_may_be_open() -> None:
-    text, functions = _together([one.text for one in CASES])
+    text, functions = together([one.text for one in CASES])
     compared = Compared(text, functions, X86_64)
     rng = Random(2024)
     wanted = [
@@ -123,7 +123,7 @@ def test_which_function_is_called_may_be_open() -> None:
 
 @pytest.mark.parametrize("text", REFUSED)
 def test_a_pointer_to_nothing_known_is_not_called(text: str) -> None:
-    source, functions = _together([text])
+    source, functions = together([text])
     compared = Compared(source, functions, X86_64)
     with pytest.raises((Unsupported, AssertionError)):
         compared.result(functions[0], (1,), symbolic=False)

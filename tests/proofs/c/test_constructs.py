@@ -9,7 +9,7 @@ import pytest
 
 from proofs.paths import Unsupported
 from tests.proofs.c.compiled import MIPS32, X86_64, Function, Target, results
-from tests.proofs.c.test_interpreter import Compared
+from tests.proofs.c.interpreted import Compared
 
 GIVEN = (0, 1, 2, 3, -1, 77)
 

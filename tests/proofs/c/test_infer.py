@@ -20,7 +20,7 @@ from proofs.evaluation import evaluate
 from proofs.paths import Unsupported, explore
 from proofs.terms import Term, Truth, truth
 from tests.proofs.c.compiled import MIPS32, declared, tree
-from tests.proofs.c.test_interpreter import Bare
+from tests.proofs.c.interpreted import Bare
 
 NAME = "f"
 INT = Integer(4, True)

@@ -15,7 +15,7 @@ import pytest
 from proofs import terms
 from proofs.c.operators import binary, compare_pointers, in_bytes, unary
 from proofs.c.types import CType, Integer, Void
-from proofs.c.values import Address, Int, Missing, Opaque, Ptr, Value, int_of, is_true
+from proofs.c.values import Address, Int, Missing, OpaqueNumber, Ptr, Value, int_of, is_true
 from proofs.evaluation import evaluate
 from proofs.paths import Unsupported
 from proofs.terms import Term, Truth, truth
@@ -249,7 +249,7 @@ def test_an_operator_on_one_number(opcode: str, compute: Callable[[int], int]) -
         assert result.type == number.type
 
 
-class Half(Opaque):
+class Half(OpaqueNumber):
     """An integer that can be halved."""
 
     def binary(self, op: str, other: Value, reverse: bool) -> Value | None:

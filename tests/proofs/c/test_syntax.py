@@ -15,7 +15,7 @@ from proofs.c.types import Array, Integer, Record
 from proofs.c.values import int_of
 from proofs.paths import Unsupported, explore
 from tests.proofs.c.compiled import TARGETS, X86_64, Target, accepts, declared, tree
-from tests.proofs.c.test_interpreter import Bare
+from tests.proofs.c.interpreted import Bare
 
 SEED = 77
 

@@ -15,7 +15,7 @@ from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
 from model.ports import layout as layout_named
 from proofs.engine import HOLDS, REFUTED, Options
-from proofs.kernel_runner import LayoutProof, Proved, Session, Store, read_unit
+from proofs.kernel_runner import LayoutProof, LemmaStore, Proved, Session, read_unit
 from proofs.ports.mips.c_lemmas import lemmas
 from support import cache as keeping
 from tests.proofs.c.edits import REPAIRS, Edit, apply, edited
@@ -26,13 +26,13 @@ PAGES = Path(__file__).resolve().parents[3] / "docs/findings"
 # --- what the tests of this folder share -----------------------------------------------------
 
 
-def shared_store() -> Store:
+def shared_store() -> LemmaStore:
     """Return the proofs that all tests share, also those that run in other processes."""
-    return Store(keeping.folder())
+    return LemmaStore(keeping.folder())
 
 
 def session(
-    tree: Path, layout: str, store: Store | None = None, options: Options | None = None
+    tree: Path, layout: str, store: LemmaStore | None = None, options: Options | None = None
 ) -> Session:
     """Return the proofs of one layout of a tree, as they can be carried out."""
     opened = open_tree(tree)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from impl.kernel.ports.mips.files import MMU
-from proofs.engine import HOLDS, OPEN, REFUTED, UNSUPPORTED, Clause
-from proofs.kernel_runner import Proved, Session, Store
+from proofs.engine import HOLDS, OPEN, REFUTED, UNSUPPORTED, ClauseResult
+from proofs.kernel_runner import LemmaStore, Proved, Session
 from tests.kernels.copies import share
 from tests.proofs.c.edits import (
     DROP,
@@ -221,9 +221,9 @@ class Bench:
     def session(self, edits: tuple[Edit, ...], layout: str = NARROW) -> Session:
         """Return the proofs of the tree with edits; nothing is kept of them."""
         with changed(self.copy, self.tree, edits) as where:
-            return session(where, layout, Store(None))
+            return session(where, layout, LemmaStore(None))
 
-    def clauses(self, case: Case) -> dict[str, Clause]:
+    def clauses(self, case: Case) -> dict[str, ClauseResult]:
         """Return what becomes of the promises of the case's function."""
         (one,) = self.session(case.edits, case.layout).run([case.title]).proved
         return one.proof.clauses
@@ -342,7 +342,7 @@ def test_what_is_not_understood_is_told_with_its_place(
     barrier = f'{DROP}\n\t\tasm volatile("" : : : "memory");'
     note = before("note", PTE, "static int kvm_mips_calls;")
     tree = edited(kernel_trees["6.12"], (note, *edits(PTE, (DROP, barrier))), tmp_path / "tree")
-    (one,) = session(tree, NARROW, Store(None)).run([PTE]).proved
+    (one,) = session(tree, NARROW, LemmaStore(None)).run([PTE]).proved
     lines = (tree / MMU).read_text().splitlines()
     (place,) = [number for number, line in enumerate(lines, 1) if "asm volatile" in line]
     wanted = f"{MMU}:{place}, {PTE}(): 'GCCAsmStmt'"

@@ -13,8 +13,8 @@ import pytest
 from impl.kernel.ports.mips.files import MMU
 from proofs import engine
 from proofs import kernel_runner as runner
-from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, Clause, Proof
-from proofs.kernel_runner import INTERNAL, KEPT, LayoutProof, Store
+from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, ClauseResult, Proof
+from proofs.kernel_runner import INTERNAL, KEPT, LayoutProof, LemmaStore
 from tests.kernels.copies import share
 from tests.proofs.c.edits import DROP, NARROW, PGD, PMD, PTE, WALK, Edit
 from tests.proofs.c.mutation import verdicts
@@ -37,7 +37,7 @@ class Bench:
     def prove(self, *edits: Edit) -> LayoutProof:
         """Return what is proved of the tree with edits."""
         with changed(self.copy, self.tree, edits) as where:
-            return session(where, NARROW, Store(self.folder)).run(CHEAP)
+            return session(where, NARROW, LemmaStore(self.folder)).run(CHEAP)
 
 
 @pytest.fixture(scope="session")
@@ -115,11 +115,11 @@ def test_a_damaged_file_is_as_good_as_none(bench: Bench, tmp_path: Path, damage:
     where = Bench(bench.tree, bench.copy, tmp_path)
     titles = ["kvm_mmu_free_memory_caches"]
     with changed(bench.copy, bench.tree, ()) as tree:
-        first = session(tree, NARROW, Store(where.folder)).run(titles)
+        first = session(tree, NARROW, LemmaStore(where.folder)).run(titles)
         (file,) = tmp_path.glob("c-*.json")
         file.write_text(damage, encoding="utf-8")
-        again = session(tree, NARROW, Store(where.folder)).run(titles)
-        third = session(tree, NARROW, Store(where.folder)).run(titles)
+        again = session(tree, NARROW, LemmaStore(where.folder)).run(titles)
+        third = session(tree, NARROW, LemmaStore(where.folder)).run(titles)
     assert fresh(again) == set(titles)
     assert fresh(third) == set()
     assert verdicts(first) == verdicts(again) == verdicts(third)
@@ -132,7 +132,7 @@ def proof_with(**found: str) -> Proof:
     """Return a proof whose clauses have these verdicts."""
     clauses = {}
     for name, verdict in found.items():
-        clauses[name] = Clause(name)
+        clauses[name] = ClauseResult(name)
         if verdict != HOLDS:
             clauses[name].becomes(verdict, f"{name} told so")
     return Proof("lemma", clauses)
@@ -142,7 +142,7 @@ def proof_with(**found: str) -> Proof:
     "verdict", [engine.OPEN, engine.VACUOUS, engine.UNSUPPORTED, engine.FAILED]
 )
 def test_what_was_not_decided_is_not_kept(tmp_path: Path, verdict: str) -> None:
-    store = Store(tmp_path)
+    store = LemmaStore(tmp_path)
     store.save("key", proof_with(exact=HOLDS, memory=verdict), (), {"f": "text"})
     assert store.load("key", lambda name: "text") is None
     assert list(tmp_path.iterdir()) == []
@@ -150,22 +150,22 @@ def test_what_was_not_decided_is_not_kept(tmp_path: Path, verdict: str) -> None:
 
 def test_what_has_no_clauses_for_a_reason_is_not_kept(tmp_path: Path) -> None:
     proof = Proof("lemma", {}, reason="not understood")
-    Store(tmp_path).save("key", proof, (), {})
+    LemmaStore(tmp_path).save("key", proof, (), {})
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_was_decided_is_kept_as_it_was(tmp_path: Path) -> None:
-    store, proof = Store(tmp_path), proof_with(exact=REFUTED, memory=HOLDS)
+    store, proof = LemmaStore(tmp_path), proof_with(exact=REFUTED, memory=HOLDS)
     proof.clauses["exact"].values["at frame"] = 5
     store.save("key", proof, ("g",), {"f": "text"})
-    assert Store(tmp_path).load("key", lambda name: "text") == (proof, ("g",), {"f": "text"})
-    assert Store(tmp_path).load("key", lambda name: "another text") is None
-    assert Store(tmp_path).load("other key", lambda name: "text") is None
-    assert Store(None).load("key", lambda name: "text") is None
+    assert LemmaStore(tmp_path).load("key", lambda name: "text") == (proof, ("g",), {"f": "text"})
+    assert LemmaStore(tmp_path).load("key", lambda name: "another text") is None
+    assert LemmaStore(tmp_path).load("other key", lambda name: "text") is None
+    assert LemmaStore(None).load("key", lambda name: "text") is None
 
 
 def test_the_latest_proofs_are_kept(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = LemmaStore(tmp_path)
     for number in range(KEPT + 3):
         store.save("key", proof_with(exact=HOLDS), (), {"f": str(number)})
     (file,) = tmp_path.iterdir()
@@ -175,8 +175,8 @@ def test_the_latest_proofs_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_does_no_harm() -> None:
-    Store(Path("/proc/nowhere")).save("key", proof_with(exact=HOLDS), (), {})
-    assert Store(Path("/proc/nowhere")).load("key", lambda name: "") is None
+    LemmaStore(Path("/proc/nowhere")).save("key", proof_with(exact=HOLDS), (), {})
+    assert LemmaStore(Path("/proc/nowhere")).load("key", lambda name: "") is None
 
 
 # --- internal clauses ------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 
 from proofs import solvers
 from proofs.engine import FAILED, Options
-from proofs.kernel_runner import Store
+from proofs.kernel_runner import LemmaStore
 from proofs.solvers import SAT
 from tests.proofs.c.edits import REPAIRS, edited
 from tests.proofs.kvm.test_repaired import failing, session, titles
@@ -55,7 +55,7 @@ def test_three_solvers_agree(
         return ask(name, text, goals)
 
     monkeypatch.setattr(solvers, "ask", counted)
-    of = session(repaired, layout, Store(None), Options(solvers=THREE, saved=str(tmp_path)))
+    of = session(repaired, layout, LemmaStore(None), Options(solvers=THREE, saved=str(tmp_path)))
     chosen = [title for title in titles(of) if title.startswith(beginnings)]
     proof = of.run(chosen)
     assert [one.title for one in proof.proved] == chosen
@@ -73,7 +73,7 @@ def test_a_solver_that_says_something_else_makes_an_error(
         solvers, "ask", lambda name, *query: SAT if name == "cvc5" else ask(name, *query)
     )
     options = Options(solvers=THREE, saved=str(tmp_path))
-    of = session(repaired, "mips32-64k", Store(None), options)
+    of = session(repaired, "mips32-64k", LemmaStore(None), options)
     (one,) = of.run(["kvm_mips_flush_gpa_pt"]).proved
     assert one.proof.verdict == FAILED
     assert list(tmp_path.glob("disagreement-*.smt2"))

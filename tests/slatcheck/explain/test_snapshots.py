@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from impl.interface import Implementation
 from impl.kernel.snapshot import KernelMemory, KernelStepper
 from impl.multilevel import QUIRKS, MultiLevel
-from impl.snapshot import MAX_TABLES, UNSET, Slot, Snapshot, State, Step, Stepper, take
+from impl.snapshot import MAX_TABLES, UNSET, SlotState, Snapshot, State, Step, Stepper, take
 from impl.snapshot_table import TableStepper
 from model.contracts import in_contract
 from model.layout import Layout
@@ -58,7 +58,7 @@ def agrees(where: Layout, op: Op, step: Step, tree: Snapshot, mapped: dict[int, 
         return
     assert tree.leaves(where) == mapped
     below = [table for table in tree.tables if table.level]
-    broken = any(link.slot is not Slot.TABLE for table in tree.tables for link in table.links)
+    broken = any(link.slot is not SlotState.TABLE for table in tree.tables for link in table.links)
     if not step.outcome.events and where.levels < 4:
         assert not broken
         assert len(below) == step.outcome.tables
@@ -123,7 +123,7 @@ def test_a_real_table_full_of_garbage_is_read_within_bounds(
     emulator.machine.write(root + 2 * page, random.randbytes(page))
     found = take(KernelMemory(emulator))
     assert 1 <= len(found.tables) <= MAX_TABLES
-    assert {link.slot for link in found.tables[0].links} >= {Slot.AGAIN, Slot.NOWHERE}
+    assert {link.slot for link in found.tables[0].links} >= {SlotState.AGAIN, SlotState.NOWHERE}
 
 
 class Maze:

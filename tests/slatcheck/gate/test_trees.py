@@ -16,7 +16,7 @@ from slatcheck.cli import run
 from slatcheck.document.result import Check, Document, Finding, Location, Verdict
 from slatcheck.errors import InputError
 from slatcheck.gate import trees
-from slatcheck.gate.trees import Judged
+from slatcheck.gate.trees import JudgedTree
 from slatcheck.judge import judging
 from slatcheck.reports import trees as tables
 
@@ -84,7 +84,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Count:
     return count
 
 
-def judged(folder: Path, tmp_path: Path) -> dict[str, Judged]:
+def judged(folder: Path, tmp_path: Path) -> dict[str, JudgedTree]:
     request = judging.Request((), evidence=frozenset({"differential"}))
     found = trees.judge(trees.folders(folder), request, (SMALL,), tmp_path, lambda step: None)
     return {one.name: one for one in found}
@@ -128,7 +128,7 @@ def test_what_another_architecture_reads_of_a_tree_counts(
     main.parent.mkdir(parents=True)
     request = judging.Request((), evidence=frozenset({"differential"}))
 
-    def judged_as(pattern: str) -> Judged:
+    def judged_as(pattern: str) -> JudgedTree:
         found = trees.judge([folder / "new"], request, (pattern,), tmp_path, lambda step: None)
         return next(iter(found))
 

@@ -21,7 +21,7 @@ from model.machines import BIG
 from model.operations import Kind
 from model.ports import layout
 from proofs import engine
-from proofs.engine import Clause, Options, Proof
+from proofs.engine import ClauseResult, Options, Proof
 from proofs.kernel_runner import LayoutProof, Proved
 from proofs.paths import MISMATCH
 from slatcheck import cli
@@ -30,9 +30,9 @@ from slatcheck.judge.code import kept, trees
 from slatcheck.judge.code.claims import disagreements, rules_of
 from slatcheck.judge.code.kept import Kept
 from slatcheck.judge.code.replays import Replays
-from slatcheck.judge.code.task import KIND, Outcome, Task
+from slatcheck.judge.code.task import KIND, CodeOutcome, CodeTask
 from slatcheck.judge.code.trees import prove_layout
-from slatcheck.judge.code.verdicts import Judged
+from slatcheck.judge.code.verdicts import LayoutVerdicts
 from tests.kernels.copies import edit, share
 
 SMALL = "mips32-4k"
@@ -40,12 +40,14 @@ EXPECTED = Path(__file__).resolve().parents[2] / "kernels/expected.json"
 FLUSH, UNMAP, AGE, LEAF = "flush", "unmap", "age", "leaf"
 
 
-def task(folder: Path | None = None, root: Path = Path("/nowhere"), **more: Any) -> Task:
-    return Task(root, SMALL, None, Options(), folder, **more)
+def task(folder: Path | None = None, root: Path = Path("/nowhere"), **more: Any) -> CodeTask:
+    return CodeTask(root, SMALL, None, Options(), folder, **more)
 
 
-def clause(name: str, verdict: str, reason: str = "told so", mismatch: bool = False) -> Clause:
-    found = Clause(name)
+def clause(
+    name: str, verdict: str, reason: str = "told so", mismatch: bool = False
+) -> ClauseResult:
+    found = ClauseResult(name)
     if verdict != engine.HOLDS:
         found.becomes(verdict, reason, mismatch)
     return found
@@ -82,7 +84,7 @@ class Shown:
         self.findings = {mark: finding(mark) for mark in marks.values()}
         self.asked: dict[tuple[str, str], bool] = {}
 
-    def show(self, one: Proved, clause: Clause, thorough: bool) -> str | None:
+    def show(self, one: Proved, clause: ClauseResult, thorough: bool) -> str | None:
         """Return what is shown of a promise; note that it was asked for."""
         self.asked[one.title, clause.name] = thorough
         return self.marks.get((one.title, clause.name))
@@ -92,9 +94,11 @@ def judge(
     *found: Proved,
     marks: Mapping[tuple[str, str], str] | None = None,
     missing: dict[str, str] | None = None,
-) -> tuple[dict[str, Check], Outcome, Shown]:
+) -> tuple[dict[str, Check], CodeOutcome, Shown]:
     """Return the checks by 'function/clause', with the outcome and what runs were asked for."""
-    judged = Judged(task(), layout(SMALL), LayoutProof(SMALL, list(found), missing or {}), BIG)
+    judged = LayoutVerdicts(
+        task(), layout(SMALL), LayoutProof(SMALL, list(found), missing or {}), BIG
+    )
     shown = Shown(marks or {})
     judged.replays = shown  # type: ignore[assignment]
     outcome = judged.outcome()
@@ -322,10 +326,10 @@ def files(tmp_path: Path) -> list[Path]:
     return found
 
 
-def an_outcome(*verdicts: Verdict) -> Outcome:
+def an_outcome(*verdicts: Verdict) -> CodeOutcome:
     """Return an outcome with a finding, and a check for each verdict."""
     checks = [check(f"f/{number}", one) for number, one in enumerate(verdicts)]
-    return Outcome(SMALL, checks, [finding(MARK)], ["f"])
+    return CodeOutcome(SMALL, checks, [finding(MARK)], ["f"])
 
 
 def test_the_same_files_have_the_same_outcome(
@@ -378,9 +382,9 @@ def test_a_layout_is_proved_again_only_where_a_file_changed(
     tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = task(tmp_path / "kept", files[0].parent)
-    runs: list[Task] = []
+    runs: list[CodeTask] = []
 
-    def prove(one: Task) -> tuple[Outcome, list[Path]]:
+    def prove(one: CodeTask) -> tuple[CodeOutcome, list[Path]]:
         runs.append(one)
         return an_outcome(Verdict.HOLDS), files
 
@@ -396,7 +400,7 @@ def test_a_layout_is_proved_again_only_where_a_file_changed(
 def test_a_layout_that_cannot_be_read_is_unsupported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def prove(one: Task) -> tuple[Outcome, list[Path]]:
+    def prove(one: CodeTask) -> tuple[CodeOutcome, list[Path]]:
         raise UnsupportedError("told so")
 
     monkeypatch.setattr(trees, "_prove", prove)

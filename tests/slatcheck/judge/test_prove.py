@@ -13,7 +13,7 @@ from impl.multilevel.quirks import QUIRKS, quirk
 from model.ports import layout
 from model.ports.mips.layouts import PORT
 from proofs import engine, runner
-from proofs.engine import Clause, Options, Proof
+from proofs.engine import ClauseResult, Options, Proof
 from proofs.ports import TABLES
 from proofs.ports.mips.quirks import refuted_by
 from proofs.theorems import CLAUSES, theorems
@@ -30,7 +30,7 @@ def quiet(_: Progress) -> None:
 
 
 def document(*quirks: str, each_quirk: bool = False) -> Document:
-    return prove.prove(prove.Request((layout(SMALL),), quirks, each_quirk), quiet)
+    return prove.prove(prove.ProofRequest((layout(SMALL),), quirks, each_quirk), quiet)
 
 
 def test_every_theorem_is_in_the_document_and_holds() -> None:
@@ -78,8 +78,8 @@ def test_each_quirk_refutes_just_what_it_should() -> None:
 
 
 def test_quirks_are_asked_for_where_the_whole_proof_is_swift() -> None:
-    request = prove.Request((layout("riscv64-sv48x4"),), each_quirk=True, long=True)
-    assert prove._quirk_checks(request, {}, {}, runner.Store(None), lambda *_: None) == []
+    request = prove.ProofRequest((layout("riscv64-sv48x4"),), each_quirk=True, long=True)
+    assert prove._quirk_checks(request, {}, {}, runner.ProofStore(None), lambda *_: None) == []
 
 
 def test_a_note_says_which_tables_are_left_out() -> None:
@@ -100,10 +100,12 @@ def test_a_quirk_that_refutes_something_else_is_an_error(monkeypatch: pytest.Mon
 
 
 def test_a_failure_that_no_theorem_names_is_an_error() -> None:
-    astray = Clause("somewhere else")
+    astray = ClauseResult("somewhere else")
     astray.becomes(engine.REFUTED, "told so")
-    proof = Proof("slot_index", {one: Clause(one) for one in ("exact", "reach")} | {"x": astray})
-    where, request = layout(SMALL), prove.Request((layout(SMALL),))
+    proof = Proof(
+        "slot_index", {one: ClauseResult(one) for one in ("exact", "reach")} | {"x": astray}
+    )
+    where, request = layout(SMALL), prove.ProofRequest((layout(SMALL),))
     checks = prove.quirk_checks(where, quirk("pgd-init-skips-pud"), [proof], request)
     assert [one.verdict for one in checks] == [Verdict.HOLDS, Verdict.HOLDS, Verdict.ERROR]
     assert "no theorem names" in checks[-1].reason
@@ -128,18 +130,20 @@ def test_a_refutation_that_does_not_replay_is_unknown(monkeypatch: pytest.Monkey
 def test_what_is_not_proved_never_passes(
     monkeypatch: pytest.MonkeyPatch, verdict: str, expected: Verdict
 ) -> None:
-    def run(tasks: list[runner.Task], *_: object) -> dict[runner.Task, list[Proof]]:
+    def run(tasks: list[runner.ProofTask], *_: object) -> dict[runner.ProofTask, list[Proof]]:
         return {task: [spoilt(task, one) for one in names(task)] for task in tasks}
 
-    def names(task: runner.Task) -> list[str]:
+    def names(task: runner.ProofTask) -> list[str]:
         if task.scope == runner.MAP:
             return ["flushed/32"]
         found = theorems(layout(SMALL))
         return list(dict.fromkeys(one.lemma for one in found))
 
-    def spoilt(task: runner.Task, name: str) -> Proof:
+    def spoilt(task: runner.ProofTask, name: str) -> Proof:
         wanted = [one for one in theorems(layout(SMALL)) if one.lemma == name]
-        clauses = {one.clause: Clause(one.clause) for one in wanted} or {"map": Clause("map")}
+        clauses = {one.clause: ClauseResult(one.clause) for one in wanted} or {
+            "map": ClauseResult("map")
+        }
         if name == "kvm_pgd_alloc":
             clauses["init"].becomes(verdict, "told so")
         return Proof(name, clauses)
@@ -153,22 +157,22 @@ def test_what_is_not_proved_never_passes(
 
 
 def test_unchanged_proofs_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = runner.Store(tmp_path)
-    task = runner.Task("entry", SMALL)
+    store = runner.ProofStore(tmp_path)
+    task = runner.ProofTask("entry", SMALL)
     told: list[int] = []
     first = runner.run([task], Options(), 1, store, lambda *_: told.append(1))
     monkeypatch.setattr(runner, "carry_out", lambda *_: pytest.fail("it is proved again"))
     assert runner.run([task], Options(), 1, store, lambda *_: told.append(1)) == first
     key = runner.key_of(task, Options())
     assert key != runner.key_of(task, Options(("cvc5",)))
-    assert key != runner.key_of(runner.Task("entry", SMALL, ("pfn-truncated",)), Options())
+    assert key != runner.key_of(runner.ProofTask("entry", SMALL, ("pfn-truncated",)), Options())
     (tmp_path / f"{key}.json").write_text("{", encoding="utf-8")
     assert store.load(key) is None
 
 
 def test_what_was_not_decided_is_not_kept(tmp_path: Path) -> None:
-    store = runner.Store(tmp_path)
-    open_clause = Clause("exact")
+    store = runner.ProofStore(tmp_path)
+    open_clause = ClauseResult("exact")
     open_clause.becomes(engine.OPEN, "gave up")
     store.save("key", [Proof("lemma", {"exact": open_clause})])
     assert store.load("key") is None
