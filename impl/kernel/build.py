@@ -214,10 +214,11 @@ def build(
         objects.append(beside(job, "machine", runner / "machine.c", False))
         objects.append(beside(job, "setjmp", job.port.processor.folder / "setjmp.S", False))
         output = job.folder / "image.elf"
-        link = [*toolchain.linker, "--gc-sections", "-static", "-nostdlib"]
+        # Labels within functions are left out: on RISC-V they are nine symbols of ten.
+        link = [*toolchain.linker, "--gc-sections", "--discard-locals", "-static", "-nostdlib"]
         if not toolchain.clang:
             link = [*toolchain.linker, *job.port.code.target(False, layout.bits, big_endian)]
-            link += ["-Wl,--gc-sections", "-static", "-nostdlib", "-no-pie"]
+            link += ["-Wl,--gc-sections,--discard-locals", "-static", "-nostdlib", "-no-pie"]
         keep = ["slat_run", "slat_boot", "slat_stop", "slat_geometry", "slat_cache_min"]
         flags = [f"-u{symbol}" for symbol in keep]
         command = [*link, *flags, "-T", str(runner / "image.ld"), "-o", str(output)]

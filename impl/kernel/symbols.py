@@ -32,10 +32,11 @@ class Symbols:
 
         self._elf = elftools.elf.elffile.ELFFile(io.BytesIO(elf))
         table: Any = self._elf.get_section_by_name(".symtab")
-        self._addresses = {s.name: s["st_value"] for s in table.iter_symbols() if s.name}
+        symbols = list(table.iter_symbols())
+        self._addresses = {s.name: s["st_value"] for s in symbols if s.name}
         spans = sorted(
             (s["st_value"], s["st_value"] + s["st_size"], s.name)
-            for s in table.iter_symbols()
+            for s in symbols
             if s["st_info"]["type"] == "STT_FUNC"
         )
         self._starts = [s[0] for s in spans]
