@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
@@ -82,9 +83,7 @@ def carry_out(task: ProofTask, options: Options) -> list[Proof]:
     quirks = quirks_named(layout, task.quirks)
     program = port.program(task.source, quirks, layout)
     found = []
-    for lemma in port.lemmas(layout):
-        if lemma.scope != task.scope or (task.only and lemma.name not in task.only):
-            continue
+    for lemma in _lemmas(task).values():
         consulted: set[str] = set()
         entry = format_of(layout) if port.real_entries else OWN
         start = partial(
@@ -201,15 +200,56 @@ def run(
             continue
         found[task] = old
         done(task, len(found), len(wanted))
-    open_ = sorted((task for task in wanted if task not in found), key=_cost, reverse=True)
-    for number, proofs_ in spread(partial(carry_out, options=options), open_, jobs):
-        task = open_[number]
+    open_ = [task for task in wanted if task not in found]
+    for task, proofs_ in _carried_out(open_, options, jobs):
         if task in before and verdicts(before[task]) != verdicts(proofs_):
             raise different(f"the proof of {task.layout or 'the map'}")
         found[task] = proofs_
         kept.save(key_of(task, options), proofs_)
         done(task, len(found), len(wanted))
     return found
+
+
+def _carried_out(
+    tasks: Iterable[ProofTask], options: Options, jobs: int
+) -> Iterator[tuple[ProofTask, list[Proof]]]:
+    """Yield the proofs of each task when the last of its lemmas is done, the longest begun first.
+
+    A deep table alone would keep one process busy for long after the others have ended, so each
+    lemma is a piece of work of its own.
+    """
+    parts = [(task, part) for task in tasks for part in _parts(task)]
+    parts.sort(key=lambda pair: _cost(pair[1]), reverse=True)
+    left = Counter(task for task, _ in parts)
+    proofs_: dict[ProofTask, list[Proof]] = {task: [] for task in left}
+    carry = partial(carry_out, options=options)
+    for number, found in spread(carry, [part for _, part in parts], jobs):
+        task = parts[number][0]
+        proofs_[task] += found
+        left[task] -= 1
+        if not left[task]:
+            order = {name: place for place, name in enumerate(_lemmas(task))}
+            yield task, sorted(proofs_[task], key=lambda proof: order.get(proof.name, 0))
+
+
+def _lemmas(task: ProofTask) -> dict[str, Lemma]:
+    """Return the lemmas of a task of a table, by name, in the order in which they are listed."""
+    if task.scope == MAP:
+        return {}
+    layout = layout_named(task.layout)
+    listed = table_of(layout).lemmas(layout)
+    return {
+        lemma.name: lemma
+        for lemma in listed
+        if lemma.scope == task.scope and (not task.only or lemma.name in task.only)
+    }
+
+
+def _parts(task: ProofTask) -> list[ProofTask]:
+    names = _lemmas(task)
+    if task.scope != "table" or not names:
+        return [task]
+    return [replace(task, only=(name,)) for name in names]
 
 
 def verdicts(proofs_: Iterable[Proof]) -> list[tuple[str, str, str]]:
@@ -221,7 +261,8 @@ def verdicts(proofs_: Iterable[Proof]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _cost(task: ProofTask) -> int:
-    if task.scope != "table":
-        return 1
-    return 10 * layout_named(task.layout).levels
+def _cost(part: ProofTask) -> tuple[int, bool]:
+    if part.scope != "table":
+        return 1, False
+    lemmas = _lemmas(part).values()
+    return layout_named(part.layout).levels, any(lemma.long for lemma in lemmas)

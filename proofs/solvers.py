@@ -35,10 +35,9 @@ class Strategy:
 STRATEGIES = (
     Strategy("", 300_000),
     Strategy("", 1_000_000, cases=2),
-    Strategy("", 3_000_000, cases=4),
-    Strategy("QF_UFBV", 5_000_000),
+    Strategy("QF_UFBV", 30_000_000),
     Strategy("", 20_000_000, cases=6),
-    Strategy("QF_UFBV", 60_000_000),
+    Strategy("QF_UFBV", 100_000_000),
     Strategy("", 2_000_000_000),
 )
 """How Z3 is asked, one after the other.

@@ -120,7 +120,8 @@ class Lemma:
     """The proof of one function; ``level`` is the level it is about, -1 for none.
 
     ``kind`` is the operation in which a counterexample would show. ``scope`` is ``table`` where
-    the proof depends on a layout's geometry only, ``entry`` where on its entry format only.
+    the proof depends on a layout's geometry only, ``entry`` where on its entry format only. The
+    proof of a ``long`` one takes longer than most, and is begun before them.
     """
 
     function: str
@@ -129,6 +130,7 @@ class Lemma:
     kind: Kind | None = None
     uniform: bool = False
     scope: str = "table"
+    long: bool = False
 
     @property
     def name(self) -> str:

@@ -62,9 +62,9 @@ def lemmas(layout: Layout) -> list[Lemma]:
     for level in reversed(levels):
         if level:
             found.append(Lemma("gstage_split_huge", split(level), level, Kind.SPLIT))
-        found.append(Lemma("gstage_map_page", map_page(level), level, Kind.MAP))
+        found.append(Lemma("gstage_map_page", map_page(level), level, Kind.MAP, long=True))
     for name, (op, kind) in _RANGES.items():
-        found.append(Lemma(name, op_range(op), kind=kind))
+        found.append(Lemma(name, op_range(op), kind=kind, long=True))
     found += [Lemma(name, gfn_range(name), kind=kind) for name, (_, kind, _) in RANGES.items()]
     found.append(Lemma("mapping_level", mapping_level, kind=Kind.FAULT))
     found.append(Lemma("map_locked", map_locked, kind=Kind.FAULT))
