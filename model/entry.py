@@ -73,6 +73,16 @@ class EntryFormat:
         """The PFN bits that the format can hold."""
         return sum(((1 << f.width) - 1) << f.source for f in self.pfn)
 
+    @cached_property
+    def flags(self) -> dict[str, int]:
+        """The bits that have names, by name."""
+        return dict(self.named)
+
+    @cached_property
+    def permissions(self) -> int:
+        """The bits that let a page be used: read, where there is one, write and execute."""
+        return self.flags.get("read", 0) | self.write | self.execute
+
     def holds(self, pfn: int) -> bool:
         """Return whether every bit of ``pfn`` has a place in the entry."""
         return not pfn & ~self.pfn_mask

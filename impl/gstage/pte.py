@@ -6,24 +6,19 @@ from __future__ import annotations
 from model.entry import ORDER_SHIFT, Entry, EntryFormat
 
 
-def leaf_bits(fmt: EntryFormat) -> int:
-    """Return the bits of which a leaf has one and a link none: read, write, execute."""
-    return dict(fmt.named)["read"] | fmt.write | fmt.execute
-
-
 def is_leaf(fmt: EntryFormat, raw: int) -> bool:
-    """Return whether a slot that holds ``raw`` maps pages."""
-    return bool(raw & leaf_bits(fmt))
+    """Return whether a slot that holds ``raw`` maps pages: a link has no permission."""
+    return bool(raw & fmt.permissions)
 
 
 def is_link(fmt: EntryFormat, raw: int) -> bool:
     """Return whether a slot that holds ``raw`` links a table."""
-    return bool(raw & dict(fmt.named)["valid"]) and not is_leaf(fmt, raw)
+    return bool(raw & fmt.flags["valid"]) and not raw & fmt.permissions
 
 
 def link(fmt: EntryFormat, pfn: int) -> int:
     """Return what links the table at page frame ``pfn``."""
-    return dict(fmt.named)["valid"] | fmt.encode_pfn(pfn)
+    return fmt.flags["valid"] | fmt.encode_pfn(pfn)
 
 
 def make(fmt: EntryFormat, pfn: int, writable: bool, device: bool) -> int:

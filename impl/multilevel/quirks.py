@@ -38,7 +38,7 @@ def no_read_in_pfn_word(entry: EntryFormat) -> int:
     """
     if len(entry.pfn) < 2:
         return 0
-    return dict(entry.named)["no-read"] >> 32
+    return entry.flags["no-read"] >> 32
 
 
 def _pfn_reads_as_no_read(layout: Layout) -> bool:

@@ -266,7 +266,7 @@ class LeafTables(SymbolicRuntime):
 
     def pte_leaf(self, level: int, value: Held) -> Flag:
         """Return whether a slot of ``level`` that holds ``value`` maps pages."""
-        return lift_truth(has(value.raw, pte.leaf_bits(self.layout.entry)))
+        return lift_truth(has(value.raw, self.layout.entry.permissions))
 
     def pte_link(self, level: int, value: Held) -> Flag:
         """Return whether a slot of ``level`` that holds ``value`` links a table."""

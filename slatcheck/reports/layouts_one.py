@@ -146,7 +146,7 @@ def entry(layout: Layout) -> list[str]:
     """Return how an entry is laid out."""
     fmt = layout.entry
     words = "two words of 4 bytes" if fmt.size * 8 > layout.bits else f"{fmt.size} bytes"
-    named = dict(fmt.named)
+    named = fmt.flags
     fields = "; ".join(
         f"PFN bits {f.source + f.width - 1}..{f.source} "
         f"at bits {f.target + f.width - 1}..{f.target}"

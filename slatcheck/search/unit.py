@@ -248,7 +248,7 @@ def _by_permission(layout: Layout, raw: list[int]) -> dict[str, tuple[int, int]]
     fmt = layout.entry
     return {
         "size of an entry": (raw[0], fmt.size),
-        "present": (raw[1], dict(fmt.named)["valid"]),
+        "present": (raw[1], fmt.flags["valid"]),
         "a page to read": (raw[2], fmt.encode(Entry(0, False, True, True))),
         "a page to write": (raw[3], fmt.encode(Entry(0, True, True, True))),
         "the same, old": (raw[4], fmt.encode(Entry(0, True, False, True))),
