@@ -84,7 +84,7 @@ class Tool:
                 now = time.perf_counter() - begun
                 if line.startswith("["):
                     found.verdict = found.verdict or now
-                elif line.lstrip().startswith("new: "):
+                if line.lstrip().startswith("new: "):
                     found.new = found.new or now
         found.status = run.returncode
         found.whole, found.cpu = time.perf_counter() - begun, _cpu() - before

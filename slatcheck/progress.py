@@ -38,21 +38,23 @@ class Progress(NamedTuple):
         return self._replace(layout=f"{what}: {self.layout}")
 
 
+START = Progress(0, 0, "", 0)
 Report = Callable[[Progress], None]
 
 
 def _plain(stream: TextIO) -> Report:
-    shown = Progress(0, 0, "", 0)
+    shown = START
 
     def report(step: Progress) -> None:
         nonlocal shown
         begins = step.done == 1 and step.layout != shown.layout  # of another part of the work
-        if step.done <= shown.done and not begins:
-            return
-        shown = step
-        width = len(str(step.total))
-        text = f"[{step.done:{width}}/{step.total}] {step.layout}, {step.findings} findings so far"
-        print(text, file=stream, flush=True)
+        first = step.findings > 0 and shown == START
+        if step.done > shown.done or begins or first:
+            shown = step
+            width = len(str(step.total))
+            count = f"[{step.done:{width}}/{step.total}]"
+            text = f"{count} {step.layout}, {step.findings} findings so far"
+            print(text, file=stream, flush=True)
         for fingerprint in step.new:
             print(f"  new: {fingerprint}", file=stream, flush=True)
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from multiprocessing import get_context
-from typing import TypeVar
+from multiprocessing.queues import SimpleQueue
+from typing import Any, TypeVar
 
 from support import outside
 
@@ -21,6 +22,8 @@ Result = TypeVar("Result")
 
 
 _PR_SET_PDEATHSIG = 1
+LOOK = 0.1
+"""Seconds after which somebody looks for what work has told."""
 
 
 def end_with_parent() -> None:
@@ -31,13 +34,55 @@ def end_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _begin() -> None:
-    """Have what the parent has, and end with it."""
+Told = Callable[[Any], None]
+"""Called with what work tells before its result is there."""
+_listener: Told | None = None
+"""Hears what work in this process tells."""
+
+
+def tell(message: object) -> None:
+    """Tell whoever handed out this work something before it is done; lost if nobody listens."""
+    if _listener is not None:
+        _listener(message)
+
+
+@contextmanager
+def _heard_by(listener: Told | None) -> Iterator[None]:
+    """Have a listener for what work tells that is done in this process."""
+    global _listener
+    usual, _listener = _listener, listener
+    try:
+        yield
+    finally:
+        _listener = usual
+
+
+class _Workers(ProcessPoolExecutor):
+    """Processes for emulators and solvers, which cannot share one; a crash ends no other.
+
+    What their work tells stands in a queue until somebody looks.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        context = get_context("spawn")
+        self._mail = context.SimpleQueue()
+        super().__init__(jobs, context, initializer=_begin, initargs=(self._mail,))
+
+    def heard(self) -> Iterator[Any]:
+        """Yield what was told since somebody looked."""
+        while not self._mail.empty():
+            yield self._mail.get()
+
+
+def _begin(mail: SimpleQueue[Any]) -> None:
+    """Have what the parent has, and end with it; what work tells goes to ``mail``."""
+    global _listener
     outside.load()
     end_with_parent()
+    _listener = mail.put
 
 
-_Processes = list[ProcessPoolExecutor]
+_Processes = list[_Workers]
 """The processes that are shared, once there was work for them."""
 _shared: ContextVar[tuple[int, _Processes] | None] = ContextVar("shared", default=None)
 """How many processes are shared, and those that run; None where each has its own."""
@@ -68,22 +113,17 @@ def _number(jobs: int) -> int:
     return jobs or os.cpu_count() or 1
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    # Processes: emulators and solvers cannot share one, and a crash must not end the others.
-    return ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_begin)
-
-
-def _of_all(jobs: int, started: _Processes) -> ProcessPoolExecutor:
+def _of_all(jobs: int, started: _Processes) -> _Workers:
     if not started:
-        started.append(_pool(jobs))
+        started.append(_Workers(jobs))
     return started[0]
 
 
 @contextmanager
-def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
+def _processes(jobs: int) -> Iterator[_Workers]:
     """Give the shared processes, or some of its own, and leave none behind where work is cut."""
     ours = _shared.get()
-    pool = _of_all(*ours) if ours else _pool(jobs)
+    pool = _of_all(*ours) if ours else _Workers(jobs)
     try:
         yield pool
     except BaseException:
@@ -132,12 +172,14 @@ def spread(
     items: Sequence[Item],
     jobs: int,
     known: Callable[[Item], Result | None] = _unknown,
+    told: Told | None = None,
 ) -> Iterator[tuple[int, Result]]:
     """Yield the number and the result of each item, in the order in which they are finished.
 
     ``jobs`` are processes, 0 for one a core; with one, the work is done here. Both function and
     items must be such as can be sent to a process. What is ``known`` of an item, where that is not
-    None, is its result, and looked up here before anything else is done.
+    None, is its result, and looked up here before anything else is done. ``told`` is called, here,
+    with each message of the work (``tell``), soon after it was sent.
     """
     open_ = []
     for number, item in enumerate(items):
@@ -148,11 +190,17 @@ def spread(
             yield number, result
     jobs = min(_number(jobs), len(open_))
     if jobs <= 1:
-        yield from ((number, function(items[number])) for number in open_)
+        for number in open_:
+            with _heard_by(told):
+                result = function(items[number])
+            yield number, result
         return
     with _processes(jobs) as pool:
         pending = {pool.submit(function, items[number]): number for number in open_}
         while pending:
-            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+            done, _ = wait(pending, LOOK if told else None, return_when=FIRST_COMPLETED)
+            for message in pool.heard():
+                if told:
+                    told(message)
             for future in done:
                 yield pending.pop(future), future.result()

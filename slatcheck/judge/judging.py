@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from slatcheck.judge.findings import merge, relate
 from slatcheck.judge.subject import kernel_facts
 from slatcheck.judge.tie import comparable, ties
 from slatcheck.progress import Progress
-from slatcheck.search.unit import Report, Unit, kept_search, search
+from slatcheck.search.unit import Report, Seen, Unit, kept_search, search
 from support.cache import Mode
 from support.pool import begin, shared, spread
 
@@ -225,15 +225,19 @@ def _add_search(document: Document, request: Request, report: Callable[[Progress
     units = list(_units(request)) if "differential" in request.evidence else []
     reports: dict[int, Report] = {}
     found: set[str] = set()
+
+    def show(title: str, layout: str, marks: Iterable[str]) -> None:
+        new = tuple(mark for mark in marks if mark not in found and _new(request, mark, layout))
+        found.update(marks)
+        report(Progress(len(reports), len(units), title, len(found), new))
+
+    def told(seen: Seen) -> None:
+        show(seen.layout, seen.layout, (seen.fingerprint,))
+
     try:
-        for index, unit_report in spread(search, units, request.jobs, kept_search):
+        for index, unit_report in spread(search, units, request.jobs, kept_search, told):
             reports[index] = unit_report
-            marks = [(mark, units[index].layout) for mark in unit_report.campaign.hits]
-            new = tuple(
-                mark for mark, where in marks if mark not in found and _new(request, mark, where)
-            )
-            found |= unit_report.campaign.hits.keys()
-            report(Progress(len(reports), len(units), units[index].title, len(found), new))
+            show(units[index].title, units[index].layout, tuple(unit_report.campaign.hits))
     finally:
         done = [reports[index] for index in sorted(reports)]
         document.findings = merge(done, request.seed)

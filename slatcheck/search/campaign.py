@@ -39,6 +39,8 @@ ENDINGS = 3
 Plan = tuple[list[Op], list[Expected]]
 Wanted = Callable[[Symptom], bool]
 """Whether a symptom is one of those looked for."""
+Noticed = Callable[[Symptom, list[Op]], None]
+"""Called with a symptom that shows for the first time, and the trace that shows it."""
 
 
 def anything(symptom: Symptom) -> bool:
@@ -114,14 +116,22 @@ class Search:
         self._endless: set[tuple[str, str]] = set()
         self._first: dict[str, tuple[Symptom, list[Op]]] = {}
         self._remembered: Mapping[str, list[Op]] = {}
+        self._seen: Noticed | None = None
 
-    def run(self, budget: int, remembered: Mapping[str, list[Op]] | None = None) -> Campaign:
+    def run(
+        self,
+        budget: int,
+        remembered: Mapping[str, list[Op]] | None = None,
+        seen: Noticed | None = None,
+    ) -> Campaign:
         """Search until ``budget`` operations were drawn; then shrink what was found.
 
         ``remembered`` are short traces by fingerprint. They save shrinking where they still show
         what was found, and nothing else: what is found is decided by seed and budget alone.
+        ``seen`` is called, at once, with what is sure to be found.
         """
         self._remembered = remembered or {}
+        self._seen = seen
         campaign = Campaign()
         begin = time.monotonic()
         with _rare_collections():
@@ -175,8 +185,7 @@ class Search:
     def _is_special_case(self, symptom: Symptom) -> bool:
         """Return whether the same memory-safety rule breaks at this entry for any operands."""
         general = str(Fingerprint(symptom.rule, symptom.entry, "any", symptom.contract))
-        safety = rule(symptom.rule).memory_safety
-        return safety and symptom.trigger != "any" and general in self._first
+        return _may_be_special(symptom) and general in self._first
 
     def _directed(self, campaign: Campaign) -> None:
         """Run the sequences that everyone should pass: create and destroy, with and without."""
@@ -241,6 +250,8 @@ class Search:
         trace = ops[: symptom.step + 1]
         if best is None or len(trace) < len(best[1]):
             self._first[mark] = (symptom, trace)
+        if best is None and self._seen and not _may_be_special(symptom):
+            self._seen(symptom, trace)
         if symptom.stops:
             self._excluded.add((symptom.entry, symptom.trigger))
             if symptom.rule == "runaway":
@@ -269,3 +280,8 @@ class Search:
     def _find(self, mark: str, ops: Sequence[Op]) -> Symptom | None:
         verdict = self._judge.examine(self._implementation, ops)
         return next((symptom for symptom in verdict.symptoms if symptom.fingerprint == mark), None)
+
+
+def _may_be_special(symptom: Symptom) -> bool:
+    """Return whether a symptom is nothing of its own if its rule breaks for any operands."""
+    return rule(symptom.rule).memory_safety and symptom.trigger != "any"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from impl import ports as references
 from impl.interface import Implementation
@@ -30,6 +31,7 @@ from slatcheck.search.kept_searches import Searches, alike
 from slatcheck.search.kept_traces import Traces
 from support import cache as keeping
 from support.cache import Mode, if_kept, settle
+from support.pool import tell
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,13 @@ class Report:
     """The tree's own names of entry points, where they are not today's."""
     layout: Layout | None = None
     """The layout as the tree has it, None until it was read."""
+
+
+class Seen(NamedTuple):
+    """What a search tells of a finding, replayed but not yet shrunk, before it is done."""
+
+    layout: str
+    fingerprint: str
 
 
 Maker = Callable[[], Implementation]
@@ -179,9 +188,14 @@ def _campaign(unit: Unit, report: Report, make: Maker) -> None:
         used = unit.kernel is not None and unit.cache is not Mode.AUDIT
         kept = Traces(unit.folder if used else None, f"search {name}")
         search = Search(make(), unit.seed, name)
-        report.campaign = search.run(unit.max_ops or DEFAULT_OPS, kept.load())
-        kept.save({mark: hit.ops for mark, hit in report.campaign.hits.items()})
         fresh = make()
+
+        def seen(symptom: Symptom, ops: list[Op]) -> None:
+            if _shows(fresh, Hit(symptom, ops), symptom.fingerprint):
+                tell(Seen(unit.layout, symptom.fingerprint))
+
+        report.campaign = search.run(unit.max_ops or DEFAULT_OPS, kept.load(), seen)
+        kept.save({mark: hit.ops for mark, hit in report.campaign.hits.items()})
         for mark, hit in report.campaign.hits.items():
             if not _shows(fresh, hit, mark):
                 report.campaign.limits.append(f"{mark} did not show again when replayed")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.pool import begin, shared, spread
+from support.pool import begin, shared, spread, tell
 
 
 def process(_: int) -> int:
@@ -53,6 +53,40 @@ def test_what_is_known_needs_no_process() -> None:
     with shared(2):
         assert dict(spread(process, [0, 1, 2], 2, known.get)) == {0: 7, 1: os.getpid(), 2: 8}
         assert begin(process, 2, known.get)() == 8
+
+
+def telling(item: int) -> float:
+    """Tell of a number now and finish later; return when that was."""
+    told = time.monotonic()
+    tell(item)
+    time.sleep(0.6)
+    return told
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_work_tells_is_heard_before_it_is_done(jobs: int) -> None:
+    heard: list[tuple[int, float]] = []
+
+    def told(message: int) -> None:
+        heard.append((message, time.monotonic()))
+
+    results = dict(spread(telling, [5, 7], jobs, told=told))
+    assert sorted(message for message, _ in heard) == [5, 7]
+    at = dict(heard)
+    assert all(at[item] - results[number] < 0.5 for number, item in enumerate((5, 7)))
+    # Nobody listens: it is lost, and holds up nothing.
+    tell("nothing")
+    assert len(dict(spread(telling, [5, 7], jobs))) == 2
+
+
+def verbose(_: int) -> int:
+    tell("x" * 3_000)
+    return os.getpid()
+
+
+def test_messages_that_nobody_wants_do_not_pile_up() -> None:
+    with shared(2):
+        assert len(list(spread(verbose, [0] * 100, 2))) == 100
 
 
 def test_processes_are_shared() -> None:

@@ -28,6 +28,7 @@ from slatcheck.judge.findings import merge
 from slatcheck.judge.judging import Request, check, checks_of
 from slatcheck.progress import Progress
 from slatcheck.reports import json
+from slatcheck.search import unit
 from slatcheck.search.campaign import Campaign, Hit
 from slatcheck.search.differential import Symptom
 from slatcheck.search.unit import Report, Unit
@@ -52,6 +53,29 @@ def test_findings_do_not_depend_on_the_number_of_jobs() -> None:
     assert [asdict(one) for one in alone.findings] == [asdict(one) for one in together.findings]
     assert timeless(alone) == timeless(together)
     assert alone.verdict is Verdict.VIOLATED
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_new_finding_is_told_before_its_layout_is_done(jobs: int) -> None:
+    told: list[Progress] = []
+    request = replace(QUIRKY, jobs=jobs, is_known=lambda mark, where: "masked" in mark)
+    document = check(request, told.append)
+    new = [mark for step in told for mark in step.new]
+    marks = {one.fingerprint for one in document.findings}
+    assert set(new) == {mark for mark in marks if "masked" not in mark} and new
+    assert len(new) == len(set(new))
+    # With everything done it would be reported with the last layout, at the earliest.
+    assert all(step.done < 2 for step in told if step.new)
+    assert told[-1].findings == len(marks)
+
+
+def test_a_finding_that_does_not_show_again_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Progress] = []
+    monkeypatch.setattr(unit, "_shows", lambda *_: False)
+    document = check(replace(QUIRKY, is_known=lambda *_: False), told.append)
+    assert not any(step.new for step in told if step.done == 0)
+    assert told[0].done == 1
+    assert document.verdict is Verdict.ERROR
 
 
 def test_the_repaired_table_holds_wherever_something_ran() -> None:
@@ -257,7 +281,7 @@ def cut_after(items: int) -> Any:
     """Return what spreads work, until Ctrl-C after so many items."""
 
     def spread(
-        function: Any, work: Sequence[Any], jobs: int, known: Any
+        function: Any, work: Sequence[Any], jobs: int, known: Any, told: Any
     ) -> Iterator[tuple[int, Any]]:
         for number, one in enumerate(work):
             if number == items:
