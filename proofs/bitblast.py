@@ -116,7 +116,7 @@ def proof_of(clauses: list[list[int]]) -> list[str]:
     try:
         from pysat.solvers import Solver
     except ImportError:
-        raise SolverMissing("python-sat is not installed; it is among the extra 'dev'") from None
+        raise SolverMissing("python-sat is not installed; it is the extra 'certify'") from None
     with Solver(name=SOLVER, bootstrap_with=clauses, with_proof=True) as solver:
         if solver.solve():
             raise Satisfiable("the clauses have a solution")

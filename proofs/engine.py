@@ -18,6 +18,7 @@ from time import perf_counter
 
 from proofs import solvers
 from proofs.answers import Answers
+from proofs.certificates import Certificates
 from proofs.paths import Checkpoint, Goal, Mismatch, Path, Query, Unsupported, explore
 from proofs.smtlib import smtlib
 from proofs.solvers import SAT, UNKNOWN, UNSAT, SolverFailure, Z3Query
@@ -48,13 +49,15 @@ class ClauseResult:
 
     ``values`` are those of the first counterexample, by name; a number that is none of the
     function's operands is named ``at ...`` and is a frame that matters in it. ``mismatch`` says
-    that the reason is an invariant that does not fit: runs may still tell.
+    that the reason is an invariant that does not fit: runs may still tell. ``certified`` of its
+    ``goals`` were refuted, negated, with a certificate that was checked.
     """
 
     name: str
     verdict: str = HOLDS
     reason: str = ""
     goals: int = 0
+    certified: int = 0
     queries: int = 0
     seconds: float = 0.0
     statements: list[str] = field(default_factory=list)
@@ -90,11 +93,20 @@ class Proof:
 
 @dataclass
 class Options:
-    """How queries are asked: by which solvers, and where their texts are written, if anywhere."""
+    """How queries are asked: by which solvers, and where their texts are written, if anywhere.
+
+    ``certify`` is the share of the refutations, from 0 to 1, that are certified as well.
+    """
 
     solvers: tuple[str, ...] = ("z3",)
     emit: str = ""
     saved: str = "."
+    certify: float = 0.0
+
+    @property
+    def anew(self) -> bool:
+        """Whether every query has to be asked here: a kept proof has neither text nor terms."""
+        return bool(self.emit) or self.certify > 0
 
 
 class Desk:
@@ -104,14 +116,22 @@ class Desk:
         self.options = options
         self.kept = kept
         self._answers: dict[str, str] = {}
+        self._certificates = Certificates(options.certify)
         self.asked = 0
+
+    def certified(self, text: str, assertions: Iterable[Term]) -> bool:
+        """Return whether there is a certificate for a text that is refuted.
+
+        Raises SolverFailure where a certificate was wanted and is none.
+        """
+        return self._certificates.certify(_key(text), assertions)
 
     def answer(self, text: str, goals: bool = False) -> str:
         """Return what all solvers say of a text. Raises SolverFailure where they disagree.
 
         With ``goals`` its last assertion says that one of many goals fails.
         """
-        key = hashlib.sha256(text.encode()).hexdigest()
+        key = _key(text)
         if key not in self._answers:
             self.asked += 1
             solve = partial(self._ask, text, key, goals)
@@ -126,6 +146,10 @@ class Desk:
             told = ", ".join(f"{name}: {answer}" for name, answer in given.items())
             raise SolverFailure(f"solvers disagree ({told}); the query is in {place}")
         return UNKNOWN if UNKNOWN in given.values() else next(iter(given.values()))
+
+
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def prove(
@@ -212,10 +236,14 @@ def _is_taken(proof: Proof, path: Path, desk: Desk) -> bool:
     return False
 
 
-def _satisfiable(premises: tuple[object, ...], desk: Desk) -> str:
+def _satisfiable(premises: tuple[Term, ...], desk: Desk) -> str:
     if FALSE in premises:
         return UNSAT
-    return desk.answer(smtlib(premises))  # type: ignore[arg-type]
+    text = smtlib(premises)
+    answer = desk.answer(text)
+    if answer == UNSAT:
+        desk.certified(text, premises)
+    return answer
 
 
 def _settle(proof: Proof, query: Query, desk: Desk) -> None:
@@ -239,6 +267,9 @@ def _settle(proof: Proof, query: Query, desk: Desk) -> None:
         proof.clauses[goal.clause].seconds += share
     if answer != UNSAT:
         _apart(proof, left, desk)
+    elif desk.certified(text, left.refutation):
+        for goal in goals:
+            proof.clauses[goal.clause].certified += 1
 
 
 def _refuted(proof: Proof, goal: Goal) -> bool:
@@ -251,9 +282,12 @@ def _apart(proof: Proof, query: Query, desk: Desk) -> None:
     for goal in query.goals:
         groups.setdefault(goal.clause, []).append(goal)
     for goals in groups.values():
-        some = truth(either(*[negate(goal.term) for goal in goals]))
-        answer = desk.answer(smtlib([*query.premises, some]), goals=True) if len(goals) > 1 else SAT
-        for goal in goals if answer != UNSAT else ():
+        some = [*query.premises, truth(either(*[negate(goal.term) for goal in goals]))]
+        text = smtlib(some) if len(goals) > 1 else ""
+        if text and desk.answer(text, goals=True) == UNSAT:
+            proof.clauses[goals[0].clause].certified += len(goals) * desk.certified(text, some)
+            continue
+        for goal in goals:
             if not _refuted(proof, goal):
                 _single(proof.clauses[goal.clause], query, goal, desk)
 
@@ -271,8 +305,11 @@ def _values(query: Query, premises: tuple[Term, ...]) -> dict[str, int]:
 def _single(clause: ClauseResult, query: Query, goal: Goal, desk: Desk) -> None:
     """Decide one goal by itself."""
     premises = (*query.premises, truth(negate(goal.term)))
-    answer = UNSAT if FALSE in premises else desk.answer(smtlib(premises), goals=True)
-    if answer == UNKNOWN:
+    text = smtlib(premises)
+    answer = UNSAT if FALSE in premises else desk.answer(text, goals=True)
+    if answer == UNSAT:
+        clause.certified += desk.certified(text, premises)
+    elif answer == UNKNOWN:
         clause.becomes(OPEN, f"the solver gave up on '{goal.statement}'")
     elif answer == SAT:
         if not clause.values:

@@ -111,7 +111,7 @@ class Session:
         self.bound: Bound = bind(unit, layout, renamed, self.port.names)
         self.program = self.port.program(unit, layout, self.bound)
         known = None
-        if store.folder is not None and not options.emit:
+        if store.folder is not None and not options.anew:
             known = Answers(store.folder, identity(options.solvers), store.mode is Mode.AUDIT)
         self.desk = Desk(options, known)
         self.options = options
@@ -132,7 +132,7 @@ class Session:
 
     def _lemma(self, task: LemmaTask) -> Proved:
         key = self._key(task)
-        kept = None if self.options.emit else self.store.load(key, self._digest)
+        kept = None if self.options.anew else self.store.load(key, self._digest)
         if kept is not None and self.store.mode is not Mode.AUDIT:
             return Proved(task.title, task.lemma.kind, *kept, fresh=False)
         proof = None if task.entries else self._proved(task, opaque_format(self.layout))
@@ -143,7 +143,8 @@ class Session:
             raise different(f"the proof of {task.title} in {self.layout.name}")
         entered = {name: self._digest(name) for name in sorted(self.program.entered)}
         uses = tuple(sorted(self.program.used))
-        self.store.save(key, proof, uses, entered)
+        if not self.options.certify:
+            self.store.save(key, proof, uses, entered)
         return Proved(task.title, task.lemma.kind, proof, uses, entered)
 
     def _proved(self, task: LemmaTask, entry: RawFormat) -> Proof | None:

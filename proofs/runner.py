@@ -187,7 +187,7 @@ def run(
     wanted = list(dict.fromkeys(tasks))
     found: dict[ProofTask, list[Proof]] = {}
     # Texts can only be written where the work is done.
-    kept = ProofStore(None) if options.emit else store
+    kept = ProofStore(None) if options.anew else store
     before: dict[ProofTask, list[Proof]] = {}
     for task in wanted:
         old = kept.load(key_of(task, options))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import click
@@ -61,6 +62,13 @@ with lazily():
     shell_complete=completion.folders,
     help="Write every obligation into DIR as SMT-LIB 2; each must be unsatisfiable.",
 )
+@click.option(
+    "--certify",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="SHARE",
+    help="Have a share of the refutations, from 0 to 1, repeated by a SAT solver, and check its "
+    "proof. Needs the extra 'certify'.",
+)
 @cache_option
 @jobs_option
 @quirk_option
@@ -77,6 +85,7 @@ def command(
     long: bool,
     solver: str,
     emit_smt2: Path | None,
+    certify: float | None,
     cache: Mode,
     jobs: int,
     quirks: tuple[str, ...],
@@ -114,12 +123,18 @@ def command(
         each_quirk=everything and not quirks,
         long=long,
         jobs=jobs,
-        options=engine.Options(solvers, str(emit_smt2 or "")),
+        options=engine.Options(solvers, str(emit_smt2 or ""), certify=_share(certify)),
         cache=cache,
     )
     with progress.shown() as report:
         document = prove.prove(request, report)
     return finish(document, delivery, kernel, cc)
+
+
+def _share(certify: float | None) -> float:
+    if certify and importlib.util.find_spec("pysat") is None:
+        raise InputError("--certify needs python-sat: install slatcheck[certify]")
+    return certify or 0.0
 
 
 def _prepare_folder(folder: Path) -> None:

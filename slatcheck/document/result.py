@@ -60,7 +60,8 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 class Check:
     """One question and its answer.
 
-    ``id`` is ``<implementation>/<function>/<rule>``; ``cases`` counts the operations behind it.
+    ``id`` is ``<implementation>/<function>/<rule>``; ``cases`` counts the operations behind it, or
+    the obligations of a proof, of which ``certified`` have a certificate that was checked.
     ``finding`` is the fingerprint of what shows a violation, ``rests_on`` the id of the check, in
     the same layout and byte order, for which this one is open. ``byte_order`` is the kernel's, ''
     where no kernel was looked at. ``accepted`` says why the gate does not mind what
@@ -80,6 +81,7 @@ class Check:
     rests_on: str = ""
     accepted: str = ""
     byte_order: str = ""
+    certified: int = 0
 
 
 def answers(checks: Iterable[Check]) -> frozenset[tuple[str, str, str, Verdict, str]]:

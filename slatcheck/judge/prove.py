@@ -14,7 +14,7 @@ from model.layout import Layout
 from model.machines import ORDERS
 from model.ports import byte_orders, port_of
 from model.ports import layout as layout_named
-from proofs import engine, runner, theorems
+from proofs import bitblast, engine, runner, theorems
 from proofs.engine import ClauseResult, Options, Proof
 from proofs.ports import CODES, has_table, table_of
 from proofs.runner import MAP, ProofStore, ProofTask
@@ -84,7 +84,7 @@ def prove(request: ProofRequest, report: Callable[[Progress], None]) -> Document
     outcome = carry_out(request, report)
     tool = {"name": "slatcheck", "version": __version__}
     notes = [f"assumed, {name}: {what}" for name, what in theorems.ASSUMPTIONS]
-    notes += left
+    notes += left + certificates(outcome.checks, request.options)
     layouts = list(request.layouts)
     return Document(tool, None, layouts, outcome.checks, outcome.findings, notes)
 
@@ -102,8 +102,20 @@ def _prove_kernel(request: ProofRequest, report: Callable[[Progress], None]) -> 
         list(request.layouts),
         outcome.checks,
         outcome.findings,
-        kernel_notes(request.layouts),
+        kernel_notes(request.layouts) + certificates(outcome.checks, request.options),
     )
+
+
+def certificates(checks: Iterable[Check], options: Options) -> list[str]:
+    """Return a note of how many obligations have a certificate, none where none was wanted."""
+    if not options.certify:
+        return []
+    proved = list(checks)
+    some, all_ = sum(check.certified for check in proved), sum(check.cases for check in proved)
+    return [
+        f"certified: {some:,} of {all_:,} obligations, by a refutation of {bitblast.SOLVER} "
+        "that was checked; see docs/proof.md"
+    ]
 
 
 def kernel_notes(layouts: Sequence[Layout]) -> list[str]:
@@ -230,7 +242,12 @@ def _done_reporter(
 def _base(layout: str, clause: ClauseResult, request: ProofRequest) -> Check:
     solver = runner.identity(request.options.solvers)
     base = Check("", KIND, layout, "", Verdict.HOLDS, solver=solver)
-    return replace(base, seconds=round(clause.seconds, 3), cases=clause.goals)
+    return replace(
+        base,
+        seconds=round(clause.seconds, 3),
+        cases=clause.goals,
+        certified=clause.certified,
+    )
 
 
 _VERDICTS = {

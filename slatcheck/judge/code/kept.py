@@ -35,7 +35,7 @@ class Kept:
         self.task = task
         self.file: Path | None = None
         self.files = kernel_port(layout_named(task.layout).port).files
-        if task.folder is not None and not task.options.emit:
+        if task.folder is not None and not task.options.anew:
             parts = (
                 everything(),
                 str(task.root),

@@ -54,6 +54,7 @@ class LayoutVerdicts:
             Verdict.HOLDS,
             seconds=round(clause.seconds, 3),
             cases=clause.goals,
+            certified=clause.certified,
             solver=runner.identity(self.task.options.solvers),
             byte_order=self.order,
         )

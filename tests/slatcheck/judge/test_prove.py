@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,29 @@ def test_every_theorem_is_in_the_document_and_holds() -> None:
     maps = {one.id for one in found.checks if one.layout == ""}
     assert {"map/flushed/32", "map/flushed/64", "map/linear/64"} <= maps
     assert any(one.startswith("map/widths/mips32-4k/") for one in maps)
+
+
+def test_certificates_are_counted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SLATCHECK_CACHE", str(tmp_path))
+    asked = ["prove", "--layout", SMALL, "--certify", "0.05", "--format", "json"]
+    assert cli.run(asked) == 0
+    found = json.loads(capsys.readouterr().out)
+    some = sum(check["certified"] for check in found["checks"])
+    cases = sum(check["cases"] for check in found["checks"])
+    assert 0 < some < cases / 2
+    assert [n for n in found["notes"] if n.startswith(f"certified: {some:,} of {cases:,} obl")]
+    # Nothing is kept of it, and what is kept never takes its place.
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+def test_certificates_need_a_sat_solver(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    assert cli.run(["prove", "--layout", SMALL, "--certify", "0.1"]) == 2
+    assert "install slatcheck[certify]" in capsys.readouterr().err
 
 
 def test_clauses_are_described_and_named_by_rules_that_exist() -> None:
