@@ -28,9 +28,7 @@ def has_table(layout: Layout, long: bool = False) -> bool:
     One that takes many minutes counts where a ``long`` proof is asked for.
     """
     port = TABLES.get(layout.port)
-    if port is None:
-        return False
-    return layout.levels <= (port.most_levels if long else port.swift_levels)
+    return port is not None and (long or layout.levels <= port.swift_levels)
 
 
 def code_of(layout: Layout) -> CodePort:

@@ -43,8 +43,7 @@ class TablePort:
     says which theorems, as ``function/clause``, a quirk refutes in a layout. ``runtime`` carries
     out its lemmas, on entries of the proof's own format or, with ``real_entries``, the layout's.
     Tables of more than ``swift_levels`` take many minutes to prove, so that is done where it is
-    asked for; those of more than ``most_levels`` are left out, as their proof was never seen to its
-    end.
+    asked for.
     """
 
     program: Callable[[str, frozenset[Quirk], Layout], Program]
@@ -54,4 +53,3 @@ class TablePort:
     runtime: type[SymbolicRuntime] = SymbolicRuntime
     real_entries: bool = False
     swift_levels: int = 9
-    most_levels: int = 9

@@ -9,12 +9,14 @@ import pytest
 
 from impl.gstage import QUIRKS, table
 from impl.quirk import Quirk
+from model.layout import Layout
 from model.ports import layout
 from proofs.engine import HOLDS, REFUTED, Options, Proof
 from proofs.ports import table_of
 from proofs.runner import ProofTask, carry_out
 
-NARROW, WIDE, DEEP = map(layout, ("riscv32-sv32x4", "riscv64-sv39x4", "riscv64-sv48x4"))
+NARROW, WIDE = layout("riscv32-sv32x4"), layout("riscv64-sv39x4")
+DEEP, DEEPEST = layout("riscv64-sv48x4"), layout("riscv64-sv57x4")
 FAST = (
     "slot_index", "mmu_alloc_pgd", "gstage_get_leaf", "gstage_clear_table@1",
     "gstage_split_huge@1", "gstage_map_page@1", "kvm_unmap_gfn_range", "kvm_age_gfn",
@@ -50,17 +52,23 @@ def failing(proofs: list[Proof]) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("lemma", FAST_WHERE_DEEP)
-def test_a_lemma_holds_with_four_levels(lemma: str) -> None:
-    (proof,) = proved(DEEP.name, (lemma,))
+@pytest.mark.parametrize(
+    ("deep", "lemma"),
+    [(DEEP, lemma) for lemma in FAST_WHERE_DEEP]
+    + [(DEEPEST, lemma) for lemma in ("gstage_get_leaf", "gstage_clear_table@4", "mmu_free_pgd")],
+    ids=lambda shown: shown if isinstance(shown, str) else shown.name,
+)
+def test_a_lemma_holds_where_tables_are_deep(deep: Layout, lemma: str) -> None:
+    (proof,) = proved(deep.name, (lemma,))
     assert proof.verdict == HOLDS
     assert failing([proof]) == {}
 
 
 @pytest.mark.thorough
-def test_the_whole_table_holds_with_four_levels() -> None:
-    proofs = proved(DEEP.name, ())
-    assert [proof.name for proof in proofs] == [one.name for one in table_of(DEEP).lemmas(DEEP)]
+@pytest.mark.parametrize("deep", [DEEP, DEEPEST], ids=lambda deep: deep.name)
+def test_the_whole_table_holds_where_it_is_deep(deep: Layout) -> None:
+    proofs = proved(deep.name, ())
+    assert [proof.name for proof in proofs] == [one.name for one in table_of(deep).lemmas(deep)]
     assert failing(proofs) == {}
 
 

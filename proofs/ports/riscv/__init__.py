@@ -15,5 +15,4 @@ TABLE = TablePort(
     LeafRuntime,
     real_entries=True,
     swift_levels=3,
-    most_levels=4,
 )
