@@ -39,9 +39,26 @@ def pages() -> dict[str, frozenset[str]]:
 
 def pages_about(tree: Path) -> set[str]:
     """Return the pages that the index says are about the version of a tree."""
-    version = ".".join(open_tree(tree).version.split(".")[:2])
+    version = numbers(open_tree(tree).version)
     rows = table(PAGES / "README.md", "page")
-    return {f"{row[0].partition(']')[0][1:]}.md" for row in rows if version in row[3].split(", ")}
+    return {f"{row[0].partition(']')[0][1:]}.md" for row in rows if is_among(version, row[3])}
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return the first two numbers of a version."""
+    return tuple(map(int, version.split(".")[:2]))
+
+
+def is_among(version: tuple[int, ...], listed: str) -> bool:
+    """Return whether a version is among those listed, such as '5.16, 6.6 to 7.1'."""
+    ranges = [part.split(" to ") for part in listed.split(", ")]
+    return any(numbers(ends[0]) <= version <= numbers(ends[-1]) for ends in ranges)
+
+
+def test_versions_are_read() -> None:
+    listed = "5.16, 6.6 to 7.1"
+    among = ["5.16", "6.6.17", "6.12", "7.1.5"]
+    assert [v for v in ["5.15", *among, "6.1", "7.2"] if is_among(numbers(v), listed)] == among
 
 
 @pytest.mark.slow
