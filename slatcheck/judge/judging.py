@@ -126,7 +126,7 @@ def _add_proofs(document: Document, request: Request, report: Callable[[Progress
     wanted = prove.ProofRequest(
         request.layouts, quirks=request.quirks, jobs=request.jobs, cache=request.cache
     )
-    outcome = prove.carry_out(wanted, report)
+    outcome = prove.carry_out(wanted, _counting_from(len(document.findings), report))
     document.notes += prove.notes_of_unproved_tables(request.layouts)
     document.checks += outcome.checks
     known = {finding.fingerprint for finding in document.findings}

@@ -234,9 +234,14 @@ def _done_reporter(
     names = {task.layout: name for name, tasks in reversed(plain.items()) for task in tasks}
 
     def done(task: ProofTask, count: int, total: int) -> None:
-        report(Progress(count, total, names.get(task.layout, "the map"), 0))
+        what = _TITLES[task.scope].format(names.get(task.layout))
+        report(Progress(count, total, what, 0))
 
     return done
+
+
+_TITLES = {MAP: "theorems of the map", "table": "{}, the proved table", "entry": "{}, its entries"}
+"""What progress calls the task of a scope."""
 
 
 def _base(layout: str, clause: ClauseResult, request: ProofRequest) -> Check:

@@ -64,7 +64,8 @@ def prove_tree(
     for number, outcome in spread(prove_layout, tasks, jobs, _kept):
         found[outcome.layout] = outcome
         shown |= {finding.fingerprint for finding in outcome.findings}
-        report(Progress(len(found), len(tasks), tasks[number].layout, len(shown)))
+        title = f"{tasks[number].layout}, the tree's C"
+        report(Progress(len(found), len(tasks), title, len(shown)))
 
 
 def _cost(task: CodeTask) -> tuple[bool, int, int]:

@@ -23,7 +23,7 @@ from model.ports import layout, port_of
 from model.ports.mips.functions import FUNCTIONS
 from slatcheck.document import reading
 from slatcheck.document.result import EXIT, Check, Document, Verdict, severity_of, worst
-from slatcheck.judge import judging
+from slatcheck.judge import judging, prove
 from slatcheck.judge.findings import merge
 from slatcheck.judge.judging import Request, check, checks_of
 from slatcheck.progress import Progress
@@ -76,6 +76,19 @@ def test_a_finding_that_does_not_show_again_is_not_told(monkeypatch: pytest.Monk
     assert not any(step.new for step in told if step.done == 0)
     assert told[0].done == 1
     assert document.verdict is Verdict.ERROR
+
+
+def test_findings_of_the_search_are_counted_while_proofs_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def carry_out(_: object, report: Callable[[Progress], None]) -> prove.ProofOutcome:
+        report(Progress(1, 1, "a table", 0))
+        return prove.ProofOutcome([], [])
+
+    monkeypatch.setattr(prove, "carry_out", carry_out)
+    told: list[Progress] = []
+    document = check(replace(QUIRKY, evidence=frozenset({"differential", "proof"})), told.append)
+    assert told[-1] == Progress(1, 1, "a table", len(document.findings)) and document.findings
 
 
 def test_the_repaired_table_holds_wherever_something_ran() -> None:

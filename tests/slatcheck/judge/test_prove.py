@@ -61,6 +61,17 @@ def test_certificates_are_counted(
     assert list(tmp_path.rglob("*.json")) == []
 
 
+def test_progress_says_what_was_proved() -> None:
+    told: list[Progress] = []
+    tasks = list(runner.tasks_of(layout(SMALL)))
+    done = prove._done_reporter(told.append, {"as asked for": tasks})
+    for count, task in enumerate([runner.ProofTask(runner.MAP), *tasks], 1):
+        done(task, count, 3)
+    assert [step.layout for step in told] == [
+        "theorems of the map", "as asked for, the proved table", "as asked for, its entries",
+    ]  # fmt: skip
+
+
 def test_certificates_need_a_sat_solver(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
