@@ -36,8 +36,10 @@ class Certificates:
         ``key`` is the query's digest. There is none for what is not in the share, or has no
         clauses. Raises SolverFailure where the SAT solver says otherwise, or its proof is none.
         """
+        if not wanted(key, self.share):
+            return False
         if key not in self._done:
-            self._done[key] = wanted(key, self.share) and _certified(key, assertions)
+            self._done[key] = _certified(key, assertions)
         return self._done[key]
 
 

@@ -83,7 +83,7 @@ def carry_out(task: ProofTask, options: Options) -> list[Proof]:
     quirks = quirks_named(layout, task.quirks)
     program = port.program(task.source, quirks, layout)
     found = []
-    for lemma in _lemmas(task).values():
+    for lemma in _lemmas(task):
         consulted: set[str] = set()
         entry = format_of(layout) if port.real_entries else OWN
         start = partial(
@@ -218,38 +218,36 @@ def _carried_out(
     A deep table alone would keep one process busy for long after the others have ended, so each
     lemma is a piece of work of its own.
     """
-    parts = [(task, part) for task in tasks for part in _parts(task)]
-    parts.sort(key=lambda pair: _cost(pair[1]), reverse=True)
-    left = Counter(task for task, _ in parts)
-    proofs_: dict[ProofTask, list[Proof]] = {task: [] for task in left}
+    parts = [(task, *part) for task in tasks for part in _parts(task)]
+    places = sorted(range(len(parts)), key=lambda place: parts[place][2], reverse=True)
     carry = partial(carry_out, options=options)
-    for number, found in spread(carry, [part for _, part in parts], jobs):
-        task = parts[number][0]
-        proofs_[task] += found
+    done: dict[ProofTask, dict[int, list[Proof]]] = {task: {} for task, *_ in parts}
+    left = Counter(task for task, *_ in parts)
+    for number, found in spread(carry, [parts[place][1] for place in places], jobs):
+        task = parts[places[number]][0]
+        done[task][places[number]] = found
         left[task] -= 1
         if not left[task]:
-            order = {name: place for place, name in enumerate(_lemmas(task))}
-            yield task, sorted(proofs_[task], key=lambda proof: order.get(proof.name, 0))
+            yield task, [proof for _, proofs_ in sorted(done[task].items()) for proof in proofs_]
 
 
-def _lemmas(task: ProofTask) -> dict[str, Lemma]:
-    """Return the lemmas of a task of a table, by name, in the order in which they are listed."""
-    if task.scope == MAP:
-        return {}
+def _lemmas(task: ProofTask) -> list[Lemma]:
+    """Return the lemmas of a task of a layout, in the order in which they are listed."""
     layout = layout_named(task.layout)
-    listed = table_of(layout).lemmas(layout)
-    return {
-        lemma.name: lemma
-        for lemma in listed
+    return [
+        lemma
+        for lemma in table_of(layout).lemmas(layout)
         if lemma.scope == task.scope and (not task.only or lemma.name in task.only)
-    }
+    ]
 
 
-def _parts(task: ProofTask) -> list[ProofTask]:
-    names = _lemmas(task)
-    if task.scope != "table" or not names:
-        return [task]
-    return [replace(task, only=(name,)) for name in names]
+def _parts(task: ProofTask) -> list[tuple[ProofTask, tuple[int, bool]]]:
+    """Return what a task is divided into, each with its cost, for comparison only."""
+    if task.scope != "table":
+        return [(task, (1, False))]
+    levels = layout_named(task.layout).levels
+    parts = [(replace(task, only=(lemma.name,)), (levels, lemma.long)) for lemma in _lemmas(task)]
+    return parts or [(task, (levels, False))]
 
 
 def verdicts(proofs_: Iterable[Proof]) -> list[tuple[str, str, str]]:
@@ -259,10 +257,3 @@ def verdicts(proofs_: Iterable[Proof]) -> list[tuple[str, str, str]]:
         for proof in proofs_
         for name, clause in proof.clauses.items()
     ]
-
-
-def _cost(part: ProofTask) -> tuple[int, bool]:
-    if part.scope != "table":
-        return 1, False
-    lemmas = _lemmas(part).values()
-    return layout_named(part.layout).levels, any(lemma.long for lemma in lemmas)

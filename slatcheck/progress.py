@@ -20,7 +20,7 @@ class Progress(NamedTuple):
     """How far a check is: units of work done, the layout that was finished last.
 
     ``findings`` counts those so far, ``new`` names those that came with this step and that no
-    baseline knows.
+    baseline knows. It is ``early`` where nothing more is done, but a finding showed in a layout.
     """
 
     done: int
@@ -28,6 +28,7 @@ class Progress(NamedTuple):
     layout: str
     findings: int
     new: tuple[str, ...] = ()
+    early: bool = False
 
     def with_findings(self, more: int) -> Progress:
         """Return the same step, where so many findings were there before."""
@@ -38,18 +39,17 @@ class Progress(NamedTuple):
         return self._replace(layout=f"{what}: {self.layout}")
 
 
-START = Progress(0, 0, "", 0)
 Report = Callable[[Progress], None]
 
 
 def _plain(stream: TextIO) -> Report:
-    shown = START
+    shown = Progress(0, 0, "", 0)
 
     def report(step: Progress) -> None:
         nonlocal shown
+        first = step.early and shown.done == shown.findings == 0
         begins = step.done == 1 and step.layout != shown.layout  # of another part of the work
-        first = step.findings > 0 and shown == START
-        if step.done > shown.done or begins or first:
+        if first or (not step.early and (step.done > shown.done or begins)):
             shown = step
             width = len(str(step.total))
             count = f"[{step.done:{width}}/{step.total}]"

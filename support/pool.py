@@ -198,7 +198,8 @@ def spread(
     with _processes(jobs) as pool:
         pending = {pool.submit(function, items[number]): number for number in open_}
         while pending:
-            done, _ = wait(pending, LOOK if told else None, return_when=FIRST_COMPLETED)
+            # Also where nobody listens: work must not wait for room for its messages.
+            done, _ = wait(pending, LOOK, return_when=FIRST_COMPLETED)
             for message in pool.heard():
                 if told:
                     told(message)

@@ -226,13 +226,13 @@ def _add_search(document: Document, request: Request, report: Callable[[Progress
     reports: dict[int, Report] = {}
     found: set[str] = set()
 
-    def show(title: str, layout: str, marks: Iterable[str]) -> None:
+    def show(title: str, layout: str, marks: Iterable[str], early: bool = False) -> None:
         new = tuple(mark for mark in marks if mark not in found and _new(request, mark, layout))
         found.update(marks)
-        report(Progress(len(reports), len(units), title, len(found), new))
+        report(Progress(len(reports), len(units), title, len(found), new, early))
 
     def told(seen: Seen) -> None:
-        show(seen.layout, seen.layout, (seen.fingerprint,))
+        show(seen.layout, seen.layout, (seen.fingerprint,), early=True)
 
     try:
         for index, unit_report in spread(search, units, request.jobs, kept_search, told):

@@ -84,7 +84,7 @@ def prove(request: ProofRequest, report: Callable[[Progress], None]) -> Document
     outcome = carry_out(request, report)
     tool = {"name": "slatcheck", "version": __version__}
     notes = [f"assumed, {name}: {what}" for name, what in theorems.ASSUMPTIONS]
-    notes += left + certificates(outcome.checks, request.options)
+    notes += left + note_of_certificates(outcome.checks, request.options)
     layouts = list(request.layouts)
     return Document(tool, None, layouts, outcome.checks, outcome.findings, notes)
 
@@ -102,11 +102,11 @@ def _prove_kernel(request: ProofRequest, report: Callable[[Progress], None]) -> 
         list(request.layouts),
         outcome.checks,
         outcome.findings,
-        kernel_notes(request.layouts) + certificates(outcome.checks, request.options),
+        kernel_notes(request.layouts) + note_of_certificates(outcome.checks, request.options),
     )
 
 
-def certificates(checks: Iterable[Check], options: Options) -> list[str]:
+def note_of_certificates(checks: Iterable[Check], options: Options) -> list[str]:
     """Return a note of how many obligations have a certificate, none where none was wanted."""
     if not options.certify:
         return []

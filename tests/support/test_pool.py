@@ -79,14 +79,16 @@ def test_what_work_tells_is_heard_before_it_is_done(jobs: int) -> None:
     assert len(dict(spread(telling, [5, 7], jobs))) == 2
 
 
-def verbose(_: int) -> int:
-    tell("x" * 3_000)
+def verbose(messages: int) -> int:
+    for _ in range(messages):
+        tell("x" * 3_000)
     return os.getpid()
 
 
-def test_messages_that_nobody_wants_do_not_pile_up() -> None:
+@pytest.mark.parametrize(("items", "messages"), [(100, 1), (2, 100)])
+def test_messages_that_nobody_wants_do_not_pile_up(items: int, messages: int) -> None:
     with shared(2):
-        assert len(list(spread(verbose, [0] * 100, 2))) == 100
+        assert len(list(spread(verbose, [messages] * items, 2))) == items
 
 
 def test_processes_are_shared() -> None:
