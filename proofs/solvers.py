@@ -34,7 +34,6 @@ class Strategy:
 
 STRATEGIES = (
     Strategy("", 300_000),
-    Strategy("", 1_000_000, cases=2),
     Strategy("QF_UFBV", 30_000_000),
     Strategy("", 20_000_000, cases=6),
     Strategy("QF_UFBV", 100_000_000),
