@@ -7,6 +7,7 @@ an edit of the tree leaves alone.
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import time
 from collections.abc import Callable
@@ -14,10 +15,12 @@ from pathlib import Path
 
 from proofs.solvers import SAT, UNSAT
 from support.cache import different
+from support.upkeep import TABLE, USED
 
 SLOW = 0.02
 """Seconds from which on an answer is worth keeping; nothing else depends on the clock."""
 _WAIT = 10.0
+_DAY = 86_400
 
 
 class Answers:
@@ -54,26 +57,40 @@ class Answers:
             self._open = sqlite3.connect(self._file, timeout=_WAIT, isolation_level=None)
             self._open.execute("PRAGMA journal_mode=WAL")
             self._open.execute("PRAGMA synchronous=OFF")
+            # The seal tells what was written from what a disk made of it.
             self._open.execute(
-                "CREATE TABLE IF NOT EXISTS answers "
-                "(solvers TEXT, query TEXT, answer TEXT, PRIMARY KEY (solvers, query))"
+                f"CREATE TABLE IF NOT EXISTS {TABLE} (solvers TEXT, query TEXT, answer TEXT, "
+                f"seal TEXT, {USED} INTEGER, PRIMARY KEY (solvers, query))"
             )
         return self._open
 
     def _load(self, key: str) -> str | None:
         try:
             rows = self._connection().execute(
-                "SELECT answer FROM answers WHERE solvers = ? AND query = ?", (self._solvers, key)
+                f"SELECT answer, seal, {USED} FROM {TABLE} WHERE solvers = ? AND query = ?",
+                (self._solvers, key),
             )
             row = rows.fetchone()
+            if row is None or row[0] not in (SAT, UNSAT) or row[1] != self._seal(key, row[0]):
+                return None
+            if row[2] != _today():
+                self._save(key, row[0])
         except (sqlite3.Error, OSError):
             return None
-        return row[0] if row is not None and row[0] in (SAT, UNSAT) else None
+        return str(row[0])
 
     def _save(self, key: str, answer: str) -> None:
+        row = (self._solvers, key, answer, self._seal(key, answer), _today())
         try:
             self._connection().execute(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", (self._solvers, key, answer)
+                f"INSERT OR REPLACE INTO {TABLE} VALUES (?, ?, ?, ?, ?)", row
             )
         except (sqlite3.Error, OSError):
             return
+
+    def _seal(self, key: str, answer: str) -> str:
+        return hashlib.sha256(f"{self._solvers} {key} {answer}".encode()).hexdigest()[:16]
+
+
+def _today() -> int:
+    return int(time.time()) // _DAY

@@ -96,25 +96,41 @@ def different(what: str) -> CacheError:
     )
 
 
+class DamagedError(OSError):
+    """What is kept is not what was written."""
+
+
 def read(file: Path) -> str:
-    """Return the text of a file that is kept, and note that it was used. Raises OSError."""
-    text = file.read_text(encoding="utf-8")
-    used(file)
-    return text
+    """Return the text of a file that is kept, and note that it was used.
 
-
-def used(file: Path) -> None:
-    """Note that a file that is kept was used: what was not for longest is removed first."""
+    Raises OSError where there is none, or where it is not as it was written.
+    """
+    digest, _, content = file.read_bytes().partition(b"\n")
+    if digest != _digest_line(content):
+        raise DamagedError(f"{file} is damaged")
     with suppress(OSError):
+        # What was not used for longest is removed first.
         os.utime(file)
+    return content.decode()
+
+
+def _digest_line(content: bytes) -> bytes:
+    """Return the first line of a file: what a disk does to the others shows."""
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def write(file: Path, text: str) -> None:
+    """Write a file that ``read`` reads; where that fails, leave what was there."""
+    content = text.encode()
+    replace(file, _digest_line(content) + b"\n" + content)
+
+
+def replace(file: Path, content: bytes) -> None:
     """Write a file in one go; where that fails, leave what was there."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         beside = file.with_name(f".{file.name}.{os.getpid()}")
-        beside.write_text(text, encoding="utf-8")
+        beside.write_bytes(content)
         beside.replace(file)
     except OSError:
         return

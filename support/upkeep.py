@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 VARIABLE = "SLATCHECK_CACHE_LIMIT"
 """The environment variable that names the limit; '0' stands for none."""
 DEFAULT = "2G"
+TABLE, USED = "kept", "used"
+"""The one table of a database that is kept, and its column that says when a row was last used."""
 _SIZE = re.compile(r"(\d+)\s*([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -59,13 +62,19 @@ def limit() -> int:
 def trim(folder: Path, most: int) -> list[Stored]:
     """Remove files, those first that were not used for longest, until ``most`` bytes are left.
 
-    Returns what was removed. With ``most`` 0 nothing is. Safe while other runs use the folder: a
-    file that is gone counts as one that was never kept.
+    Returns what was removed. With ``most`` 0 nothing is. A database loses rows in the same order
+    where it has more than half of that. Safe while other runs use the folder: what is gone counts
+    as never kept.
     """
+    if not most:
+        return []
+    for file in list(stored(folder)):
+        if file.path.suffix == ".sqlite" and file.size > most // 2:
+            _shorten(file, most // 2)
     files = sorted(stored(folder), key=lambda file: (file.used, file.path.name))
     excess = sum(file.size for file in files) - most
     removed: list[Stored] = []
-    for file in files if most else ():
+    for file in files:
         if excess <= 0:
             break
         if _is_database(file.path):
@@ -73,6 +82,21 @@ def trim(folder: Path, most: int) -> list[Stored]:
         removed += _removed([file])
         excess -= file.size
     return removed
+
+
+def _shorten(file: Stored, most: int) -> None:
+    """Remove from a database what was not used for longest; one that is in use stays as it is."""
+    # A little less than may be, so that the next run need not do so again.
+    share = 0.8 * most / file.size
+    with suppress(sqlite3.Error), closing(sqlite3.connect(file.path, timeout=0)) as database:
+        database.isolation_level = None
+        ((rows,),) = database.execute(f"SELECT count(*) FROM {TABLE}")
+        oldest = f"SELECT rowid FROM {TABLE} ORDER BY {USED}, rowid LIMIT ?"
+        database.execute(
+            f"DELETE FROM {TABLE} WHERE rowid IN ({oldest})", (rows - int(share * rows),)
+        )
+        database.execute("VACUUM")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def clear(folder: Path) -> list[Stored]:

@@ -126,10 +126,9 @@ def _judged_now(
 
 
 def _kept(file: Path) -> Document | None:
-    keeping.used(file)
     try:
-        return reading.read(file) if file.is_file() else None
-    except InputError:
+        return reading.document_of(file, json.loads(keeping.read(file)))
+    except (OSError, ValueError, InputError):
         return None
 
 

@@ -119,7 +119,7 @@ def _one(
     seconds = round(time.perf_counter() - begun, 1)
     text = validated(document.to_json(), DOCUMENT)
     data = {"schema": SCHEMA, "key": key, "seconds": seconds, "report": json.loads(text)}
-    keeping.write(file, json.dumps(data))
+    keeping.replace(file, json.dumps(data).encode())
     return replace(judged, document=document, seconds=seconds)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from proofs import answers
 from proofs.answers import Answers
 from proofs.engine import Desk, Options
 from proofs.solvers import SAT, UNKNOWN, UNSAT
+from support.upkeep import TABLE, USED
 
 
 class Solver:
@@ -82,3 +84,30 @@ def test_a_desk_asks_what_is_not_kept(tmp_path: Path, monkeypatch: pytest.Monkey
     assert Desk(Options(), Answers(tmp_path, "z3")).answer(TRUE) == SAT
     monkeypatch.setattr(Desk, "_ask", lambda self, text, key: pytest.fail("it is asked"))
     assert Desk(Options(), Answers(tmp_path, "z3")).answer(TRUE) == SAT
+
+
+def kept_in(folder: Path) -> sqlite3.Connection:
+    return sqlite3.connect(folder / "answers.sqlite", isolation_level=None)
+
+
+@pytest.mark.parametrize("column", ["answer", "solvers", "query"])
+def test_a_row_that_was_changed_is_not_believed(tmp_path: Path, column: str) -> None:
+    Answers(tmp_path, "z3").ask("query", Solver(UNSAT))
+    changed = {"answer": SAT, "solvers": "z4", "query": "other"}[column]
+    with kept_in(tmp_path) as database:
+        database.execute(f"UPDATE {TABLE} SET {column} = ?", (changed,))
+    solvers, query = ("z4", "query") if column == "solvers" else ("z3", "query")
+    query = "other" if column == "query" else query
+    solver = Solver(UNSAT)
+    assert Answers(tmp_path, solvers).ask(query, solver) == UNSAT
+    assert solver.asked == 1
+
+
+def test_an_answer_that_is_used_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Answers(tmp_path, "z3").ask("query", Solver(UNSAT))
+    monkeypatch.setattr(answers, "_today", lambda: 7)
+    solver = Solver(SAT)
+    assert Answers(tmp_path, "z3").ask("query", solver) == UNSAT
+    assert not solver.asked
+    with kept_in(tmp_path) as database:
+        assert database.execute(f"SELECT answer, {USED} FROM {TABLE}").fetchall() == [(UNSAT, 7)]

@@ -53,9 +53,12 @@ def test_what_was_used_last_stays(tmp_path: Path) -> None:
 
 
 def test_reading_is_using(tmp_path: Path) -> None:
-    old, new = (keep(tmp_path, name, 100, used) for name, used in (("a.json", 1), ("b.json", 2)))
+    old, new = tmp_path / "a.json", tmp_path / "b.json"
+    for used, file in enumerate((old, new)):
+        cache.write(file, "x" * 100)
+        os.utime(file, (used, used))
     cache.read(old)
-    upkeep.trim(tmp_path, 100)
+    upkeep.trim(tmp_path, old.stat().st_size)
     assert old.exists()
     assert not new.exists()
 
@@ -85,13 +88,51 @@ def test_no_limit_removes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_database_in_use_is_never_shortened(tmp_path: Path) -> None:
-    database = sqlite3.connect(tmp_path / "answers.sqlite")
-    database.execute("CREATE TABLE answers (query TEXT)")
-    database.commit()
+    database = filled(tmp_path, [3] * 100)
+    database.execute("BEGIN IMMEDIATE")
     assert upkeep.trim(tmp_path, 1) == []
-    database.execute("INSERT INTO answers VALUES ('one')")
+    database.execute(f"INSERT INTO {upkeep.TABLE} VALUES ('one', 4)")
     database.commit()
+    assert rows(database) == [3] * 100 + [4]
     database.close()
+
+
+def test_a_database_loses_what_was_not_used_for_longest(tmp_path: Path) -> None:
+    filled(tmp_path, [day % 7 for day in range(2000)]).close()
+    whole = (tmp_path / "answers.sqlite").stat().st_size
+    upkeep.trim(tmp_path, whole)
+    assert (tmp_path / "answers.sqlite").stat().st_size <= whole // 2
+    with sqlite3.connect(tmp_path / "answers.sqlite") as database:
+        left = rows(database)
+    assert len(left) > 500
+    assert min(left) >= 3
+    assert left.count(6) == 2000 // 7
+    upkeep.trim(tmp_path, 2 * whole)
+    with sqlite3.connect(tmp_path / "answers.sqlite") as database:
+        assert rows(database) == left
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all", b"SQLite format 3\0" * 90])
+def test_what_is_no_database_stays(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "answers.sqlite").write_bytes(content)
+    assert upkeep.trim(tmp_path, 1) == []
+    assert (tmp_path / "answers.sqlite").read_bytes() == content
+
+
+def filled(folder: Path, days: list[int]) -> sqlite3.Connection:
+    """Return a database with a row for each of the days on which one was used last."""
+    database = sqlite3.connect(folder / "answers.sqlite", isolation_level=None)
+    database.execute(f"CREATE TABLE {upkeep.TABLE} (query TEXT, {upkeep.USED} INTEGER)")
+    named = [(f"{number:064}", day) for number, day in enumerate(days)]
+    database.execute("BEGIN")
+    database.executemany(f"INSERT INTO {upkeep.TABLE} VALUES (?, ?)", named)
+    database.execute("COMMIT")
+    return database
+
+
+def rows(database: sqlite3.Connection) -> list[int]:
+    found = database.execute(f"SELECT {upkeep.USED} FROM {upkeep.TABLE} ORDER BY 1")
+    return [day for (day,) in found]
 
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:

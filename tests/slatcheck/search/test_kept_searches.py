@@ -19,6 +19,7 @@ from slatcheck.search.campaign import Campaign, Hit, Search
 from slatcheck.search.differential import Symptom
 from slatcheck.search.kept_searches import Searches, alike
 from slatcheck.search.unit import Report, Unit
+from support import cache
 from support.cache import CacheError, Mode
 from tests.ports.small.port import TREE, registered
 
@@ -84,9 +85,9 @@ def test_a_forged_file_is_found_out_by_an_audit(
     first = units.search(unit)
     assert first.failure is None and first.campaign.operations
     (file,) = (tmp_path / "proofs").glob("search-*.json")
-    data = json.loads(file.read_text())
+    data = json.loads(cache.read(file))
     data["compared"]["FLUSH"] += 1
-    file.write_text(json.dumps(data))
+    cache.write(file, json.dumps(data))
     with pytest.raises(CacheError, match="the search of small-4k"):
         units.search(Unit(small.name, True, TREE, None, (), 0, 2_000, Mode.AUDIT))
 
