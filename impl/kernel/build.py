@@ -26,6 +26,8 @@ ARENA = {32: 0x4000_0000, 64: 0x40_0000_0000}
 SHADOW = {32: 0x5008_0000, 64: 0x50_0008_0000}
 STACK = 0x2000_0000
 STACK_BYTES = 0x10_0000
+CODE, CODE_END = 0x0040_0000, 0x0050_0000
+"""Where runner/image.ld puts code: [CODE, CODE_END) in bytes; everything else is data."""
 
 
 @dataclass(frozen=True)
