@@ -20,6 +20,8 @@ BUDGET = 1_000_000
 """Accesses to pages that one operation may take before it counts as runaway."""
 
 MAX_OPS = 4096
+ROOM = {"changes": 65536, "dirty": 8192, "events": 1024}
+"""Records that each ring of runner/slat.h has room for."""
 
 TRANSPARENT = False
 """Whether the host maps 2^order pages at once by itself, and not because it was asked to."""
@@ -90,6 +92,12 @@ _UNFLUSHED = {
 ENDLESS = "no end in sight"
 """The cause of a call that had to be ended."""
 
+FORGED = "the runner's own records were overwritten"
+"""The cause where what a sequence left behind is nothing that the runner writes."""
+
+MACHINE = "fault"
+"""The subject of an event that the machine itself was caught at; its words are the machine's."""
+
 
 class Machine(Protocol):
     """What an executor needs of the machine that it runs an image in."""
@@ -128,6 +136,11 @@ class Executor:
         self._event = struct.Struct(order + "IIQQQ")
         self._control = struct.Struct(order + "11I")
         self._word = struct.Struct(order + "Q")
+        self.records = {
+            "control": self._control, "ops": self._op, "results": self._result,
+            "changes": self._change, "dirty": self._word, "events": self._event,
+        }  # fmt: skip
+        """What lies in each buffer of runner/slat.h, record by record."""
         self.machine = machine(image, self.symbols)
         at = self.symbols.address
         self._at = {
@@ -137,7 +150,11 @@ class Executor:
                 "geometry", "format", "cache_min",
             )
         }  # fmt: skip
-        self._call("boot", 0)
+        self._boot()
+
+    def _boot(self) -> None:
+        """Run what is run once; where that faults, it is what every sequence will show."""
+        self._broken = self._call("boot", 0)
         self.machine.protect_tables()
 
     def _call(
@@ -148,6 +165,20 @@ class Executor:
         control = self._control.pack(operations, BUDGET, 0, 0, 0, 0, 0, 0, *modes)
         self.machine.write(self._at["control"], control)
         return self.machine.call(self._at[name])
+
+    def execute(
+        self, operations: int, resume: bool = False, logged: bool = True
+    ) -> tuple[int, str] | None:
+        """Run so many operations that lie in slat_ops; return (PC, cause) where that faulted.
+
+        For callers who write operations and read records themselves; see ``run`` for the rest.
+        After a fault they call ``recover``.
+        """
+        return self._broken or self._call("run", operations, resume, logged)
+
+    def packed(self, ops: Sequence[Op]) -> bytes:
+        """Return operations as they lie in slat_ops."""
+        return b"".join(map(self._pack, ops))
 
     def _read(self, name: str, record: struct.Struct, count: int) -> list[tuple[int, ...]]:
         if not count:
@@ -191,16 +222,20 @@ class Executor:
         """
         if len(ops) > MAX_OPS:
             raise ToolLimitError(f"a sequence has at most {MAX_OPS} operations")
-        self.machine.write(self._at["ops"], b"".join(map(self._pack, ops)))
+        if self._broken is not None:
+            return Run([Outcome(0, {}, events=(self._machine_event(self._broken),))], 0)
+        self.machine.write(self._at["ops"], self.packed(ops))
         fault = self._call("run", len(ops), resume, logged)
         control = self._control.unpack(self.machine.read(self._at["control"], self._control.size))
         _, _, cursor, done, stopped, changes, dirty, events, *_ = control
-        found = self._read("events", self._event, events)
+        found = self._read("events", self._event, min(events, ROOM["events"]))
+        if fault is None and not _possible(control, ops, found):
+            fault = 0, FORGED
         if fault is not None:
-            return self._faulted(ops, cursor, fault)
+            return self._faulted(min(cursor, len(ops) - 1), fault)
         count = done + (1 if stopped else 0)
         results = self._read("results", self._result, count)
-        last = control[7] - 1 if stopped else -1
+        last = events - 1 if stopped else -1
         rings = (
             self._read("changes", self._change, changes),
             [v[0] for v in self._read("dirty", self._word, dirty)],
@@ -255,22 +290,37 @@ class Executor:
             address, place.function, place.where,
         )  # fmt: skip
 
-    def _faulted(self, ops: Sequence[Op], cursor: int, fault: tuple[int, str]) -> Run:
-        """Turn a fault of the machine itself into the outcome of the operation in progress."""
+    def _machine_event(self, fault: tuple[int, str]) -> Event:
         pc, cause = fault
         place = self.symbols.place(pc)
         rule = "runaway" if cause == ENDLESS else "bad-access"
-        event = Event(rule, "fault", cause, True, pc, place.function, place.where)
+        return Event(rule, MACHINE, cause, True, pc, place.function, place.where)
+
+    def _faulted(self, cursor: int, fault: tuple[int, str]) -> Run:
+        """Turn a fault of the machine itself into the outcome of the operation in progress."""
+        event = self._machine_event(fault)
         results = self._read("results", self._result, cursor)
         blank: list[Outcome] = [Outcome(r[0], {}) for r in results]
-        self._reset()
+        self.recover()
         return Run([*blank, Outcome(0, {}, events=(event,))], cursor)
 
-    def _reset(self) -> None:
+    def recover(self) -> None:
         """Start the machine afresh: after a fault its memory cannot be trusted."""
         self.machine.restart()
-        self._call("boot", 0)
-        self.machine.protect_tables()
+        self._boot()
+
+
+def _possible(control: tuple[int, ...], ops: Sequence[Op], events: list[tuple[int, ...]]) -> bool:
+    """Return whether the runner can have left this behind: code under test may write anywhere.
+
+    It goes on to the last operation, unless one was fatal or CREATE failed.
+    """
+    _, _, cursor, done, stopped, *counts, _, _, _ = control
+    fits = all(count <= most for count, most in zip(counts, ROOM.values(), strict=True))
+    known = all(code < len(EVENTS) and subject < len(SUBJECTS) for code, subject, *_ in events)
+    if not fits or not known or stopped > 1 or cursor != done or done + stopped > len(ops):
+        return False
+    return bool(stopped) or done == len(ops) or ops[done - 1].kind is Kind.CREATE
 
 
 def _net(changes: list[tuple[int, ...]]) -> dict[int, int]:
