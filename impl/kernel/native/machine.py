@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -108,7 +107,7 @@ class NativeMachine:
     def _running(self) -> Process:
         if self._process is None:
             given = self._memory, self._tables_fixed, self._trusted, self._limits
-            self._process = Process(self._program, *given)
+            self._process = Process(self._program.fileno(), *given)
         return self._process
 
     def _end(self) -> None:
@@ -120,8 +119,8 @@ class NativeMachine:
         """End the process and give the memory back; the machine is of no use any more."""
         self._end()
         self._memory.close()
-        os.close(self._program)
+        self._program.close()
 
     def __del__(self) -> None:
-        with suppress(AttributeError, OSError):
+        with suppress(AttributeError):
             self.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import io
 import mmap
 import os
 from collections.abc import Iterator
@@ -36,17 +37,24 @@ class Region(NamedTuple):
 _CODE = Region(CODE, CODE_END - CODE, 0)
 
 
-def file_of(name: str, content: bytes) -> int:
+def file_of(name: str, content: bytes) -> io.FileIO:
     """Return a file without a place on disk that holds ``content`` and cannot be changed."""
     try:
-        file = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING | _EXEC)
+        handle = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING | _EXEC)
     except OSError:
-        file = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    with os.fdopen(os.dup(file), "wb") as writing:
-        writing.write(content)
-    seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-    fcntl.fcntl(file, fcntl.F_ADD_SEALS, seals)
+        handle = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    file = io.FileIO(handle, "r+")
+    with memoryview(content) as rest:
+        while written := file.write(rest):
+            rest = rest[written:]
+    _seal(file, fcntl.F_SEAL_WRITE)
     return file
+
+
+def _seal(file: io.FileIO, also: int = 0) -> None:
+    """Make it impossible to change a file's size, and ``also`` something else, for good."""
+    seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL | also
+    fcntl.fcntl(file, fcntl.F_ADD_SEALS, seals)
 
 
 class Memory:
@@ -80,11 +88,11 @@ class Memory:
             self._place(address, content)
         self.size = self.regions[-1].offset + self.regions[-1].bytes
         self.code = file_of("slatcheck-code", bytes(self._code))
-        self.data = os.memfd_create("slatcheck-data", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        os.ftruncate(self.data, self.size)
-        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-        fcntl.fcntl(self.data, fcntl.F_ADD_SEALS, seals)
-        self._map = mmap.mmap(self.data, self.size)
+        handle = os.memfd_create("slatcheck-data", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self.data = io.FileIO(handle, "r+")
+        self.data.truncate(self.size)
+        _seal(self.data)
+        self._map = mmap.mmap(handle, self.size)
         self._view = memoryview(self._map)
         self.start = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
         """Where this process sees the first byte of the data."""
@@ -129,8 +137,8 @@ class Memory:
 
     def close(self) -> None:
         """Give the files back; what was mapped stays until the last view of it is gone."""
-        os.close(self.code)
-        os.close(self.data)
+        self.code.close()
+        self.data.close()
 
 
 def _laid_out(spans: tuple[tuple[int, int], ...]) -> Iterator[Region]:

@@ -86,11 +86,11 @@ def _plan(memory: Memory, tables_fixed: bool) -> bytes:
     """Return what the loader is to map, as loader/wire.h lays it out."""
     code = CODE, CODE_END - CODE, 0
     both = mmap.PROT_READ | mmap.PROT_WRITE
-    maps = [_mapping(code, memory.code, mmap.PROT_READ | mmap.PROT_EXEC, mmap.MAP_PRIVATE)]
+    maps = [_mapping(code, memory.code.fileno(), mmap.PROT_READ | mmap.PROT_EXEC, mmap.MAP_PRIVATE)]
     for region in memory.regions:
         access = mmap.PROT_READ if tables_fixed and region is memory.tables else both
         if region.bytes:
-            maps.append(_mapping(region, memory.data, access, mmap.MAP_SHARED))
+            maps.append(_mapping(region, memory.data.fileno(), access, mmap.MAP_SHARED))
     head = _PLAN.pack(STACK + STACK_BYTES - 0x100, LIFE, len(maps), 0)
     return head + b"".join(maps).ljust(_MOST_MAPPINGS * _MAPPING.size, b"\0")
 
@@ -116,7 +116,7 @@ class Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                pass_fds=(program, memory.code, memory.data),
+                pass_fds=(program, memory.code.fileno(), memory.data.fileno()),
                 cwd="/",
                 env={},
                 bufsize=0,

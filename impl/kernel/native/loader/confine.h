@@ -57,12 +57,14 @@ static long limit_all(u64 seconds)
 /* --- Landlock: a set of rules that grants nothing; older kernels know fewer rights --- */
 static long grant_nothing(void)
 {
-	u64 rights[2] = { (1 << 16) - 1, 3 };	/* to files; to bind and connect */
-	long set = CALL(SYS_LANDLOCK_CREATE, rights, sizeof(rights), 0);
+	/* to files; to bind and connect; to sockets without a file and signals to others */
+	u64 rights[3] = { (1 << 16) - 1, 3, 3 };
+	long words, set = -1;
 
-	if (set < 0) {
-		rights[0] = (1 << 13) - 1;
-		set = CALL(SYS_LANDLOCK_CREATE, rights, sizeof(rights[0]), 0);
+	for (words = 3; set < 0 && words; words--) {
+		if (words == 1)
+			rights[0] = (1 << 13) - 1;
+		set = CALL(SYS_LANDLOCK_CREATE, rights, words * sizeof(rights[0]), 0);
 	}
 	return set < 0 ? set : CALL(SYS_LANDLOCK_RESTRICT, set, 0, 0);
 }
