@@ -41,7 +41,8 @@ class HostCode:
 
     def target(self, clang: bool, bits: int, big_endian: bool) -> list[str]:
         """Return the compiler's arguments for one width."""
-        known = predefined(self._toolchain, tuple(self._other.target(clang, bits, big_endian)))
+        theirs = *self._other.target(clang, bits, big_endian), *self._other.flags(clang, False)
+        known = predefined(self._toolchain, theirs)
         named = {name: known[name] for name in sorted(known) if name.startswith(self._other.macros)}
         defines = [f"-D{name}={value}" for name, value in named.items()]
         ours = ["-DSLAT_NATIVE=1", f"-DSLAT_CALL_BYTES={RETURN}"]

@@ -187,6 +187,9 @@ FAULTS = (
     ),
     Hostile("write-code", '__asm__ volatile("movl $0, 0x400000");', "an access to 0x400000"),
     Hostile("write-loader", '__asm__ volatile("movl $0, 0x70000000");', "an access to 0x70000000"),
+    Hostile(
+        "write-empty-table", '__asm__ volatile("movl $0, 0x10000000");', "an access to 0x10000000"
+    ),
     Hostile("write-null", '__asm__ volatile("movl $0, 0");', "an access to 0x0"),
     Hostile("write-null-32", '__asm__ volatile("movl $0, 0");', "an access to 0x0", bits=32),
     Hostile("jump-null", "((void (*)(void))0)();", "an access to 0x0"),
