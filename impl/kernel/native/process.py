@@ -74,7 +74,6 @@ _CAUSES: dict[int, str] = {
     signal.SIGTRAP: "a trap",
     signal.SIGSYS: "system call {}, which is not permitted",
 }
-_SPENT = {signal.SIGXCPU, signal.SIGKILL}
 
 
 def _mapping(region: tuple[int, int, int], file: int, access: int, shared: int) -> bytes:
@@ -205,7 +204,7 @@ class Process:
             return "no answer any more"
         if status >= 0:
             return f"it ended by itself, with status {status}"
-        if -status in _SPENT:
+        if -status == signal.SIGXCPU:
             return ENDLESS
         return f"it was ended by {signal.Signals(-status).name}"
 

@@ -34,9 +34,9 @@ static long close_others(void)
 /* --- limits: by the numbers of asm-generic/resource.h --- */
 struct limit { u64 now, most; };
 
-static long limit(long what, u64 value)
+static long limit(long what, u64 now, u64 most)
 {
-	struct limit both = { value, value };
+	struct limit both = { now, most };
 
 	return system_call(SYS_PRLIMIT64, 0, what, (long)&both, 0, 0, 0);
 }
@@ -45,12 +45,13 @@ static long limit_all(u64 seconds)
 {
 	/* data, core, processes, files, locked memory, address space, locks, signals, messages */
 	static const u8 none[] = { 2, 4, 6, 7, 8, 9, 10, 11, 12 };
-	long failed = limit(0, seconds);	/* processor time */
+	/* Processor time: at the first SIGXCPU says why, the second is not to be caught. */
+	long failed = limit(0, seconds, seconds + 5);
 	u32 i;
 
-	failed |= limit(1, 0);			/* the size of files */
+	failed |= limit(1, 0, 0);		/* the size of files */
 	for (i = 0; i < sizeof(none); i++)
-		failed |= limit(none[i], 0);
+		failed |= limit(none[i], 0, 0);
 	return failed;
 }
 

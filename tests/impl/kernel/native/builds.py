@@ -15,7 +15,7 @@ from impl.kernel.build import Image
 from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.executor import CompiledKernel
 from impl.kernel.native.host import emulated_only, host
-from impl.kernel.native.kernel import NativeKernel
+from impl.kernel.native.kernel import NativeKernel, native_kernel
 from impl.kernel.native.loader import loader
 from impl.kernel.native.process import USUAL, Limits
 from impl.kernel.ports import bind, open_tree
@@ -49,9 +49,10 @@ def native(
 ) -> NativeKernel:
     """Return the tree's code in a confined process."""
     tree = open_tree(root, one.port)
-    program = loader(one.bits, find(), place(Mode.USE), leave_out)
-    image = native_image(root, one)
-    return NativeKernel(image, bind(tree).missing, program, trusted, limits)
+    if not leave_out:
+        return native_kernel(tree, one, False, find(), Mode.USE, trusted, limits)
+    program = loader(one.bits, find(), None, leave_out)
+    return NativeKernel(native_image(root, one), bind(tree).missing, program, trusted, limits)
 
 
 @cache

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.errors import TreeError
+from impl.kernel.errors import TreeError, UnsupportedError
 from impl.kernel.native.host import HostCode, compiler_target, emulated_only, host
+from impl.kernel.native.kernel import native_kernel
 from impl.kernel.port import Code
-from impl.kernel.ports import kernel_port
+from impl.kernel.ports import kernel_port, open_tree
 from impl.kernel.toolchain import Toolchain, find, predefined
 from model.ports import layout
 from tests.impl.kernel.native.builds import needs_host
@@ -37,7 +38,7 @@ def test_what_cannot_run_here_is_emulated_only(monkeypatch: pytest.MonkeyPatch) 
 
 
 def values(code: Code, bits: int) -> dict[str, str]:
-    """Return what the compiler says of types and macros when it is told so."""
+    """Return what the compiler says of types and macros."""
     arguments = [*code.target(True, bits, False), *code.flags(True, False)]
     return predefined(find(), tuple(arguments))
 
@@ -89,3 +90,10 @@ def test_two_layouts_of_a_width_share_a_target() -> None:
     assert names == {"x86-32", "x86-64"}
     assert all(host(layout(name), find()).native for name in LAYOUTS)
     assert isinstance(host(layout("mips64-4k"), find()).code, HostCode)
+
+
+@needs_host
+def test_what_is_emulated_only_says_why(kernel_trees: dict[str, Path]) -> None:
+    tree = open_tree(kernel_trees["6.12"])
+    with pytest.raises(UnsupportedError, match="emulated only: big-endian"):
+        native_kernel(tree, layout("mips64-4k"), True, find())

@@ -37,7 +37,7 @@ pytestmark = needs_host
 
 @pytest.fixture(scope="module")
 def tree(kernel_trees: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a copy of a real tree of which mmu.c is written anew by each test."""
+    """Give a copy of a real tree of which mmu.c is written again by each test."""
     folder = tmp_path_factory.mktemp("hostile") / "linux"
     share_what_is_read(kernel_trees["6.12"], folder)
     return folder

@@ -93,7 +93,7 @@ def test_buffers_stay_where_they_are_after_a_fault(kernel: NativeKernel) -> None
 @pytest.mark.parametrize(
     ("number", "cause"),
     [
-        (signal.SIGKILL, ENDLESS),
+        (signal.SIGKILL, "it was ended by SIGKILL"),
         (signal.SIGXCPU, ENDLESS),
         (signal.SIGTERM, "it was ended by SIGTERM"),
     ],
@@ -221,7 +221,7 @@ def test_memory_is_that_of_the_image(kernel: NativeKernel) -> None:
 
 
 class Forging:
-    """A machine that leaves what it is told behind, and runs nothing."""
+    """A machine that leaves what it is given behind, and runs nothing."""
 
     def __init__(self, image: Image, symbols: Symbols) -> None:
         self._memory: dict[int, bytes] = {}
