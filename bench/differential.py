@@ -26,7 +26,8 @@ from hypothesis.stateful import (
 )
 
 from impl.kernel.build import build
-from impl.kernel.emulated import EmulatedKernel, Emulator
+from impl.kernel.emulated import EmulatedKernel
+from impl.kernel.executor import Executor
 from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
 from model.abstract_map import AbstractMap
@@ -73,7 +74,7 @@ class Compared(RuleBasedStateMachine):
     """
 
     chosen: ClassVar[Layout]
-    emulated: ClassVar[Emulator]
+    emulated: ClassVar[Executor]
     speed: ClassVar[Speed]
 
     @initialize()
@@ -208,7 +209,7 @@ def rules(chosen: Layout) -> dict[str, Any]:
 def machine(tree: Path, chosen: Layout, operations: int) -> Speed:
     """Measure a plain state machine: each rule draws one operation and makes one call."""
     speed = Speed()
-    table = {"chosen": chosen, "emulated": kernel(tree, chosen).emulator, "speed": speed}
+    table = {"chosen": chosen, "emulated": kernel(tree, chosen).executor, "speed": speed}
     begin = time.monotonic()
     run_state_machine_as_test(
         type("Table", (Compared,), table | rules(chosen)),

@@ -14,7 +14,7 @@ from impl.kernel import sandbox
 from impl.kernel.binding import Binding
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.kconfig import autoconf
-from impl.kernel.port import KernelPort
+from impl.kernel.port import Code, KernelPort, Target
 from impl.kernel.ports import port_of
 from impl.kernel.toolchain import Toolchain
 from impl.kernel.tree import Tree
@@ -26,6 +26,8 @@ ARENA = {32: 0x4000_0000, 64: 0x40_0000_0000}
 SHADOW = {32: 0x5008_0000, 64: 0x50_0008_0000}
 STACK = 0x2000_0000
 STACK_BYTES = 0x10_0000
+CODE, CODE_END = 0x0040_0000, 0x0050_0000
+"""Where runner/image.ld puts code: [CODE, CODE_END) in bytes; everything else is data."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Image:
     instrumented: bool
     files: tuple[Path, ...] = ()
     """The files of the tree that it was made of; of one that was kept, also those it depends on."""
+
+    native: bool = False
+    """Whether it is code for the host, and not for the port's processor."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,23 @@ class Job:
     read: set[Path] = field(default_factory=set)
     """The files of the tree that were read so far."""
 
+    host: Target | None = None
+    """What code is made for where it is not the port's own processor."""
+
     @property
     def port(self) -> KernelPort:
         """The port whose code is compiled."""
         return port_of(self.tree)
+
+    @property
+    def target(self) -> Target:
+        """What code is made for."""
+        return self.host or Target("", self.port.code, self.port.processor.folder)
+
+    @property
+    def code(self) -> Code:
+        """How the compiler is told to make it."""
+        return self.target.code
 
     def defines(self) -> list[str]:
         """Return the macros that the compiler is given."""
@@ -77,9 +95,9 @@ class Job:
 
     def command(self, source: Path, output: Path, instrument: bool) -> list[str]:
         """Return the command that compiles ``source`` to ``output``."""
-        own, code = self.port.folder, self.port.code
+        own, code = self.port.folder, self.code
         paths = [self.folder, own / "shim", HERE / "shim", own / "runner", HERE / "runner"]
-        paths.append(self.port.processor.folder)
+        paths.append(self.target.folder)
         paths += [self.tree.root / name for name in self.tree.files.includes]
         return [
             *self.toolchain.compiler,
@@ -109,7 +127,7 @@ def limits(job: Job) -> sandbox.Limits:
     system = [Path(p) for p in ("/usr/lib", "/usr/bin", "/lib", "/lib64", "/bin", "/dev/null")]
     system += [Path(job.toolchain.compiler[0]).resolve().parent, Path(sys.base_prefix)]
     system += [Path("/usr/libexec"), Path("/usr/lib64"), Path("/etc/ld.so.cache")]
-    ours = job.port.folder, job.port.processor.folder
+    ours = job.port.folder, job.target.folder
     devices = Path("/dev/null"), Path("/dev/zero")
     return sandbox.Limits(
         read=(job.tree.root, HERE / "shim", HERE / "runner", *ours, *system),
@@ -144,7 +162,7 @@ def read_only_inside(job: Job, listing: Path) -> list[Path]:
     """
     allowed = (
         *(job.tree.root, HERE, job.port.folder),
-        *(job.port.processor.folder, job.folder.resolve()),
+        *(job.target.folder, job.folder.resolve()),
     )
     text = listing.read_text(errors="replace").replace("\\\n", " ")
     inside = []
@@ -197,14 +215,16 @@ def build(
     big_endian: bool,
     toolchain: Toolchain,
     beside: Compile | None = None,
+    host: Target | None = None,
 ) -> Image:
     """Compile and link one layout. Raises UnsupportedError with a one-line reason.
 
-    ``beside`` compiles what is linked with mmu.c; it may know an object from before.
+    ``beside`` compiles what is linked with mmu.c; it may know an object from before. ``host`` is
+    what code is made for, where it is not the port's own processor.
     """
     beside = beside or compiled
     with tempfile.TemporaryDirectory(prefix="slatcheck-") as folder:
-        job = Job(tree, binding, layout, big_endian, toolchain, Path(folder))
+        job = Job(tree, binding, layout, big_endian, toolchain, Path(folder), host=host)
         _refuse_assembler_files(job)
         prepare(job)
         runner = HERE / "runner"
@@ -212,16 +232,17 @@ def build(
         for name, path in job.port.beside(layout):
             objects.append(beside(job, name, tree.root / path, True))
         objects.append(beside(job, "machine", runner / "machine.c", False))
-        objects.append(beside(job, "setjmp", job.port.processor.folder / "setjmp.S", False))
+        objects.append(beside(job, "setjmp", job.target.folder / "setjmp.S", False))
         output = job.folder / "image.elf"
         # Labels within functions are left out: on RISC-V they are nine symbols of ten.
         link = [*toolchain.linker, "--gc-sections", "--discard-locals", "-static", "-nostdlib"]
         if not toolchain.clang:
-            link = [*toolchain.linker, *job.port.code.target(False, layout.bits, big_endian)]
+            link = [*toolchain.linker, *job.code.target(False, layout.bits, big_endian)]
             link += ["-Wl,--gc-sections,--discard-locals", "-static", "-nostdlib", "-no-pie"]
         keep = ["slat_run", "slat_boot", "slat_stop", "slat_geometry", "slat_cache_min"]
         flags = [f"-u{symbol}" for symbol in keep]
         command = [*link, *flags, "-T", str(runner / "image.ld"), "-o", str(output)]
         run_confined([*command, *map(str, objects)], job, "linking")
         files = tuple(sorted(job.read))
-        return Image(output.read_bytes(), layout, big_endian, toolchain.instrumented, files)
+        elf, checked = output.read_bytes(), toolchain.instrumented
+        return Image(elf, layout, big_endian, checked, files, job.target.native)

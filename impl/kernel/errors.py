@@ -14,3 +14,7 @@ class UnsupportedError(Exception):
 
 class ToolLimitError(Exception):
     """The runner ran out of its own room; nothing can be said about the sequence."""
+
+
+class IsolationError(Exception):
+    """The host cannot confine code of a tree, so that it is not run; the message is the reason."""

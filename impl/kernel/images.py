@@ -16,6 +16,7 @@ import model
 from impl.kernel import reading
 from impl.kernel.binding import Binding
 from impl.kernel.build import Image, Job, build, compiled
+from impl.kernel.port import Target
 from impl.kernel.symbols import symbols_of
 from impl.kernel.toolchain import Toolchain
 from impl.kernel.tree import Tree
@@ -32,19 +33,25 @@ def image(
     toolchain: Toolchain,
     folder: Path | None,
     mode: Mode = Mode.USE,
+    host: Target | None = None,
 ) -> Image:
     """Return the image of a layout, from ``folder`` where nothing has changed since.
 
-    Where ``folder`` is None nothing is kept. Raises UnsupportedError as ``build`` does, and
-    CacheError as ``mode`` asks for.
+    It is code for ``host`` where one is given, else for the port's own processor. Where ``folder``
+    is None nothing is kept. Raises UnsupportedError as ``build`` does, and CacheError as ``mode``
+    asks for.
     """
-    make = partial(build, tree, binding, layout, big_endian, toolchain)
+    make = partial(build, tree, binding, layout, big_endian, toolchain, host=host)
     if folder is None:
         return make()
-    about = str(tree.root), _key(tree, layout, big_endian, toolchain)
+    about = str(tree.root), _key(layout, big_endian, toolchain, host)
     file = folder / f"image-{_digest(about)}.json"
     found = _load(file, tree)
-    kept = Image(found[0], layout, big_endian, toolchain.instrumented, found[1]) if found else None
+    kept = (
+        Image(found[0], layout, big_endian, toolchain.instrumented, found[1], host is not None)
+        if found
+        else None
+    )
     # What is done again under audit is all of it, objects included.
     anew = make if mode is Mode.AUDIT else partial(make, beside=partial(_object, folder))
     made, fresh = settle(mode, f"the image of {layout.name}", kept, anew, _alike)
@@ -59,9 +66,11 @@ def _alike(kept: Image, made: Image) -> bool:
     return one == other
 
 
-def _key(tree: Tree, layout: Layout, big_endian: bool, toolchain: Toolchain) -> str:
+def _key(layout: Layout, big_endian: bool, toolchain: Toolchain, host: Target | None) -> str:
     ours = keeping.digest_of((impl.kernel, model), (".py", ".c", ".h", ".S", ".ld"))
-    return _digest((ours, layout.name, big_endian, toolchain.compiler, toolchain.version))
+    made_for = host.name if host else ""
+    made_by = toolchain.compiler, toolchain.version
+    return _digest((ours, layout.name, big_endian, *made_by, made_for))
 
 
 def _digest(parts: tuple[object, ...]) -> str:
@@ -74,7 +83,8 @@ def _object(folder: Path, job: Job, name: str, source: Path, instrument: bool) -
     Nor does where the tree lies: a copy of it, and another revision, have the same objects.
     """
     names = reading.headers(job.tree.root, job.tree.files)
-    about = job.tree.version, names, _key(job.tree, job.layout, job.big_endian, job.toolchain)
+    key = _key(job.layout, job.big_endian, job.toolchain, job.host)
+    about = job.tree.version, names, key
     defines = [define.replace(str(job.tree.root), "") for define in job.defines()]
     given = (name, instrument, sorted(job.binding.slices.items()), defines)
     file = folder / f"object-{_digest((*about, *given))}.json"

@@ -8,7 +8,8 @@ import time
 from functools import cache
 from typing import Any
 
-from impl.kernel.build import ARENA, SHADOW, STACK, STACK_BYTES, Image
+from impl.kernel.build import ARENA, CODE, CODE_END, SHADOW, STACK, STACK_BYTES, Image
+from impl.kernel.executor import ENDLESS
 from impl.kernel.ports import kernel_port
 from impl.kernel.symbols import Symbols
 from support.lazy import lazily
@@ -22,17 +23,11 @@ _UC: Any = unicorn
 INSTRUCTIONS = 400_000_000
 """Instructions that a whole sequence may take where the image cannot count for itself."""
 
-ENDLESS = "no end in sight"
-"""The cause of a call that had to be ended."""
-
 SECONDS = 10.0
 """Seconds of processor time after which a call is ended that makes no access any more.
 
 A call takes milliseconds; on a busy machine it may wait for much longer than it runs.
 """
-
-CODE, CODE_END = 0x0040_0000, 0x0050_0000
-"""Where runner/image.ld puts code: [CODE, CODE_END) in bytes; everything else is data."""
 
 
 class _Watch(threading.Thread):
@@ -67,7 +62,7 @@ def _watch() -> _Watch:
     return watch
 
 
-class Machine:
+class EmulatedMachine:
     """One image in one emulated processor. Not safe to share between processes."""
 
     def __init__(self, image: Image, symbols: Symbols) -> None:

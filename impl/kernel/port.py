@@ -20,6 +20,9 @@ class Code(Protocol):
     gcc: str
     """A word in the name of every GCC that makes such code."""
 
+    macros: tuple[str, ...]
+    """How the macros begin that the compiler defines and the tree's headers ask for."""
+
     def target(self, clang: bool, bits: int, big_endian: bool) -> list[str]:
         """Return the compiler's arguments for one width and byte order.
 
@@ -30,6 +33,19 @@ class Code(Protocol):
     def flags(self, clang: bool, instrument: bool) -> list[str]:
         """Return further arguments, for code that is checked (``instrument``) or is not."""
         ...
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an image is made for: the port's own processor, or the host where ``native``.
+
+    ``folder`` holds ``setjmp.S`` for it. Two targets of one name make the same code.
+    """
+
+    name: str
+    code: Code
+    folder: Path
+    native: bool = False
 
 
 class Processor(Protocol):

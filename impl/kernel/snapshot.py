@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from impl.interface import Capabilities
 from impl.kernel.build import ARENA
-from impl.kernel.emulated import EmulatedKernel, Emulator
+from impl.kernel.emulated import EmulatedKernel
+from impl.kernel.executor import Executor
 from impl.kernel.ports import kernel_port
 from impl.snapshot import UNSET, State, Step, take
 from model.operations import Kind, Op
@@ -25,12 +26,12 @@ class KernelMemory:
     ``runner.c`` tells where the root, and what is known of each page of the arena, is found.
     """
 
-    def __init__(self, emulator: Emulator) -> None:
-        self.layout = emulator.image.layout
-        self._machine = emulator.machine
-        self._order = ">" if emulator.image.big_endian else "<"
+    def __init__(self, executor: Executor) -> None:
+        self.layout = executor.image.layout
+        self._machine = executor.machine
+        self._order = ">" if executor.image.big_endian else "<"
         self._arena = ARENA[self.layout.bits]
-        at = emulator.symbols.address
+        at = executor.symbols.address
         root, used, self._size, *offsets = self._unpack(
             "I", self._machine.read(at("slat_places"), 32)
         )
@@ -129,37 +130,37 @@ class KernelStepper:
     def __init__(self, kernel: EmulatedKernel) -> None:
         self.layout = kernel.layout
         self.capabilities: Capabilities = kernel.capabilities
-        self._emulator = kernel.emulator
+        self._executor = kernel.executor
 
     def steps(self, ops: Sequence[Op]) -> Iterator[Step]:
         """Carry out ``ops`` one at a time; see impl.snapshot.Stepper."""
-        emulator = self._emulator
+        executor = self._executor
         for number, op in enumerate(ops):
             self._forget()
-            run = emulator.run([op], resume=number > 0)
+            run = executor.run([op], resume=number > 0)
             outcome = run.outcomes[-1]
             stopped = run.stop is not None
             if stopped and any(event.subject == "fault" for event in outcome.events):
                 # The machine was started afresh: there is nothing left to read.
                 yield Step(outcome, None, (), True)
                 return
-            snapshot = take(KernelMemory(emulator))
+            snapshot = take(KernelMemory(executor))
             yield Step(outcome, snapshot, self._lines(), stopped)
             if stopped or (op.kind is Kind.CREATE and outcome.result):
                 return
 
     def _forget(self) -> None:
         """Clear what the image knows of blocks that ran."""
-        at = self._emulator.symbols.address
+        at = self._executor.symbols.address
         start, end = at("__start_coverage"), at("__stop_coverage")
         if end > start:
-            self._emulator.machine.write(start, bytes(end - start))
+            self._executor.machine.write(start, bytes(end - start))
 
     def _lines(self) -> tuple[tuple[str, str], ...]:
         """Return the places at which a block of the tree's code began to run, in file order."""
-        symbols = self._emulator.symbols
+        symbols = self._executor.symbols
         folder = kernel_port(self.layout.port).files.arch
-        found = {symbols.place(pc) for pc in sorted(self._emulator.coverage()[0])}
+        found = {symbols.place(pc) for pc in sorted(self._executor.coverage()[0])}
         ours = [
             (place.function, place.where)
             for place in found

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -61,6 +62,23 @@ def _version(command: tuple[str, ...]) -> str:
     if done.returncode or not done.stdout:
         raise TreeError(f"the compiler {command[0]} does not answer to --version")
     return done.stdout.splitlines()[0]
+
+
+@cache
+def predefined(toolchain: Toolchain, target: tuple[str, ...]) -> dict[str, str]:
+    """Return the macros that a compiler defines by itself when it is given ``target``.
+
+    Raises TreeError where it does not tell.
+    """
+    command = [*toolchain.compiler, *target, *("-std=gnu11", "-dM", "-E", "-x", "c", os.devnull)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except OSError as problem:
+        raise TreeError(f"cannot run the compiler {command[0]}: {problem.strerror}") from None
+    if done.returncode:
+        raise TreeError(f"the compiler {command[0]} makes no code for {' '.join(target)}")
+    lines = [line.split(" ", 2) for line in done.stdout.splitlines()]
+    return {name: "".join(value) for _, name, *value in lines}
 
 
 def _named(name: str) -> Toolchain:

@@ -90,13 +90,13 @@ def _prepare(trace: Trace, tree: Path | None, cc: str | None) -> _Subject:
     report = Report(unit_of(trace, tree, cc), "kernel")
     opened = open_for(tree, trace.layout)
     kernel = kernel_implementation(report.unit, report)
-    emulator = kernel.emulator
+    executor = kernel.executor
     return _Subject(
         KernelStepper(kernel),
         Sources(opened.root),
         opened.version,
         report.places,
-        geometry_symptoms(trace.layout, emulator.geometry(), emulator.entry_format()),
+        geometry_symptoms(trace.layout, executor.geometry(), executor.entry_format()),
     )
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from impl.interface import Event
-from impl.kernel.emulated import EVENTS, SUBJECTS
+from impl.kernel.executor import EVENTS, SUBJECTS
 from model.layout import Layout
 from model.operations import (
     ADDRESSED,

@@ -25,10 +25,10 @@ from impl.kernel.build import (
     read_only_inside,
     run_confined,
 )
-from impl.kernel.emulated import BUDGET
 from impl.kernel.errors import UnsupportedError
+from impl.kernel.executor import BUDGET, ENDLESS
 from impl.kernel.layouts import layout_in
-from impl.kernel.machine import ENDLESS, Machine
+from impl.kernel.machine import EmulatedMachine
 from impl.kernel.ports import bind, open_for
 from impl.kernel.symbols import Symbols
 from impl.kernel.toolchain import find
@@ -210,7 +210,7 @@ def _link(job: Job, objects: list[Path]) -> bytes:
     return output.read_bytes()
 
 
-class Process(Machine):
+class Process(EmulatedMachine):
     """A program in the emulated machine; all it can do to the outside is to print and to end."""
 
     def restart(self) -> None:

@@ -125,8 +125,8 @@ def _implementation(
     for op in ops:
         if op.kind in kernel.capabilities.missing:
             raise UnsupportedError(kernel.capabilities.missing[op.kind])
-    emulator = kernel.emulator
-    return kernel, geometry_symptoms(layout, emulator.geometry(), emulator.entry_format())
+    executor = kernel.executor
+    return kernel, geometry_symptoms(layout, executor.geometry(), executor.entry_format())
 
 
 def _broken(layout: Layout, ops: Sequence[Op], symptom: Symptom) -> Broken:

@@ -200,7 +200,7 @@ def _run_all(kernel: EmulatedKernel, seed: int, reached: set[int]) -> tuple[_Run
         except ToolLimitError as limit:
             limits.append(f"the comparison could not go on: {limit}")
         # A fault of the machine starts it afresh, and its coverage with it.
-        reached.update(kernel.emulator.coverage()[0])
+        reached.update(kernel.executor.coverage()[0])
 
     # Seldom drawn: no memory for the root, and, where every access breaks, an end.
     carry_out([Op(Kind.CREATE, oom=1)])
@@ -220,11 +220,11 @@ def _within(layout: Layout, ops: list[Op]) -> list[Op]:
 
 def _coverage(kernel: EmulatedKernel, reached: set[int]) -> dict[str, tuple[int, int]]:
     """Return (reached, all) points of each function of the tree's own C, by name."""
-    symbols = kernel.emulator.symbols
+    symbols = kernel.executor.symbols
     folder = kernel_port(kernel.layout.port).files.folder
     every: Counter[str] = Counter()
     hit: Counter[str] = Counter()
-    for address in kernel.emulator.coverage()[1]:
+    for address in kernel.executor.coverage()[1]:
         place = symbols.place(address)
         if place.where.startswith(folder) and not place.function.startswith(_RUNNER):
             every[place.function] += 1

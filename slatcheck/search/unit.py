@@ -174,8 +174,8 @@ def kernel_image(unit: Unit, report: Report) -> Image:
 
 def add_geometry(report: Report, kernel: EmulatedKernel) -> None:
     """Compare the tree's geometry and entry format with the model's; note what differs."""
-    emulator = kernel.emulator
-    found = geometry_symptoms(kernel.layout, emulator.geometry(), emulator.entry_format())
+    executor = kernel.executor
+    found = geometry_symptoms(kernel.layout, executor.geometry(), executor.entry_format())
     for symptom in found:
         report.campaign.hits[symptom.fingerprint] = Hit(symptom, [Op(Kind.CREATE)])
 

@@ -10,8 +10,9 @@ from random import Random
 
 import pytest
 
-from impl.kernel.emulated import MAX_OPS, EmulatedKernel
+from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.errors import ToolLimitError
+from impl.kernel.executor import MAX_OPS
 from impl.kernel.ports import bind, open_tree
 from model.layout import Layout
 from model.operations import Kind, Op
@@ -39,8 +40,8 @@ def sequences(one: Layout, count: int) -> list[list[Op]]:
     "one", [one for one in layouts() if not one.large], ids=lambda one: one.name
 )
 def test_headers_and_model_agree(kernel_trees: dict[str, Path], one: Layout) -> None:
-    emulator = loaded(kernel_trees["6.12"], one).emulator
-    found = geometry_symptoms(one, emulator.geometry(), emulator.entry_format())
+    executor = loaded(kernel_trees["6.12"], one).executor
+    found = geometry_symptoms(one, executor.geometry(), executor.entry_format())
     assert not found, found[0].said
 
 
@@ -56,7 +57,7 @@ def test_reached_blocks_are_counted(kernel_tree: Path) -> None:
     kernel = loaded(kernel_tree, layout("mips64-4k"))
     for ops in sequences(kernel.layout, 20):
         kernel.run(ops)
-    reached, every = kernel.emulator.coverage()
+    reached, every = kernel.executor.coverage()
     assert reached <= every
     assert len(reached) > len(every) // 2
 

@@ -71,12 +71,12 @@ def last(run: Run) -> Outcome:
 def test_the_tree_has_the_geometry_and_the_format_of_the_layout(
     kernel_tree: Path, name: str
 ) -> None:
-    emulator, one = real(kernel_tree, name).emulator, layout(name)
-    assert emulator.geometry() == one.geometry
+    executor, one = real(kernel_tree, name).executor, layout(name)
+    assert executor.geometry() == one.geometry
     probes = [one.bits // 8, 1, WHOLE & ~4, WHOLE, WHOLE & ~0x40, WHOLE & ~4]
     # The PFN of the larger probe fits an entry of 32 bits but for its upper ones; 1 is the link.
     probes += [1 << 10, (0x2AAAAAA << 10) & one.word_mask, 0xE7, 1]
-    assert emulator.entry_format() == probes
+    assert executor.entry_format() == probes
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

@@ -30,8 +30,8 @@ def planted(root: Path, bug: Bug, folder: Path) -> EmulatedKernel:
 
 def shown(kernel: EmulatedKernel, bug: Bug) -> set[str]:
     """Return the fingerprints that are found until one is of the bug's rule."""
-    emulator = kernel.emulator
-    shape = geometry_symptoms(kernel.layout, emulator.geometry(), emulator.entry_format())
+    executor = kernel.executor
+    shape = geometry_symptoms(kernel.layout, executor.geometry(), executor.entry_format())
     if shape:
         return {symptom.fingerprint for symptom in shape}
 

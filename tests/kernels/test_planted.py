@@ -172,10 +172,10 @@ def found(tree: Tree, on: str, wanted: Callable[[Symptom], bool]) -> set[str]:
     binding = bind(tree)
     image = image_of(tree, binding, layout(on))
     kernel = EmulatedKernel(image, binding.missing)
-    emulator = kernel.emulator
+    executor = kernel.executor
     marks = {
         one.fingerprint
-        for one in geometry_symptoms(layout(on), emulator.geometry(), emulator.entry_format())
+        for one in geometry_symptoms(layout(on), executor.geometry(), executor.entry_format())
     }
     search = _Until(kernel, 0, f"kernel/{on}")
     search.wanted = wanted

@@ -146,8 +146,8 @@ def test_a_format_that_is_not_the_trees_is_told_before_what_follows_from_it(
 
 def test_the_compiler_agrees_with_the_model(tree: Path, small: Layout) -> None:
     found, binding = read(tree)
-    emulator = EmulatedKernel(build(found, binding, small, True, find()), {}).emulator
-    assert not geometry_symptoms(small, emulator.geometry(), emulator.entry_format())
+    executor = EmulatedKernel(build(found, binding, small, True, find()), {}).executor
+    assert not geometry_symptoms(small, executor.geometry(), executor.entry_format())
 
 
 def test_the_search_covers_all_of_its_operations_and_finds_nothing(

@@ -12,7 +12,7 @@
 #error "port.h must define SLAT_CALL_BYTES: how far before its return address a call begins"
 #endif
 
-/* --- wire format: read and written by emulated.py in the target's byte order --- */
+/* --- wire format: read and written by executor.py in the target's byte order --- */
 struct slat_op {
 	u32 kind, flags;		/* flags: 1 write, 2 writable, 8 transparent, answer << 8 */
 	u64 first, last, mask, pfn;
@@ -49,7 +49,7 @@ enum slat_kind {
 	OP_COMMIT_REGION, OP_DESTROY, OP_MAP, OP_IOREMAP, OP_IOUNMAP, OP_PREPARE_REGION, OP_SPLIT,
 };
 
-/* The order is that of EVENTS in emulated.py. */
+/* The order is that of EVENTS in executor.py. */
 enum slat_code {
 	EV_BAD_ACCESS, EV_OUT_OF_BOUNDS, EV_USE_AFTER_FREE, EV_DOUBLE_FREE, EV_WILD_FREE,
 	EV_UNINITIALISED, EV_LEAK, EV_ACCOUNTING, EV_RUNAWAY, EV_WARNING, EV_BUG, EV_UNLOCKED,
@@ -57,7 +57,7 @@ enum slat_code {
 	EV_UNFLUSHED,
 };
 
-/* The order is that of SUBJECTS in emulated.py. */
+/* The order is that of SUBJECTS in executor.py. */
 enum slat_subject {
 	SU_NONE, SU_PGD, SU_PUD, SU_PMD, SU_PTE, SU_LOOSE, SU_OBJECTS, SU_EMPTY_TABLE, SU_LOCK,
 	SU_SRCU, SU_PFN, SU_CONSTRUCTOR, SU_COUNTER, SU_LOAD, SU_STORE, SU_NULL, SU_PGD_REST,

@@ -111,17 +111,17 @@ def test_a_real_table_full_of_garbage_is_read_within_bounds(
     kernel_trees: dict[str, Path], name: str, seed: int
 ) -> None:
     where, random = layout(name), Random(seed)
-    emulator = loaded(kernel_trees["6.12"], where).emulator
+    executor = loaded(kernel_trees["6.12"], where).executor
     size = where.bits // 8
-    emulator.run([Op(Kind.CREATE), *(Op(Kind.FAULT, n << where.page_shift) for n in range(3))])
-    memory = KernelMemory(emulator)
+    executor.run([Op(Kind.CREATE), *(Op(Kind.FAULT, n << where.page_shift) for n in range(3))])
+    memory = KernelMemory(executor)
     root, page = memory.root(), 1 << where.page_shift
     known = [root, *memory.live(), 0, 1, root + 4, where.word_mask, 0x10000000]
     for slot in range(where.root.entries):
         value = random.choice([*known, random.getrandbits(where.bits)])
-        emulator.machine.write(root + slot * size, value.to_bytes(size, "big"))
-    emulator.machine.write(root + 2 * page, random.randbytes(page))
-    found = take(KernelMemory(emulator))
+        executor.machine.write(root + slot * size, value.to_bytes(size, "big"))
+    executor.machine.write(root + 2 * page, random.randbytes(page))
+    found = take(KernelMemory(executor))
     assert 1 <= len(found.tables) <= MAX_TABLES
     assert {link.slot for link in found.tables[0].links} >= {SlotState.AGAIN, SlotState.NOWHERE}
 

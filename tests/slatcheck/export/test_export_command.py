@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel.emulated import EVENTS, SUBJECTS
+from impl.kernel.executor import EVENTS, SUBJECTS
 from model.ports import layout
 from model.rules import RULES
 from slatcheck import cli

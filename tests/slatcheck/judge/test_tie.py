@@ -24,8 +24,8 @@ from slatcheck.reports import text
 from tests.mips import permitted_layouts
 
 
-class _Emulator:
-    """As much of an emulator as a tie asks for, of a tree without instrumented points."""
+class _Executor:
+    """As much of an executor as a tie asks for, of a tree without instrumented points."""
 
     symbols = None
 
@@ -36,7 +36,7 @@ class _Emulator:
 class _Table(MultiLevel):
     """The built-in table in the place of the tree's C."""
 
-    emulator = _Emulator()
+    executor = _Executor()
 
 
 def tied(name: str, quirks: frozenset[Quirk]) -> Tie:

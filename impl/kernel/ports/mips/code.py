@@ -13,6 +13,7 @@ class MipsCode:
     """Release 2 of both widths, without position-independent code and floating point."""
 
     gcc = "mips"
+    macros: tuple[str, ...] = ("__mips", "_mips", "mips", "__MIPS", "_MIPS", "MIPS", "_ABI")
 
     def target(self, clang: bool, bits: int, big_endian: bool) -> list[str]:
         """Return the compiler's arguments for one width and byte order."""

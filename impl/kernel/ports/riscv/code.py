@@ -13,6 +13,7 @@ class RiscvCode:
     """The base of both widths with multiplication and atomics, without floating point."""
 
     gcc = "riscv"
+    macros: tuple[str, ...] = ("__riscv",)
 
     def target(self, clang: bool, bits: int, big_endian: bool) -> list[str]:
         """Return the compiler's arguments for one width; raises UnsupportedError for big-endian."""

@@ -6,5 +6,7 @@
 #ifndef SLAT_PORT_H
 #define SLAT_PORT_H
 #define SLAT_ROOT arch.gpa_mm.pgd
+#ifndef SLAT_CALL_BYTES
 #define SLAT_CALL_BYTES 8 /* the jump and its delay slot */
+#endif
 #endif

@@ -6,7 +6,9 @@
 #ifndef SLAT_PORT_H
 #define SLAT_PORT_H
 #define SLAT_ROOT arch.pgd
+#ifndef SLAT_CALL_BYTES
 #define SLAT_CALL_BYTES 4 /* the jump; the address that it needs is loaded before */
+#endif
 #define SLAT_TABLES "tables.h"
 #define SLAT_SLOTS
 #define SLAT_FLUSHES

@@ -1,0 +1,377 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The executor: a whole sequence for each call into an image, in whichever machine it runs."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from impl.interface import Capabilities, Event, Outcome, Run
+from impl.kernel.build import Image
+from impl.kernel.errors import ToolLimitError
+from impl.kernel.symbols import Symbols, symbols_of
+from model.entry import ORDER_SHIFT
+from model.layout import Geometry
+from model.operations import U64, Kind, Op
+from model.ports import port_of
+
+BUDGET = 1_000_000
+"""Accesses to pages that one operation may take before it counts as runaway."""
+
+MAX_OPS = 4096
+ROOM = {"changes": 65536, "dirty": 8192, "events": 1024}
+"""Records that each ring of runner/slat.h has room for."""
+
+TRANSPARENT = False
+"""Whether the host maps 2^order pages at once by itself, and not because it was asked to."""
+
+# (rule, fatal) by enum slat_code of runner/slat.h; None is a limit of the runner itself.
+EVENTS: tuple[str | None, ...] = (
+    "bad-access",
+    "out-of-bounds",
+    "use-after-free",
+    "double-free",
+    "wild-free",
+    "uninitialised",
+    "leak",
+    "accounting",
+    "runaway",
+    "kernel-warning",
+    "kernel-bug",
+    "unlocked-access",
+    "cache-exhausted",
+    "dirty-unreported",
+    "wrong-result",
+    "bad-access",
+    None,
+    "unflushed",
+)
+# By enum slat_subject of runner/slat.h.
+SUBJECTS = (
+    "",
+    "pgd",
+    "pud table",
+    "pmd table",
+    "pte table",
+    "unlinked page",
+    "cache array",
+    "empty table",
+    "mmu_lock",
+    "srcu",
+    "page reference",
+    "table destructor",
+    "table constructor",
+    "load",
+    "store",
+    "null pointer",
+    "pgd, all but its first pages",
+    "linked table",
+    "directory slots",
+    "entry",
+    "outside mmu_lock",
+    "read-only",
+    "ring",
+    "arena",
+    "tables of a freed directory",
+    "p4d table",
+    "removed leaf",
+    "permission",
+    "table given back",
+    "mmap_lock",
+)
+CACHE_ALLOC = "kvm_mmu_memory_cache_alloc"
+_LEVELS = ("unlinked page", "pte table", "pmd table", "pud table", "p4d table", "pgd")
+_UNFLUSHED = {
+    "removed leaf": "a leaf was taken away, and no TLB flush covers it",
+    "permission": "a leaf lost a permission, and no TLB flush covers it",
+    "table given back": "a table is given back before its leaves are flushed",
+}
+
+
+ENDLESS = "no end in sight"
+"""The cause of a call that had to be ended."""
+
+FORGED = "the runner's own records were overwritten"
+"""The cause where what a sequence left behind is nothing that the runner writes."""
+
+MACHINE = "fault"
+"""The subject of an event that the machine itself was caught at; its words are the machine's."""
+
+
+class Machine(Protocol):
+    """What an executor needs of the machine that it runs an image in."""
+
+    def restart(self) -> None:
+        """Put the image into a fresh machine; nothing has run."""
+        ...
+
+    def protect_tables(self) -> None:
+        """Make the empty tables, if there are any, read-only: nothing may ever store into them."""
+        ...
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write bytes into the machine's memory."""
+        ...
+
+    def read(self, address: int, size: int) -> bytes:
+        """Return ``size`` bytes of the machine's memory."""
+        ...
+
+    def call(self, address: int) -> tuple[int, str] | None:
+        """Call a function of the image; return (PC, cause) where the machine faulted."""
+        ...
+
+
+class Executor:
+    """One image in one machine. Not safe to share between processes."""
+
+    def __init__(self, image: Image, machine: Callable[[Image, Symbols], Machine]) -> None:
+        self.image = image
+        self.symbols = symbols_of(image.elf)
+        order = ">" if image.big_endian else "<"
+        self._op = struct.Struct(order + "IIQQQQIIII")
+        self._result = struct.Struct(order + "q8I")
+        self._change = struct.Struct(order + "QQII")
+        self._event = struct.Struct(order + "IIQQQ")
+        self._control = struct.Struct(order + "11I")
+        self._word = struct.Struct(order + "Q")
+        self.records = {
+            "control": self._control, "ops": self._op, "results": self._result,
+            "changes": self._change, "dirty": self._word, "events": self._event,
+        }  # fmt: skip
+        """What lies in each buffer of runner/slat.h, record by record."""
+        self.machine = machine(image, self.symbols)
+        at = self.symbols.address
+        self._at = {
+            name: at(f"slat_{name}")
+            for name in (
+                "control", "ops", "results", "changes", "dirty", "events", "run", "boot",
+                "geometry", "format", "cache_min",
+            )
+        }  # fmt: skip
+        self._boot()
+
+    def _boot(self) -> None:
+        """Run what is run once; where that faults, it is what every sequence will show."""
+        self._broken = self._call("boot", 0)
+        self.machine.protect_tables()
+
+    def _call(
+        self, name: str, operations: int, resume: bool = False, logged: bool = True
+    ) -> tuple[int, str] | None:
+        """Call a function of the image; return the PC and the cause where the machine faulted."""
+        modes = (int(self.image.instrumented and logged), int(name == "run"), int(resume))
+        control = self._control.pack(operations, BUDGET, 0, 0, 0, 0, 0, 0, *modes)
+        self.machine.write(self._at["control"], control)
+        return self.machine.call(self._at[name])
+
+    def execute(
+        self, operations: int, resume: bool = False, logged: bool = True
+    ) -> tuple[int, str] | None:
+        """Run so many operations that lie in slat_ops; return (PC, cause) where that faulted.
+
+        For callers who write operations and read records themselves; see ``run`` for the rest.
+        After a fault they call ``recover``.
+        """
+        return self._broken or self._call("run", operations, resume, logged)
+
+    def packed(self, ops: Sequence[Op]) -> bytes:
+        """Return operations as they lie in slat_ops."""
+        return b"".join(map(self._pack, ops))
+
+    def _read(self, name: str, record: struct.Struct, count: int) -> list[tuple[int, ...]]:
+        if not count:
+            return []
+        data = self.machine.read(self._at[name], count * record.size)
+        return list(record.iter_unpack(data))
+
+    def geometry(self) -> Geometry:
+        """Return the geometry that the tree's headers and mmu.c evaluate to."""
+        word = struct.Struct(self._op.format[0] + "I")
+        values = [v[0] for v in self._read("geometry", word, 13)]
+        cache_min = self._read("cache_min", word, 1)[0][0]
+        bits, pgdir, pgds = values[0], values[5], values[6]
+        reach = values[12] or min(bits, pgdir + pgds.bit_length() - 1)
+        names = list(Geometry.__dataclass_fields__)[:12]
+        named = dict(zip(names, values[:12], strict=True))
+        return Geometry(**named, reach_bits=reach, cache_min=cache_min)
+
+    def entry_format(self) -> list[int]:
+        """Return the raw entries that the tree's own helpers make, as runner.c lists them."""
+        return [v[0] for v in self._read("format", self._word, 10)]
+
+    def coverage(self) -> tuple[set[int], set[int]]:
+        """Return (reached, all) addresses of the basic blocks of the tree's code."""
+        at = self.symbols.address
+        start, end = at("__start_coverage"), at("__stop_coverage")
+        seen = self.machine.read(start, end - start) if end > start else b""
+        wide = "Q" if self.image.layout.bits == 64 else "I"
+        block = struct.Struct(self._op.format[0] + 2 * wide)
+        first, last = at("__start_blocks"), at("__stop_blocks")
+        data = self.machine.read(first, last - first) if last > first else b""
+        blocks = [pc for pc, _ in block.iter_unpack(data)]
+        reached = {pc for pc, flag in zip(blocks, seen, strict=False) if flag}
+        return reached, set(blocks)
+
+    def run(self, ops: Sequence[Op], resume: bool = False, logged: bool = True) -> Run:
+        """Execute a sequence in one call. Raises ToolLimitError where the runner ran out.
+
+        With ``resume`` the operations go on with the table that the last call left. Without
+        ``logged`` every linked table is looked at whole after every operation.
+        """
+        if len(ops) > MAX_OPS:
+            raise ToolLimitError(f"a sequence has at most {MAX_OPS} operations")
+        if self._broken is not None:
+            return Run([Outcome(0, {}, events=(self._machine_event(self._broken),))], 0)
+        self.machine.write(self._at["ops"], self.packed(ops))
+        fault = self._call("run", len(ops), resume, logged)
+        control = self._control.unpack(self.machine.read(self._at["control"], self._control.size))
+        _, _, cursor, done, stopped, changes, dirty, events, *_ = control
+        found = self._read("events", self._event, min(events, ROOM["events"]))
+        if fault is None and not _possible(control, ops, found):
+            fault = 0, FORGED
+        if fault is not None:
+            return self._faulted(min(cursor, len(ops) - 1), fault)
+        count = done + (1 if stopped else 0)
+        results = self._read("results", self._result, count)
+        last = events - 1 if stopped else -1
+        rings = (
+            self._read("changes", self._change, changes),
+            [v[0] for v in self._read("dirty", self._word, dirty)],
+            [self._decode_event(event, at == last) for at, event in enumerate(found)],
+        )
+        return self._decode(ops, results, rings, cursor if stopped else None)
+
+    def _pack(self, op: Op) -> bytes:
+        kind, first, last, mask, pfn, write, writable, answer, retries, oom, order, skew = op
+        # Bit 3 says that the host's mapping is transparent; no operation can ask for that yet.
+        flags = write | writable << 1 | TRANSPARENT << 3 | answer << 8
+        return self._op.pack(kind, flags, first, last, mask, pfn, retries, oom, order, skew)
+
+    def _decode(
+        self,
+        ops: Sequence[Op],
+        results: list[tuple[int, ...]],
+        rings: tuple[list[tuple[int, ...]], list[int], list[Event]],
+        stop: int | None,
+    ) -> Run:
+        changes, dirty, events = rings
+        outcomes = []
+        c = d = e = 0
+        for op, (value, c_end, d_end, e_end, tables, taken, freed, held, _) in zip(
+            ops, results, strict=False
+        ):
+            outcomes.append(
+                Outcome(
+                    value & U64 if op.kind is Kind.LOOKUP else value,
+                    _net(changes[c:c_end]) if c_end != c else {},
+                    tuple(dirty[d:d_end]) if d_end != d else (),
+                    tables,
+                    taken,
+                    freed,
+                    held,
+                    tuple(events[e:e_end]) if e_end != e else (),
+                )
+            )
+            c, d, e = c_end, d_end, e_end
+        return Run(outcomes, stop)
+
+    def _decode_event(self, raw: tuple[int, ...], fatal: bool) -> Event:
+        code, subject, address, pc, detail = raw
+        rule = EVENTS[code]
+        if rule is None:
+            raise ToolLimitError(f"the runner's {SUBJECTS[subject]} is full ({detail})")
+        place = self.symbols.place(pc)
+        if rule in ("kernel-warning", "kernel-bug") and place.function == CACHE_ALLOC:
+            rule = "cache-exhausted"
+        return Event(
+            rule, SUBJECTS[subject], _detail(rule, subject, detail), fatal,
+            address, place.function, place.where,
+        )  # fmt: skip
+
+    def _machine_event(self, fault: tuple[int, str]) -> Event:
+        pc, cause = fault
+        place = self.symbols.place(pc)
+        rule = "runaway" if cause == ENDLESS else "bad-access"
+        return Event(rule, MACHINE, cause, True, pc, place.function, place.where)
+
+    def _faulted(self, cursor: int, fault: tuple[int, str]) -> Run:
+        """Turn a fault of the machine itself into the outcome of the operation in progress."""
+        event = self._machine_event(fault)
+        results = self._read("results", self._result, cursor)
+        blank: list[Outcome] = [Outcome(r[0], {}) for r in results]
+        self.recover()
+        return Run([*blank, Outcome(0, {}, events=(event,))], cursor)
+
+    def recover(self) -> None:
+        """Start the machine afresh: after a fault its memory cannot be trusted."""
+        self.machine.restart()
+        self._boot()
+
+
+def _possible(control: tuple[int, ...], ops: Sequence[Op], events: list[tuple[int, ...]]) -> bool:
+    """Return whether the runner can have left this behind: code under test may write anywhere.
+
+    It goes on to the last operation, unless one was fatal or CREATE failed.
+    """
+    _, _, cursor, done, stopped, *counts, _, _, _ = control
+    fits = all(count <= most for count, most in zip(counts, ROOM.values(), strict=True))
+    known = all(code < len(EVENTS) and subject < len(SUBJECTS) for code, subject, *_ in events)
+    if not fits or not known or stopped > 1 or cursor != done or done + stopped > len(ops):
+        return False
+    return bool(stopped) or done == len(ops) or ops[done - 1].kind is Kind.CREATE
+
+
+def _net(changes: list[tuple[int, ...]]) -> dict[int, int]:
+    """Return the last value of each frame that changed, with the order of the leaf above it."""
+    return {gfn: raw and raw | order << ORDER_SHIFT for gfn, raw, order, _ in changes}
+
+
+def _detail(rule: str, subject: int, detail: int) -> str:
+    """Return what happened in words; addresses stay out, so that text is stable."""
+    what = SUBJECTS[subject]
+    level = _LEVELS[detail] if detail < len(_LEVELS) else "table"
+    access = "store" if detail else "load"
+    if rule in ("bad-access", "out-of-bounds") and what == "null pointer":
+        return f"a {access} through a null pointer"
+    if what == "empty table":
+        return "a store into a shared empty table"
+    if rule == "out-of-bounds":
+        return f"a {what} past the end of its block"
+    if rule == "bad-access":
+        return f"a {what} where no object is"
+    if rule == "use-after-free":
+        freed = what == "linked table"
+        return (
+            f"a {level} is freed while it is linked" if freed else f"a {access} in a freed {what}"
+        )
+    if rule == "uninitialised":
+        return f"{what} of a {level} were never set" if what else "memory was never set"
+    if rule == "unflushed":
+        return _UNFLUSHED[what]
+    if rule == "unlocked-access":
+        return f"a {level} is used without mmu_lock"
+    if rule == "leak":
+        return f"{what} {'are' if what.startswith('tables') else 'is'} never given back"
+    if rule in ("wild-free", "double-free"):
+        return f"{what or 'no page that was handed out'}, freed with order {detail}"
+    if rule == "accounting" and what.startswith("table "):
+        return f"a {what} ran without its counterpart"
+    return what
+
+
+class CompiledKernel:
+    """The tree's own C, compiled, behind the interface of implementations."""
+
+    name = "kernel"
+
+    def __init__(self, executor: Executor, missing: dict[Kind, str]) -> None:
+        self.layout = executor.image.layout
+        self.executor = executor
+        kinds = frozenset(port_of(self.layout).functions) - frozenset(missing)
+        self.capabilities = Capabilities(kinds, missing=missing)
+
+    def run(self, ops: Sequence[Op]) -> Run:
+        """Execute ``ops``; see impl.interface.Implementation."""
+        return self.executor.run(ops)
