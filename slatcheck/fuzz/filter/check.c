@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What was recorded, compared with what the map says: which operation is to be looked at again.
+ * The records are written by a process that may do anything, at any time: each is read once, and
+ * every number in them is held against its limits before it is used.
+ */
+#include "filter.h"
+
+/* Where the records of a batch are, and how many of each there is room for. */
+struct rings {
+	const volatile struct slat_control *control;
+	const volatile struct slat_result *results;
+	const volatile struct slat_change *changes;
+	const volatile u64 *dirty;
+	u32 most_results, most_changes, most_dirty;
+};
+
+/* Whether there is a map to compare with. */
+enum sight {
+	NO_MACHINE,	/* nothing was created: whatever is done is suspected */
+	FOLLOWED,	/* the map is that of the virtual machine */
+	LEFT_ALONE	/* an operation was out of contract: no more is said of this machine */
+};
+
+struct filter {
+	struct layout layout;
+	enum sight sight;
+	int refused;			/* the last operation was a create, and failed as it had to */
+	u32 tables;			/* linked before the operation */
+	struct map map;
+	struct expected expected;
+	u64 checked[KINDS];		/* operations that passed, by kind */
+};
+
+static struct slat_result take_result(const struct rings *rings, u32 at)
+{
+	const volatile struct slat_result *from = &rings->results[at];
+	struct slat_result got;
+
+	got.result = from->result;
+	got.changes = from->changes;
+	got.dirty = from->dirty;
+	got.events = from->events;
+	got.tables = from->tables;
+	got.taken = from->taken;
+	got.freed = from->freed;
+	got.held = from->held;
+	got.steps = 0;
+	return got;
+}
+
+/* Whether the records of an operation begin where those before it end, and lie within the rings. */
+static int is_in_order(const struct rings *rings, const struct slat_result *before,
+		       const struct slat_result *got)
+{
+	return before->changes <= got->changes && got->changes <= rings->most_changes &&
+	       before->dirty <= got->dirty && got->dirty <= rings->most_dirty;
+}
+
+static int result_is_right(const struct expected *wanted, s64 result)
+{
+	switch (wanted->results) {
+	case ANYTHING:
+		return 1;
+	case EXACTLY:
+		return result == wanted->result;
+	case YES_OR_NO:
+		return result == 0 || result == 1;
+	default:
+		return 0;
+	}
+}
+
+/* The last record of each frame counts: they are read from the end, and earlier ones passed over. */
+static int changes_are_right(const struct rings *rings, struct expected *wanted, u32 from, u32 to)
+{
+	u32 found = 0;
+
+	while (to-- > from) {
+		u64 gfn = rings->changes[to].gfn, raw = rings->changes[to].raw;
+		u32 order = rings->changes[to].order;
+		struct entry *must = map_find(&wanted->changes, gfn);
+
+		if (!must)
+			return 0;
+		if (must->seen)
+			continue;
+		if (must->pfn != raw || (raw && order) || must->flags & BEYOND_WORD)
+			return 0;
+		must->seen = 1;
+		found++;
+	}
+	return found == wanted->changes.count;
+}
+
+static int dirty_is_right(const struct rings *rings, const struct expected *wanted, u32 from, u32 to)
+{
+	if (!wanted->reports || from == to)
+		return !wanted->reports && from == to;
+	for (; from < to; from++)
+		if (rings->dirty[from] != wanted->reported)
+			return 0;
+	return 1;
+}
+
+static int pages_are_right(const struct filter *filter, const struct slat_op *op,
+			   const struct slat_result *got)
+{
+	if (!filter->layout.pages)
+		return 1;
+	if (is_fault(op->kind)) {
+		if (got->result < 0 && got->tables != filter->tables)
+			return 0;
+	} else if (got->tables && (op->kind == OP_CREATE || (op->kind == OP_FLUSH && got->result))) {
+		return 0;
+	}
+	return (s64)got->taken - got->freed == got->held;
+}
+
+static int agrees(struct filter *filter, const struct rings *rings, const struct slat_op *op,
+		  const struct slat_result *before, const struct slat_result *got)
+{
+	struct expected *wanted = &filter->expected;
+
+	if (op->kind == OP_FAULT && op->oom && got->result == -ENOMEM) {
+		expect_nothing(wanted);
+		expect_refused(&filter->layout, &filter->map, op, wanted);
+	} else {
+		expect(&filter->layout, &filter->map, op, wanted);
+	}
+	if (wanted->full || !result_is_right(wanted, got->result))
+		return 0;
+	if (op->kind != OP_DESTROY && (wanted->changes.count || before->changes != got->changes) &&
+	    !changes_are_right(rings, wanted, before->changes, got->changes))
+		return 0;
+	if (is_fault(op->kind) && !dirty_is_right(rings, wanted, before->dirty, got->dirty))
+		return 0;
+	return pages_are_right(filter, op, got);
+}
+
+/* Whether one operation passes. Where it does not, nothing but a create may follow. */
+static int passes(struct filter *filter, const struct rings *rings, const struct slat_op *op,
+		  const struct slat_result *before, const struct slat_result *got)
+{
+	enum sight sight = op->kind == OP_CREATE ? FOLLOWED : filter->sight;
+
+	filter->sight = NO_MACHINE;
+	filter->refused = 0;
+	if (op->kind >= KINDS || sight == NO_MACHINE || got->events != before->events ||
+	    !is_in_order(rings, before, got))
+		return 0;
+	if (op->kind == OP_CREATE)
+		filter->tables = 0;
+	if (sight == FOLLOWED && in_contract(&filter->layout, op)) {
+		if (!agrees(filter, rings, op, before, got))
+			return 0;
+		filter->refused = op->kind == OP_CREATE && got->result;
+	} else {
+		sight = LEFT_ALONE;
+	}
+	filter->tables = got->tables;
+	if (op->kind != OP_DESTROY && !filter->refused)
+		filter->sight = sight;
+	filter->checked[op->kind]++;
+	return 1;
+}
+
+/* Whether what was not carried out was not to be: a create was refused, and no other follows. */
+static int ended_early(const struct filter *filter, const struct slat_op *ops, u32 from, u32 end)
+{
+	if (!filter->refused)
+		return 0;
+	for (; from < end; from++)
+		if (ops[from].kind == OP_CREATE)
+			return 0;
+	return 1;
+}
+
+/* The first operation of begin..end (half-open) that is suspected, ``end`` where all of them pass. */
+u32 slat_filter_check(struct filter *filter, const struct slat_op *ops, const struct rings *rings,
+		      u32 begin, u32 end)
+{
+	u32 done = rings->control->done, stopped = rings->control->stopped, at = begin;
+	struct slat_result before = { 0 };
+
+	/* what there is no room for was not recorded: it is suspected */
+	if (end > rings->most_results)
+		end = at_least(rings->most_results, begin);
+	if (begin && begin < end) {
+		before = take_result(rings, begin - 1);
+		if (!is_in_order(rings, &before, &before))
+			return begin;
+	}
+	for (; at < end && at < done; at++) {
+		struct slat_op op = ops[at];
+		struct slat_result got = take_result(rings, at);
+
+		if (!passes(filter, rings, &op, &before, &got))
+			return at;
+		before = got;
+	}
+	if (at < end)
+		return !stopped && ended_early(filter, ops, at, end) ? end : at;
+	/* stopped, or something was recorded behind the last operation */
+	if (end > begin && done <= end && (stopped || rings->control->events != before.events))
+		return end - 1;
+	return end;
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Sequences drawn in bulk: bytes of a small generator are turned into operations just as
+ * slatcheck/search/sequences.py turns the bytes that it is given, less what is excluded.
+ */
+#include "filter.h"
+
+enum { MOST_FRAMES = 64, MOST_PFNS = 192, MOST_SPANS = 8, KEPT_KINDS = 32 };
+enum { HEADER = 6, BLOCK = 7, FOCUS = 4 };
+
+/* Where operands come from: filled in by operands.py. */
+struct operands {
+	u64 near[MOST_FRAMES], far[MOST_FRAMES];
+	u64 pfns[MOST_PFNS], second[MOST_PFNS];
+	u64 spans[MOST_SPANS];			/* pages that a slot of each level spans, root first */
+	u32 nears, fars, pfns_used, seconds, spans_used;
+	u32 kinds, reach_only;			/* a bit for each kind that may be drawn */
+	u32 excluded[KEPT_KINDS];		/* by kind, a bit for each trigger */
+	u8 kind_of[256];			/* by the first byte of a block; 0 is nothing */
+};
+
+/* Where an operation's first frame was taken from, and how its range was made. */
+enum place { AT_FOCUS, NEAR_BORDER, FAR_AWAY, PLACES };
+enum extent { ONE_FRAME, FEW_FRAMES, WHOLE_TABLES, TO_ANOTHER, TO_THE_TOP, WHOLE_REACH, ALL, TO_THE_END,
+	      UNDER_MASK, EXTENTS };
+
+struct generator {
+	struct layout layout;
+	struct operands operands;
+	struct map map;
+	struct expected expected;
+	u64 focus[FOCUS];
+	u32 place, extent;			/* of the operation that is drawn */
+	/* what was drawn: by kind and trigger; the same of what was left out; by kind, place, extent */
+	u64 drawn[KINDS][TRIGGERS], left_out[KINDS][TRIGGERS];
+	u64 operand_classes[KINDS][PLACES][EXTENTS];
+	u64 followed[KINDS][KINDS];		/* by the kind before, and the kind */
+};
+
+/* SplitMix64: a counter and a mixer; every seed gives a stream of its own. */
+static u64 mixed(u64 value)
+{
+	value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9ULL;
+	value = (value ^ value >> 27) * 0x94d049bb133111ebULL;
+	return value ^ value >> 31;
+}
+
+static u64 next_number(u64 *state)
+{
+	*state += 0x9e3779b97f4a7c15ULL;
+	return mixed(*state);
+}
+
+static void next_bytes(u64 *state, u8 *bytes, u32 count)
+{
+	u64 number = next_number(state);
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		bytes[i] = number >> 8 * i;
+}
+
+/* A frame and a small step, kept within reach. */
+static u64 stepped(const struct generator *from, u64 frame, u32 which)
+{
+	static const s32 deltas[8] = { 0, 0, 0, 1, -1, 2, -2, 3 };
+	s64 delta = deltas[which & 7];
+
+	if (delta < 0)
+		return frame > (u64)-delta ? at_most(frame + delta, from->layout.top) : 0;
+	return at_most(frame + delta, from->layout.top);
+}
+
+static u64 frame_from(struct generator *from, u8 a, u8 b)
+{
+	const struct operands *of = &from->operands;
+
+	if (a < 200) {
+		from->place = AT_FOCUS;
+		return stepped(from, from->focus[a & 3], b);
+	}
+	if (a < 222 || of->reach_only) {
+		from->place = NEAR_BORDER;
+		return stepped(from, of->near[b % of->nears], a);
+	}
+	from->place = FAR_AWAY;
+	return of->far[b % of->fars] + (a & 4 ? from->focus[a & 3] : 0);
+}
+
+static u64 pfn_from(const struct generator *from, u8 byte)
+{
+	const struct operands *of = &from->operands;
+
+	if (byte >= 208 && of->seconds)
+		return of->second[byte % of->seconds];
+	return of->pfns[byte % of->pfns_used];
+}
+
+static void draw_address(struct generator *from, const u8 *block, struct slat_op *op)
+{
+	u64 offset = block[6] & 8 ? (block[6] >> 4) * 0x111 : 0;
+	u64 frame = frame_from(from, block[1], block[2]);
+
+	op->first = (frame << from->layout.page_shift | offset) & from->layout.address_mask;
+	if (op->kind == OP_FAULT_FAST && block[3] & 1)
+		op->flags = FLAG_WRITE;
+}
+
+static void draw_fault(struct generator *from, const u8 *block, struct slat_op *op)
+{
+	static const u8 answers[4] = { ANSWER_NO_SLOT, ANSWER_ERROR, ANSWER_READ_ONLY, ANSWER_ERROR };
+	u8 mode = block[3], extra = block[5];
+	u32 write = mode & 1, answer = (mode & 0xf0) == 0xf0 ? answers[mode >> 1 & 3] : ANSWER_PAGE;
+
+	if (answer == ANSWER_READ_ONLY && !write)
+		answer = ANSWER_NO_SLOT;
+	draw_address(from, block, op);
+	op->pfn = pfn_from(from, block[4]);
+	op->flags = (write ? FLAG_WRITE : 0) | (write || !(mode & 6) ? FLAG_WRITABLE : 0) | answer << 8;
+	op->retries = (extra & 0x30) == 0x30 ? extra >> 6 : 0;
+	op->oom = (extra & 0x0c) == 0x0c && (block[6] & 3) == 3 ? 1 + (extra & 3) : 0;
+}
+
+/* A number of pages: small, or that of one to three tables of some level. */
+static u64 count_from(struct generator *from, u8 c, u8 d)
+{
+	const struct operands *of = &from->operands;
+
+	from->extent = c < 192 ? FEW_FRAMES : WHOLE_TABLES;
+	if (c < 192)
+		return 1 + (d & 3);
+	return at_least(of->spans[c % of->spans_used] * (1 + (d & 1)) + (d >> 1 & 3), 2) - 1;
+}
+
+static void to(struct generator *from, struct slat_op *op, u64 last, u32 extent)
+{
+	op->last = last;
+	from->extent = extent;
+}
+
+/* An inclusive range: counted from its start, up to another frame, or special. */
+static void draw_bounds(struct generator *from, const u8 *block, struct slat_op *op)
+{
+	u64 first = frame_from(from, block[1], block[2]);
+	u8 how = block[3];
+
+	op->first = first;
+	if (how < 214) {
+		u64 more = count_from(from, block[4], block[5]) - 1;
+
+		op->last = more > ~first ? ~0ULL : first + more;
+	} else if (how < 234) {
+		u32 place = from->place;
+		u64 other = frame_from(from, block[4], block[5]);
+
+		from->place = place;
+		op->first = at_most(first, other);
+		to(from, op, at_least(first, other), TO_ANOTHER);
+	} else if (how < 246 || from->operands.reach_only) {
+		to(from, op, at_least(first, from->layout.top), TO_THE_TOP);
+	} else {
+		if (how < 252)
+			op->first = 0;
+		to(from, op, how < 249 ? from->layout.top : ~0ULL,
+		   how < 249 ? WHOLE_REACH : how < 252 ? ALL : TO_THE_END);
+	}
+}
+
+static void clip_inclusive(const struct generator *from, struct slat_op *op)
+{
+	u64 most = from->layout.slot_limit - 1;
+
+	if (op->first == 0 && op->last == ~0ULL)
+		return;
+	op->first = at_most(op->first, most);
+	op->last = at_most(op->last, most);
+}
+
+/* Cut an inclusive range to what a memslot can be; the end is what stays. */
+static void clip_slot(const struct generator *from, struct slat_op *op)
+{
+	u64 most = from->layout.slot_most;
+
+	op->first = at_most(op->first, from->layout.slot_limit - 1);
+	op->last = at_least(op->first, at_most(op->last, from->layout.slot_limit - 1));
+	if (op->last - op->first >= most)
+		op->first = op->last - most + 1;
+}
+
+static void draw_mask(struct generator *from, const u8 *block, struct slat_op *op)
+{
+	u32 width = from->layout.bits, shift = block[4] % width;
+	u64 ones = from->layout.word_mask;
+	const u64 shapes[8] = { 1, 3, 5, 0x11, ones, ones / 3, 9, 0x8001 };
+	u64 mask = shapes[block[3] & 7] << shift & ones, under, limit, offset;
+	u32 below = shift + (block[5] >> 1 & 1);
+
+	op->mask = mask ? mask : 1;
+	/* the frame that is picked lies under the mask, often in one of its holes */
+	under = frame_from(from, block[1], block[2]);
+	under = at_most(under > below ? under - below : 0, from->layout.slot_limit - 1);
+	limit = from->layout.slot_limit - bit_length(op->mask);
+	offset = at_most(block[5] & 1 ? width : 0, under);
+	op->first = at_most(under, limit) - offset;
+	op->last = offset;
+	from->extent = UNDER_MASK;
+}
+
+static void draw_op(struct generator *from, const u8 *block, struct slat_op *op)
+{
+	from->extent = ONE_FRAME;
+	from->place = AT_FOCUS;
+	if (op->kind == OP_FAULT) {
+		draw_fault(from, block, op);
+	} else if (is_addressed(op->kind)) {
+		draw_address(from, block, op);
+	} else if (is_inclusive(op->kind)) {
+		draw_bounds(from, block, op);
+		clip_inclusive(from, op);
+	} else if (op->kind == OP_TEST_AGE) {
+		op->first = at_most(frame_from(from, block[1], block[2]), from->layout.slot_limit - 1);
+		op->last = op->first + 1;
+	} else if (op->kind == OP_LOG_DIRTY_MASKED) {
+		draw_mask(from, block, op);
+	} else if (op->kind == OP_FLUSH_ALL) {
+		from->extent = ALL;
+	} else {
+		draw_bounds(from, block, op);
+		clip_slot(from, op);
+		op->last = is_half_open(op->kind) ? op->last + 1 : op->last - op->first + 1;
+	}
+}
+
+/* Count an operation and carry it out on the map. Returns whether it is kept. */
+static int keep(struct generator *from, const struct slat_op *op)
+{
+	u32 class = trigger(&from->layout, &from->map, op);
+
+	if (from->operands.excluded[op->kind] >> class & 1) {
+		from->left_out[op->kind][class]++;
+		return 0;
+	}
+	expect(&from->layout, &from->map, op, &from->expected);
+	from->drawn[op->kind][class]++;
+	from->operand_classes[op->kind][from->place][from->extent]++;
+	return 1;
+}
+
+static void clear_op(struct slat_op *op, u32 kind)
+{
+	op->kind = kind;
+	op->flags = 0;
+	op->first = op->last = op->mask = op->pfn = 0;
+	op->retries = op->oom = op->order = op->skew = 0;
+}
+
+/*
+ * Draw the sequence of a number: a create, at most ``length`` operations and a destroy, or a create
+ * that is refused and nothing else. Returns how many operations were written; there must be room
+ * for two more than ``length``.
+ */
+u32 slat_generator_draw(struct generator *from, struct slat_op *ops, u64 seed, u64 number, u32 length)
+{
+	u64 state = mixed(seed) + mixed(~number);
+	u8 header[HEADER], block[BLOCK];
+	u32 used = 0, i;
+
+	next_bytes(&state, header, HEADER);
+	for (i = 0; i < FOCUS; i++)
+		from->focus[i] = from->operands.near[header[i] % from->operands.nears];
+	from->place = from->extent = 0;
+	clear_op(&ops[used], OP_CREATE);
+	ops[used].oom = header[4] > 250;
+	keep(from, &ops[used++]);
+	if (ops[0].oom)
+		return used;
+	while (length--) {
+		u8 kind;
+
+		next_bytes(&state, block, BLOCK);
+		kind = from->operands.kind_of[block[0]];
+		if (!block[0] || !(from->operands.kinds >> kind & 1))
+			continue;
+		clear_op(&ops[used], kind);
+		draw_op(from, block, &ops[used]);
+		if (!keep(from, &ops[used]))
+			continue;
+		from->followed[ops[used - 1].kind][kind]++;
+		used++;
+	}
+	if (from->operands.kinds >> OP_DESTROY & 1) {
+		from->place = from->extent = 0;
+		clear_op(&ops[used], OP_DESTROY);
+		keep(from, &ops[used]);
+		from->followed[ops[used - 1].kind][OP_DESTROY]++;
+		used++;
+	}
+	return used;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the filter's parts share: the runner's records, a layout as numbers, and the map. */
+#ifndef FILTER_H
+#define FILTER_H
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef signed int s32;
+typedef unsigned long long u64;
+typedef signed long long s64;
+typedef unsigned __int128 u128;
+
+/* --- the wire format of impl/kernel/runner/slat.h, in the byte order of the host --- */
+struct slat_op {
+	u32 kind, flags;		/* flags: 1 write, 2 writable, 8 transparent, answer << 8 */
+	u64 first, last, mask, pfn;
+	u32 retries, oom;
+	u32 order, skew;
+};
+struct slat_result {
+	s64 result;
+	u32 changes, dirty, events;	/* ends of this operation's records in each ring */
+	u32 tables, taken, freed, held, steps;
+};
+struct slat_change { u64 gfn, raw; u32 order, pad; };
+struct slat_control {
+	u32 ops, budget;
+	u32 cursor, done, stopped;
+	u32 changes, dirty, events;
+	u32 instrumented, ready;
+	u32 resume;
+};
+
+enum kind {
+	OP_CREATE, OP_FAULT, OP_FAULT_FAST, OP_LOOKUP, OP_FLUSH, OP_MKCLEAN, OP_MKOLD,
+	OP_LOG_DIRTY_MASKED, OP_UNMAP, OP_AGE, OP_TEST_AGE, OP_FLUSH_SLOT, OP_FLUSH_ALL,
+	OP_COMMIT_REGION, OP_DESTROY,
+	KINDS				/* a kind from here on is none that the filter knows */
+};
+enum { FLAG_WRITE = 1, FLAG_WRITABLE = 2 };
+enum answer { ANSWER_PAGE, ANSWER_NO_SLOT, ANSWER_READ_ONLY, ANSWER_ERROR };
+enum { ENOMEM = 12, EFAULT = 14 };
+
+static inline u64 at_most(u64 value, u64 most) { return value < most ? value : most; }
+static inline u64 at_least(u64 value, u64 least) { return value > least ? value : least; }
+
+static inline int writes(const struct slat_op *op) { return !!(op->flags & FLAG_WRITE); }
+static inline int writable(const struct slat_op *op) { return !!(op->flags & FLAG_WRITABLE); }
+static inline u32 answer_of(const struct slat_op *op) { return op->flags >> 8 & 0xff; }
+
+/* --- a layout: filled in by parameters.py --- */
+enum { MAX_FIELDS = 4 };
+struct pfn_field { u32 source, width, target, pad; };
+struct layout {
+	u64 top;			/* the last guest frame within reach */
+	u64 word_mask, address_mask;	/* largest unsigned long, and largest guest address */
+	u64 pfn_top, pfn_mask;		/* largest PFN of the machine; PFN bits that an entry holds */
+	u64 slot_limit, slot_most;	/* first frame that no memslot reaches; most pages of one */
+	u64 raw[8];			/* the raw entry of PFN 0, by its flags below */
+	struct pfn_field fields[MAX_FIELDS];
+	u32 fields_used, page_shift, bits;
+	u32 pages;			/* whether pages are accounted for */
+};
+
+/* --- the map: guest frames and what they are mapped to, in no order --- */
+enum { ENTRY_WRITABLE = 1, ENTRY_YOUNG = 2, ENTRY_DIRTY = 4 };
+enum { MOST_ENTRIES = 16384, LEAST_SLOTS = 128 };
+struct entry { u64 gfn, pfn; u32 flags, seen; };
+struct map {
+	u32 count, mask;			/* slots of the index in use, less 1 */
+	struct entry entries[MOST_ENTRIES];
+	u16 index[2 * MOST_ENTRIES];		/* which entry, counted from 1; 0 is none */
+};
+
+/* What an operation must return. */
+enum results { ANYTHING, EXACTLY, YES_OR_NO, NOTHING_CAN };
+/* What an operation must show; ``changes`` has the new raw entry in the place of a PFN. */
+struct expected {
+	enum results results;
+	s64 result;
+	int reports, full;		/* a frame must be reported dirty; the map has no room */
+	u64 reported;
+	struct map changes;
+};
+/* In the flags of an expected change: its PFN has bits that no raw entry holds. */
+enum { BEYOND_WORD = 1 };
+#endif

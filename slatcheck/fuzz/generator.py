@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Sequences in bulk, drawn in C: a seed and a number name a sequence."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from model.layout import Layout
+from model.operations import Kind
+from slatcheck.fuzz.library import EXTENTS, KINDS, MOST_ENTRIES, PLACES, Memory, library
+from slatcheck.fuzz.operands import NAMES, excluded, operands
+from slatcheck.fuzz.parameters import numbers
+from slatcheck.fuzz.wire import OpBuffer, WireOp
+from slatcheck.search.drawing import LENGTH
+
+U64 = (1 << 64) - 1
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How often what was drawn; what never was is left out.
+
+    ``drawn`` and ``left_out`` count by kind and trigger, ``operands`` by kind, where the first
+    frame comes from, and how far the range goes; ``followed`` by a kind and the one behind it.
+    """
+
+    drawn: dict[tuple[Kind, str], int]
+    left_out: dict[tuple[Kind, str], int]
+    operands: dict[tuple[Kind, str, str], int]
+    followed: dict[tuple[Kind, Kind], int]
+
+    @property
+    def operations(self) -> int:
+        """Operations drawn in all."""
+        return sum(self.drawn.values())
+
+
+class Generator:
+    """Draws sequences as the search's decoder does from bytes of SplitMix64.
+
+    Each is a create, at most ``length`` operations of ``kinds`` within the contract, and a destroy
+    if that is of ``kinds``; where the create is refused for want of memory, it stands alone. What
+    is drawn depends on the seed, the number of the sequence and what is excluded, and on nothing
+    else. Not safe to share between threads.
+
+    Raises NotCoveredError for a layout that the filter cannot follow, ValueError for a ``length``
+    below 0 or above the number of frames that the map has room for.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        kinds: Iterable[Kind],
+        seed: int,
+        length: int = LENGTH,
+        reach_only: bool = False,
+        made: ctypes.CDLL | None = None,
+    ) -> None:
+        if not 0 <= length < MOST_ENTRIES:
+            raise ValueError(f"a sequence of {length} operations; at most {MOST_ENTRIES - 1}")
+        self.layout, self.length = layout, length
+        self._seed = seed & U64
+        self._c = made or library()
+        self._memory = Memory(self._c, "generator")
+        self._numbers = numbers(layout)
+        self._operands = operands(layout, frozenset(kinds) & frozenset(KINDS), reach_only)
+        self.exclude(())
+
+    def exclude(self, shapes: Iterable[tuple[str, str]]) -> None:
+        """Leave out, from now on, operations of exactly these (entry point, trigger).
+
+        The trigger is looked at in the map that the operations before it leave if each does what
+        it must and no allocation within a fault fails.
+        """
+        self._operands.excluded = excluded(self.layout, shapes)
+        given = ctypes.addressof(self._numbers), ctypes.addressof(self._operands)
+        self._c.slat_generator_setup(self._memory.address, *given)
+
+    def draw(self, number: int, ops: OpBuffer, at: int = 0) -> int:
+        """Write the sequence of a number from ``at`` on and return where it ends.
+
+        Raises IndexError where there is no room for a whole sequence.
+        """
+        if at < 0 or at + self.length + 2 > ops.room:
+            raise IndexError(f"no room for {self.length + 2} operations at {at} of {ops.room}")
+        place = ops.address + at * ctypes.sizeof(WireOp)
+        given = self._seed, number & U64, self.length
+        used: int = self._c.slat_generator_draw(self._memory.address, place, *given)
+        return at + used
+
+    def fill(self, number: int, ops: OpBuffer) -> Sequence[int]:
+        """Write the sequences of ``number``, ``number`` + 1, .. from 0 on while there is room.
+
+        Returns where each begins and, last, where the last one ends: of n sequences n + 1 places.
+        """
+        most = ops.room // 2
+        starts = (ctypes.c_uint32 * (most + 1))()
+        count = self._c.slat_generator_fill(
+            self._memory.address, ops.address, ops.room, self._seed, number & U64, self.length,
+            ctypes.addressof(starts), most,
+        )  # fmt: skip
+        return starts[: count + 1]
+
+    def coverage(self) -> Coverage:
+        """Return what was drawn so far."""
+        counts = self._c.slat_generator_counters(self._memory.address)
+        kinds, pairs = len(KINDS), len(KINDS) * len(NAMES)
+        classes = [(k, place, extent) for k in KINDS for place in PLACES for extent in EXTENTS]
+        shapes = [(kind, name) for kind in KINDS for name in NAMES]
+        drawn, left = counts[:pairs], counts[pairs : 2 * pairs]
+        behind = 2 * pairs + len(classes)
+        return Coverage(
+            _counted(shapes, drawn),
+            _counted(shapes, left),
+            _counted(classes, counts[2 * pairs : behind]),
+            _counted(
+                [(one, other) for one in KINDS for other in KINDS],
+                counts[behind : behind + kinds * kinds],
+            ),
+        )
+
+
+def _counted(keys: Sequence[Key], counts: Sequence[int]) -> dict[Key, int]:
+    """Return how often each key was met, those alone that were."""
+    return {key: count for key, count in zip(keys, counts, strict=True) if count}

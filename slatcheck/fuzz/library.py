@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The filter and the generator as a shared object: compiled, kept, loaded and held to its sizes."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import mmap
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from functools import cache, partial
+from pathlib import Path
+
+from impl.kernel.toolchain import Toolchain, find
+from model.operations import Kind
+from model.triggers import TRIGGERS
+from slatcheck.fuzz.operands import Operands
+from slatcheck.fuzz.parameters import LayoutNumbers
+from slatcheck.fuzz.wire import Rings, WireChange, WireControl, WireOp, WireResult
+from support import cache as keeping
+from support.cache import Mode
+
+SOURCES = Path(__file__).with_name("filter")
+KINDS = tuple(kind for kind in Kind if kind <= Kind.DESTROY)
+"""The kinds that the filter knows."""
+PLACES = ("focus", "near", "far")
+"""Where the first frame of an operation comes from, by its number in C."""
+EXTENTS = (
+    "one frame", "few frames", "whole tables", "to another frame", "to the top", "whole reach",
+    "all", "to the end", "under a mask",
+)  # fmt: skip
+"""How far the range of an operation goes, by its number in C."""
+MOST_ENTRIES = 16384
+"""Guest frames that may be mapped at a time."""
+_FLAGS = [
+    *["-std=gnu11", "-O2", "-fPIC", "-ffreestanding", "-nostdinc", "-fno-builtin", "-fwrapv"],
+    *["-fno-strict-aliasing", "-Wall", "-Wextra", "-Werror"],
+]
+
+
+def compiled(sources: Path, toolchain: Toolchain, more: Iterable[str] = ()) -> bytes:
+    """Return the shared object made of ``unit.c`` in a folder, with ``more`` arguments.
+
+    Raises RuntimeError with what the compiler says.
+    """
+    with tempfile.TemporaryDirectory(prefix="slatcheck-") as name:
+        made, linked = Path(name) / "unit.o", Path(name) / "unit.so"
+        _run([*toolchain.compiler, *_FLAGS, *more, "-c", str(sources / "unit.c"), "-o", str(made)])
+        link = ["-shared", "--no-undefined", "-z", "noexecstack", "-o", str(linked)]
+        _run([*toolchain.linker, *link, str(made)])
+        return linked.read_bytes()
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"the filter cannot be compiled: {done.stderr.strip()}")
+
+
+def loaded(data: bytes, folder: Path | None = None) -> ctypes.CDLL:
+    """Load a shared object that ``compiled`` made; it must fit to what the tool knows.
+
+    Raises RuntimeError where it does not, OSError where it cannot be loaded.
+    """
+    with tempfile.NamedTemporaryFile(suffix=".so", dir=folder) as file:
+        file.write(data)
+        file.flush()
+        made = ctypes.CDLL(file.name)
+    sizes = (ctypes.c_uint32 * len(_sizes())).in_dll(made, "slat_sizes")
+    if list(sizes) != _sizes():
+        raise RuntimeError(f"the filter's C and its binding differ: {list(sizes)}, {_sizes()}")
+    _declare(made)
+    return made
+
+
+def _sizes() -> list[int]:
+    """Return what C says of itself in ``slat_sizes``."""
+    structures: list[type[ctypes.Structure]] = [
+        WireOp, WireResult, WireChange, WireControl, LayoutNumbers, Operands, Rings,
+    ]  # fmt: skip
+    counts = [len(KINDS), len(TRIGGERS), len(PLACES), len(EXTENTS), MOST_ENTRIES]
+    return [*map(ctypes.sizeof, structures), *counts]
+
+
+def _declare(made: ctypes.CDLL) -> None:
+    """Say what each function takes and returns."""
+    at, u32, u64 = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64
+    counters = ctypes.POINTER(u64)
+    for name, result, arguments in (
+        ("filter_setup", None, [at, at]),
+        ("filter_check", u32, [at, at, at, u32, u32]),
+        ("filter_next", u32, [at, u32, u32]),
+        ("filter_triggers", None, [at, at, u32, at, at]),
+        ("filter_checked", counters, [at]),
+        ("generator_setup", None, [at, at, at]),
+        ("generator_draw", u32, [at, at, u64, u64, u32]),
+        ("generator_fill", u32, [at, at, u32, u64, u64, u32, at, u32]),
+        ("generator_counters", counters, [at]),
+    ):
+        function = getattr(made, f"slat_{name}")  # an attribute is kept, an item is not
+        function.restype, function.argtypes = result, arguments
+
+
+@cache
+def library(mode: Mode = Mode.USE) -> ctypes.CDLL:
+    """Return the filter and the generator, compiled at most once for each version of their text.
+
+    Raises RuntimeError where they cannot be compiled, TreeError where there is no compiler, and
+    CacheError as ``mode`` asks for.
+    """
+    toolchain = find()
+    folder = keeping.place(mode)
+    if folder is None:
+        return loaded(compiled(SOURCES, toolchain))
+    file = folder / f"filter-{_key(SOURCES.iterdir(), toolchain)}.so"
+    make = partial(compiled, SOURCES, toolchain)
+    data, fresh = keeping.settle(mode, "the filter", _kept(file), make, bytes.__eq__)
+    if fresh:
+        _keep(file, data)
+    return loaded(data)
+
+
+def _kept(file: Path) -> bytes | None:
+    try:
+        data = file.read_bytes()
+    except OSError:
+        return None
+    keeping.used(file)
+    return data
+
+
+def _key(sources: Iterable[Path], toolchain: Toolchain) -> str:
+    digest = hashlib.sha256(repr((toolchain.version, platform.machine(), _FLAGS)).encode())
+    for source in sorted(sources):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _keep(file: Path, data: bytes) -> None:
+    """Write a file in one go; where that fails, it is compiled again the next time."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside = file.with_name(f".{file.name}.{os.getpid()}")
+        beside.write_bytes(data)
+        beside.replace(file)
+    except OSError:
+        return
+
+
+class Memory:
+    """Zeroed memory of this process for a structure of C; only what is touched takes room."""
+
+    def __init__(self, made: ctypes.CDLL, name: str) -> None:
+        size = ctypes.c_uint64.in_dll(made, f"slat_{name}_size").value
+        self._pages = mmap.mmap(-1, size)
+        self._first = ctypes.c_char.from_buffer(self._pages)
+        self.address = ctypes.addressof(self._first)
