@@ -101,7 +101,12 @@ class DamagedError(OSError):
 
 
 def read(file: Path) -> str:
-    """Return the text of a file that is kept, and note that it was used.
+    """Return the text of a file that is kept; see ``read_bytes``."""
+    return read_bytes(file).decode()
+
+
+def read_bytes(file: Path) -> bytes:
+    """Return what a file that is kept holds, and note that it was used.
 
     Raises OSError where there is none, or where it is not as it was written.
     """
@@ -111,7 +116,7 @@ def read(file: Path) -> str:
     with suppress(OSError):
         # What was not used for longest is removed first.
         os.utime(file)
-    return content.decode()
+    return content
 
 
 def _digest_line(content: bytes) -> bytes:
@@ -120,8 +125,12 @@ def _digest_line(content: bytes) -> bytes:
 
 
 def write(file: Path, text: str) -> None:
-    """Write a file that ``read`` reads; where that fails, leave what was there."""
-    content = text.encode()
+    """Write a text that ``read`` reads; where that fails, leave what was there."""
+    write_bytes(file, text.encode())
+
+
+def write_bytes(file: Path, content: bytes) -> None:
+    """Write what ``read_bytes`` reads; where that fails, leave what was there."""
     replace(file, _digest_line(content) + b"\n" + content)
 
 

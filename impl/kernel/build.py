@@ -239,7 +239,14 @@ def build(
         if not toolchain.clang:
             link = [*toolchain.linker, *job.code.target(False, layout.bits, big_endian)]
             link += ["-Wl,--gc-sections,--discard-locals", "-static", "-nostdlib", "-no-pie"]
-        keep = ["slat_run", "slat_boot", "slat_stop", "slat_geometry", "slat_cache_min"]
+        keep = [
+            "slat_run",
+            "slat_batch",
+            "slat_boot",
+            "slat_stop",
+            "slat_geometry",
+            "slat_cache_min",
+        ]
         flags = [f"-u{symbol}" for symbol in keep]
         command = [*link, *flags, "-T", str(runner / "image.ld"), "-o", str(output)]
         run_confined([*command, *map(str, objects)], job, "linking")

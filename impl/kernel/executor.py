@@ -146,7 +146,7 @@ class Executor:
         self._at = {
             name: at(f"slat_{name}")
             for name in (
-                "control", "ops", "results", "changes", "dirty", "events", "run", "boot",
+                "control", "ops", "results", "changes", "dirty", "events", "run", "batch", "boot",
                 "geometry", "format", "cache_min",
             )
         }  # fmt: skip
@@ -161,7 +161,7 @@ class Executor:
         self, name: str, operations: int, resume: bool = False, logged: bool = True
     ) -> tuple[int, str] | None:
         """Call a function of the image; return the PC and the cause where the machine faulted."""
-        modes = (int(self.image.instrumented and logged), int(name == "run"), int(resume))
+        modes = (int(self.image.instrumented and logged), int(name != "boot"), int(resume))
         control = self._control.pack(operations, BUDGET, 0, 0, 0, 0, 0, 0, *modes)
         self.machine.write(self._at["control"], control)
         return self.machine.call(self._at[name])
@@ -175,6 +175,15 @@ class Executor:
         After a fault they call ``recover``.
         """
         return self._broken or self._call("run", operations, resume, logged)
+
+    def batch(self, operations: int) -> tuple[int, str] | None:
+        """Run so many operations in slat_ops, sequences one behind the other, in one call.
+
+        For callers who write operations and read records themselves. Returns (PC, cause) where the
+        machine faulted; they call ``recover`` then. What was not done for want of room in a ring
+        is to be run again: ``done`` of slat_control says where it begins.
+        """
+        return self._broken or self._call("batch", operations)
 
     def packed(self, ops: Sequence[Op]) -> bytes:
         """Return operations as they lie in slat_ops."""

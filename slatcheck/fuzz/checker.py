@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterable
 
 from model.layout import Layout
 from model.operations import Kind
-from slatcheck.fuzz.library import KINDS, Memory, library
+from slatcheck.fuzz.library import KINDS, KnownEvents, Memory, library
 from slatcheck.fuzz.operands import NAMES
 from slatcheck.fuzz.parameters import numbers
 from slatcheck.fuzz.wire import OpBuffer, Rings
@@ -54,6 +55,16 @@ class Filter:
             at = self._c.slat_filter_next(ops.address, at + 1, count)
             at = self.first(ops, rings, at, count)
         return found
+
+    def tolerate(self, events: Iterable[tuple[Kind, int, int]]) -> None:
+        """Let, from now on, these events pass: (kind of operation, code, subject) of slat.h.
+
+        They must be events that end nothing, of findings that are known.
+        """
+        known = KnownEvents()
+        for kind, code, subject in events:
+            known.subjects[kind][code] |= 1 << subject
+        self._c.slat_filter_tolerate(self._memory.address, ctypes.addressof(known))
 
     def shapes(self, ops: OpBuffer, count: int) -> tuple[list[str], list[bool]]:
         """Return the trigger of each of the first operations, and whether it is in contract.

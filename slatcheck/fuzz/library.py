@@ -6,7 +6,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import mmap
-import os
 import platform
 import subprocess
 import tempfile
@@ -19,13 +18,22 @@ from model.operations import Kind
 from model.triggers import TRIGGERS
 from slatcheck.fuzz.operands import Operands
 from slatcheck.fuzz.parameters import LayoutNumbers
-from slatcheck.fuzz.wire import Rings, WireChange, WireControl, WireOp, WireResult
+from slatcheck.fuzz.wire import (
+    Rings,
+    WireChange,
+    WireControl,
+    WireEvent,
+    WireOp,
+    WireResult,
+)
 from support import cache as keeping
 from support.cache import Mode
 
 SOURCES = Path(__file__).with_name("filter")
 KINDS = tuple(kind for kind in Kind if kind <= Kind.DESTROY)
 """The kinds that the filter knows."""
+CODES = 32
+"""Codes of events that C has room for."""
 PLACES = ("focus", "near", "far")
 """Where the first frame of an operation comes from, by its number in C."""
 EXTENTS = (
@@ -79,7 +87,8 @@ def loaded(data: bytes, folder: Path | None = None) -> ctypes.CDLL:
 def _sizes() -> list[int]:
     """Return what C says of itself in ``slat_sizes``."""
     structures: list[type[ctypes.Structure]] = [
-        WireOp, WireResult, WireChange, WireControl, LayoutNumbers, Operands, Rings,
+        WireOp, WireResult, WireChange, WireEvent, WireControl, LayoutNumbers, Operands, Rings,
+        KnownEvents,
     ]  # fmt: skip
     counts = [len(KINDS), len(TRIGGERS), len(PLACES), len(EXTENTS), MOST_ENTRIES]
     return [*map(ctypes.sizeof, structures), *counts]
@@ -91,6 +100,7 @@ def _declare(made: ctypes.CDLL) -> None:
     counters = ctypes.POINTER(u64)
     for name, result, arguments in (
         ("filter_setup", None, [at, at]),
+        ("filter_tolerate", None, [at, at]),
         ("filter_check", u32, [at, at, at, u32, u32]),
         ("filter_next", u32, [at, u32, u32]),
         ("filter_triggers", None, [at, at, u32, at, at]),
@@ -119,17 +129,15 @@ def library(mode: Mode = Mode.USE) -> ctypes.CDLL:
     make = partial(compiled, SOURCES, toolchain)
     data, fresh = keeping.settle(mode, "the filter", _kept(file), make, bytes.__eq__)
     if fresh:
-        _keep(file, data)
+        keeping.write_bytes(file, data)
     return loaded(data)
 
 
 def _kept(file: Path) -> bytes | None:
     try:
-        data = file.read_bytes()
+        return keeping.read_bytes(file)
     except OSError:
         return None
-    keeping.used(file)
-    return data
 
 
 def _key(sources: Iterable[Path], toolchain: Toolchain) -> str:
@@ -139,15 +147,10 @@ def _key(sources: Iterable[Path], toolchain: Toolchain) -> str:
     return digest.hexdigest()
 
 
-def _keep(file: Path, data: bytes) -> None:
-    """Write a file in one go; where that fails, it is compiled again the next time."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        beside = file.with_name(f".{file.name}.{os.getpid()}")
-        beside.write_bytes(data)
-        beside.replace(file)
-    except OSError:
-        return
+class KnownEvents(ctypes.Structure):
+    """``struct known_events`` of filter.h: by kind and code of an event, a bit for each subject."""
+
+    _fields_ = (("subjects", ctypes.c_uint64 * CODES * len(KINDS)),)
 
 
 class Memory:

@@ -38,6 +38,18 @@ class WireChange(ctypes.Structure):
     _fields_ = (("gfn", _U64), ("raw", _U64), ("order", _U32), ("pad", _U32))
 
 
+class WireEvent(ctypes.Structure):
+    """``struct slat_event``: something that the runner caught an operation at."""
+
+    _fields_ = (
+        ("code", _U32),
+        ("subject", _U32),
+        ("address", _U64),
+        ("pc", _U64),
+        ("detail", _U64),
+    )
+
+
 class WireControl(ctypes.Structure):
     """``struct slat_control``: how far a run came."""
 
@@ -62,9 +74,11 @@ class Rings(ctypes.Structure):
         ("results", ctypes.c_void_p),
         ("changes", ctypes.c_void_p),
         ("dirty", ctypes.c_void_p),
+        ("events", ctypes.c_void_p),
         ("most_results", _U32),
         ("most_changes", _U32),
         ("most_dirty", _U32),
+        ("most_events", _U32),
     )
 
 

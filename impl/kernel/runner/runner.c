@@ -59,7 +59,8 @@ static void clear(void *to, unsigned long bytes)
 		*p++ = 0;
 }
 
-static void start(void)
+/* Nothing is left of the last virtual machine. */
+static void renew(void)
 {
 	slat_heap_reset();
 	clear(&slat.kvm, sizeof(slat.kvm));
@@ -67,6 +68,11 @@ static void start(void)
 	slat.vcpu.kvm = &slat.kvm;
 	slat.references = 0;
 	slat.unpaired = 0;
+}
+
+static void start(void)
+{
+	renew();
 	slat_control.cursor = slat_control.done = slat_control.stopped = 0;
 	slat_control.changes = slat_control.dirty = slat_control.events = 0;
 }
@@ -142,5 +148,72 @@ void slat_run(void)
 		slat_control.done = ++slat_control.cursor;
 		if (op->kind == OP_CREATE && result)
 			return;
+	}
+}
+
+/* --- many sequences in one call --- */
+
+/* What was cut short, or not done, has an account of pages that none can have. */
+enum { NOT_DONE = 0xffffffff };
+
+/* The operations of a sequence that follow one which ended it. */
+static void skip(void)
+{
+	for (slat_control.cursor++; slat_control.cursor < slat_control.ops; slat_control.cursor++) {
+		if (slat_ops[slat_control.cursor].kind == OP_CREATE)
+			break;
+		record(0);
+		slat_results[slat_control.cursor].held = NOT_DONE;
+	}
+}
+
+static int half_full(void)
+{
+	return slat_control.changes > MAX_CHANGES / 2 || slat_control.dirty > MAX_DIRTY / 2 ||
+	       slat_control.events > MAX_EVENTS / 2;
+}
+
+static int lost_records(void)
+{
+	return slat_control.changes >= MAX_CHANGES || slat_control.dirty >= MAX_DIRTY ||
+	       slat_control.events >= MAX_EVENTS;
+}
+
+/* Carry out the sequence at the cursor, up to the next create. */
+static void run_sequence(void)
+{
+	renew();
+	do {
+		const struct slat_op *op = &slat_ops[slat_control.cursor];
+		s64 result;
+
+		if (slat_setjmp(slat_frame)) {
+			record(0);
+			slat_results[slat_control.cursor].held = NOT_DONE;
+			skip();
+			return;
+		}
+		result = step(op);
+		record(result);
+		if (op->kind == OP_CREATE && result) {
+			skip();
+			return;
+		}
+		slat_control.cursor++;
+	} while (slat_control.cursor < slat_control.ops && slat_ops[slat_control.cursor].kind != OP_CREATE);
+}
+
+/*
+ * Sequences one behind the other, each from its create on. 'done' counts the operations up to which
+ * everything was recorded: where the rings fill up, the caller goes on from there in another call.
+ */
+void slat_batch(void)
+{
+	start();
+	while (slat_control.cursor < slat_control.ops && !half_full()) {
+		run_sequence();
+		if (lost_records() && slat_control.done)
+			return;
+		slat_control.done = slat_control.cursor;
 	}
 }

@@ -24,6 +24,7 @@ struct slat_result {
 	u32 tables, taken, freed, held, steps;
 };
 struct slat_change { u64 gfn, raw; u32 order, pad; };
+struct slat_event { u32 code, subject; u64 address, pc, detail; };
 struct slat_control {
 	u32 ops, budget;
 	u32 cursor, done, stopped;
@@ -73,6 +74,16 @@ struct map {
 	u16 index[2 * MOST_ENTRIES];		/* which entry, counted from 1; 0 is none */
 };
 
+/* Where the records of a batch are, and how many of each there is room for. */
+struct rings {
+	const volatile struct slat_control *control;
+	const volatile struct slat_result *results;
+	const volatile struct slat_change *changes;
+	const volatile u64 *dirty;
+	const volatile struct slat_event *events;
+	u32 most_results, most_changes, most_dirty, most_events;
+};
+
 /* What an operation must return. */
 enum results { ANYTHING, EXACTLY, YES_OR_NO, NOTHING_CAN };
 /* What an operation must show; ``changes`` has the new raw entry in the place of a PFN. */
@@ -83,6 +94,10 @@ struct expected {
 	u64 reported;
 	struct map changes;
 };
+/* Events that need not be looked at: by kind and code of the event, a bit for each subject. */
+enum { CODES = 32 };
+struct known_events { u64 subjects[KINDS][CODES]; };
+
 /* In the flags of an expected change: its PFN has bits that no raw entry holds. */
 enum { BEYOND_WORD = 1 };
 #endif

@@ -4,14 +4,15 @@
 #include "operands.c"
 #include "expect.c"
 #include "triggers.c"
+#include "events.c"
 #include "check.c"
 #include "draw.c"
 
 /* What the tool must agree on with the compiler, in the order of library.py. */
 const u32 slat_sizes[] = {
 	sizeof(struct slat_op), sizeof(struct slat_result), sizeof(struct slat_change),
-	sizeof(struct slat_control), sizeof(struct layout), sizeof(struct operands),
-	sizeof(struct rings), KINDS, TRIGGERS, PLACES, EXTENTS, MOST_ENTRIES,
+	sizeof(struct slat_event), sizeof(struct slat_control), sizeof(struct layout), sizeof(struct operands),
+	sizeof(struct rings), sizeof(struct known_events), KINDS, TRIGGERS, PLACES, EXTENTS, MOST_ENTRIES,
 };
 
 /* How much memory a filter and a generator need; it must be zero before they are set up. */
@@ -22,6 +23,11 @@ void slat_filter_setup(struct filter *filter, const struct layout *layout)
 {
 	filter->layout = *layout;
 	filter->sight = NO_MACHINE;
+}
+
+void slat_filter_tolerate(struct filter *filter, const struct known_events *known)
+{
+	filter->known = *known;
 }
 
 /* Operations that passed so far, by kind. */

@@ -22,10 +22,18 @@ from model.ports import layout
 from slatcheck.fuzz.checker import Filter
 from slatcheck.fuzz.generator import Generator
 from slatcheck.fuzz.library import compiled, loaded
-from slatcheck.fuzz.wire import OpBuffer, Rings, WireChange, WireControl, WireOp, WireResult
+from slatcheck.fuzz.wire import (
+    OpBuffer,
+    Rings,
+    WireChange,
+    WireControl,
+    WireEvent,
+    WireOp,
+    WireResult,
+)
 
 TRAPS = ("-fsanitize=undefined,bounds", "-fsanitize-trap=undefined,bounds")
-OPS, CHANGES, DIRTY = 64, 200, 100
+OPS, CHANGES, DIRTY, EVENTS = 64, 200, 100, 50
 MORE = OPS + 200
 ROUNDS = 3000
 
@@ -50,7 +58,20 @@ class Fenced:
 
 def numbers(source: Random, size: int) -> bytes:
     """Return words that are small, at some limit, or anything."""
-    limits = (0, 0, 1, 2, OPS, CHANGES - 1, CHANGES, CHANGES + 1, DIRTY, 1 << 31, (1 << 32) - 1)
+    limits = (
+        0,
+        0,
+        1,
+        2,
+        OPS,
+        CHANGES - 1,
+        CHANGES,
+        CHANGES + 1,
+        DIRTY,
+        EVENTS,
+        1 << 31,
+        (1 << 32) - 1,
+    )
     words = (
         source.choice(limits) if source.random() < 0.8 else source.getrandbits(32)
         for _ in range(size // 4)
@@ -60,16 +81,17 @@ def numbers(source: Random, size: int) -> bytes:
 
 def climbing(source: Random, results: ctypes.Array[WireResult]) -> None:
     """Let what was recorded be in order, so that the rings are read."""
-    changes = dirty = 0
+    changes = dirty = events = 0
     for result in results:
+        events = min(EVENTS, events + source.choice((0, 0, 0, 1)))
         changes = min(CHANGES, changes + source.choice((0, 0, 1, 3)))
         dirty = min(DIRTY, dirty + source.choice((0, 0, 1)))
-        result.changes, result.dirty, result.events = changes, dirty, 0
+        result.changes, result.dirty, result.events = changes, dirty, events
         result.result = source.choice((0, 1, -12, -14))
         result.tables = result.taken = result.freed = result.held = 0
 
 
-def too_many(one: Layout, ops: OpBuffer, rings: list[Fenced], changes: int, dirty: int) -> int:
+def too_many(one: Layout, ops: OpBuffer, rings: list[Fenced], *more: int) -> int:
     """Let all be right, but that an operation recorded more than a ring has room for."""
     fault = Op(Kind.FAULT, 0, pfn=5, write=True, writable=True)
     end = ops.put([Op(Kind.CREATE), fault])
@@ -77,6 +99,7 @@ def too_many(one: Layout, ops: OpBuffer, rings: list[Fenced], changes: int, dirt
         ring.fill(bytes(ring.size))
     WireControl.from_address(rings[0].address).done = end
     result = (WireResult * OPS).from_address(rings[1].address)[1]
+    changes, dirty, result.events = more
     result.changes, result.dirty = 1 + changes, 1 + dirty
     raw = one.entry.encode(Entry(5, True, True, True))
     (WireChange * CHANGES).from_address(rings[2].address)[0] = WireChange(0, raw)
@@ -94,9 +117,11 @@ def rounds(seed: int, sources: Path) -> Iterator[int]:
         Fenced(count * ctypes.sizeof(kind))
         for count, kind in (
             (1, WireControl), (OPS, WireResult), (CHANGES, WireChange), (DIRTY, ctypes.c_uint64),
+            (EVENTS, WireEvent),
         )
     ]  # fmt: skip
-    at = Rings(*(ring.address for ring in rings), OPS, CHANGES, DIRTY)
+    at = Rings(*(ring.address for ring in rings), OPS, CHANGES, DIRTY, EVENTS)
+    checker.tolerate((kind, code, 0) for kind in Kind if kind <= Kind.DESTROY for code in range(32))
     wild = Fenced(OPS * ctypes.sizeof(WireOp))
     for number in range(ROUNDS):
         end = generator.draw(number, ops)
@@ -111,7 +136,8 @@ def rounds(seed: int, sources: Path) -> Iterator[int]:
             ctypes.memmove(ops.address, wild.address, wild.size)
             end = source.choice((OPS, MORE))
         if number % 100 == 0:
-            more = source.choice(((mmap.PAGESIZE, 0), (0, mmap.PAGESIZE)))
+            page = mmap.PAGESIZE
+            more = source.choice(((page, 0, 0), (0, page, 0), (0, 0, page)))
             end = too_many(one, ops, rings, *more)
         begin = source.choice((0, 0, 0, end // 2))
         yield checker.first(ops, at, begin, end)

@@ -6,12 +6,13 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 
-from impl.interface import Outcome, Run
+from impl.interface import Event, Outcome, Run
+from impl.kernel.executor import EVENTS, SUBJECTS
 from model.entry import ORDER_SHIFT
 from model.operations import U64
-from slatcheck.fuzz.wire import Rings, WireChange, WireControl, WireResult
+from slatcheck.fuzz.wire import Rings, WireChange, WireControl, WireEvent, WireResult
 
-MOST_OPS, MOST_CHANGES, MOST_DIRTY = 4096, 65536, 8192
+MOST_OPS, MOST_CHANGES, MOST_DIRTY, MOST_EVENTS = 4096, 65536, 8192, 1024
 ORDER_MASK = (1 << ORDER_SHIFT) - 1
 
 
@@ -25,14 +26,17 @@ class Records:
         self.results = (WireResult * ops)()
         self.changes = (WireChange * changes)()
         self.dirty = (ctypes.c_uint64 * dirty)()
+        self.events = (WireEvent * MOST_EVENTS)()
         self.rings = Rings(
             ctypes.addressof(self.control),
             ctypes.addressof(self.results),
             ctypes.addressof(self.changes),
             ctypes.addressof(self.dirty),
+            ctypes.addressof(self.events),
             ops,
             changes,
             dirty,
+            MOST_EVENTS,
         )
 
     def clear(self) -> None:
@@ -65,12 +69,19 @@ class Records:
         for gfn in outcome.dirty:
             self.dirty[control.dirty] = gfn
             control.dirty += 1
-        control.events += len(outcome.events)
+        for event in outcome.events:
+            self.events[control.events] = wire_event(event)
+            control.events += 1
         result.result = signed(outcome.result & U64)
         result.changes, result.dirty = control.changes, control.dirty
         result.events = control.events
         result.tables, result.taken = outcome.tables, outcome.taken
         result.freed, result.held = outcome.freed, outcome.held
+
+
+def wire_event(event: Event) -> WireEvent:
+    """Return an event as the runner writes it, less what the filter does not look at."""
+    return WireEvent(EVENTS.index(event.rule), SUBJECTS.index(event.subject))
 
 
 def signed(value: int) -> int:

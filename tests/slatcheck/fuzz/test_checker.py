@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impl.interface import Outcome, Run
+from impl.interface import Event, Outcome, Run
+from impl.kernel.executor import EVENTS, SUBJECTS
 from impl.multilevel import QUIRKS, MultiLevel, Quirk
 from model.operations import ENOMEM, Answer, Kind, Op
 from model.ports import layout
@@ -211,3 +212,31 @@ def test_all_short_sequences_over_a_few_operations() -> None:
                 assert filtered(one, whole, run) == len(whole), whole
             for changed in everything(table.run(ops), 2):
                 assert filtered(one, ops, changed) == judged(ONE, ops, changed), (ops, changed)
+
+
+def caught(kind: Kind, rule: str, subject: str) -> tuple[list[Op], Run]:
+    """Return a run of which one operation was caught at something that ends nothing."""
+    ops = [Op(Kind.CREATE), Op(Kind.FLUSH_ALL), Op(Kind.DESTROY)]
+    run = MultiLevel(ONE).run(ops)
+    event = Event(rule, subject, "", fatal=False)
+    seen = [
+        outcome._replace(events=(event,)) if op.kind is kind else outcome
+        for op, outcome in zip(ops, run.outcomes, strict=True)
+    ]
+    return ops, Run(seen)
+
+
+@pytest.mark.parametrize("kind", [Kind.FLUSH_ALL, Kind.DESTROY])
+@pytest.mark.parametrize("subject", ["mmu_lock", "pgd"])
+@pytest.mark.parametrize("rule", ["unlocked-access", "leak"])
+def test_only_what_is_tolerated_passes(kind: Kind, rule: str, subject: str) -> None:
+    ops, run = caught(kind, rule, subject)
+    suspected = [op.kind for op in ops].index(kind)
+    one = Filter(ONE)
+    assert filtered(one, ops, run) == suspected
+    known = EVENTS.index("unlocked-access"), SUBJECTS.index("mmu_lock")
+    one.tolerate([(Kind.FLUSH_ALL, *known)])
+    passes = (kind, rule, subject) == (Kind.FLUSH_ALL, "unlocked-access", "mmu_lock")
+    assert filtered(one, ops, run) == (len(ops) if passes else suspected)
+    one.tolerate([])
+    assert filtered(one, ops, run) == suspected

@@ -16,6 +16,7 @@ from model.operations import Answer, Kind, Op
 from slatcheck.fuzz import library as module
 from slatcheck.fuzz.library import SOURCES, compiled, library, loaded
 from slatcheck.fuzz.wire import OpBuffer, op_of, wire_op
+from support import cache
 from support.cache import CacheError, Mode
 
 RUNNER = Path(impl.kernel.__path__[0]) / "runner" / "slat.h"
@@ -77,7 +78,7 @@ def test_the_modes_of_the_cache() -> None:
 def test_an_object_that_was_tampered_with_is_seen_in_audit(own_cache: Path) -> None:
     module.library()
     (kept,) = own_cache.glob("filter-*.so")
-    kept.write_bytes(kept.read_bytes() + b"more")
+    cache.write_bytes(kept, cache.read_bytes(kept) + b"more")
     with pytest.raises(CacheError):
         module.library(Mode.AUDIT)
 
