@@ -332,11 +332,8 @@ def _rules(report: Report, port: Port, kind: Kind) -> list[Rule]:
 
 def _ends_everything(report: Report) -> str:
     """Return the check that is violated where no table can be made, '' where one can."""
-    for hit in report.campaign.hits.values():
-        symptom = hit.symptom
-        if symptom.stops and symptom.contract and hit.ops[symptom.step].kind is Kind.CREATE:
-            return f"{report.implementation}/{symptom.entry}/{symptom.rule}"
-    return ""
+    hit = report.ends_everything
+    return f"{report.implementation}/{hit.symptom.entry}/{hit.symptom.rule}" if hit else ""
 
 
 def _verdict(

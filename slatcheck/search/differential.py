@@ -117,7 +117,7 @@ class Judge:
             zip(ops, expected, run.outcomes, strict=False)
         ):
             events = outcome.events
-            if events and (run.stop == step or not all(map(_by_subject, events))):
+            if events and (run.stop == step or not all(map(by_subject, events))):
                 return step
             if not self._agrees(op, wanted, outcome, before):
                 return step
@@ -407,7 +407,7 @@ def _trigger_before(state: AbstractMap, op: Op, frame: int, past: Entry | None) 
     return found
 
 
-def _by_subject(event: Event) -> bool:
+def by_subject(event: Event) -> bool:
     """Return whether an event is named by its subject, whatever the operands were."""
     promise = rule(event.rule)
     by_operands = promise.memory_safety or promise.by_operands

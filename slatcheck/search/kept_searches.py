@@ -68,12 +68,7 @@ def alike(kept: Campaign, made: Campaign) -> bool:
 def _plain(campaign: Campaign) -> dict[str, Any]:
     return {
         "hits": {
-            mark: {
-                "symptom": asdict(hit.symptom),
-                "ops": [to_json(op) for op in hit.ops],
-                "evidence": asdict(hit.evidence),
-            }
-            for mark, hit in campaign.hits.items()
+            mark: plain_hit(hit) for mark, hit in campaign.hits.items()
         },
         "compared": {kind.name: cases for kind, cases in campaign.compared.items()},
         "sequences": campaign.sequences,
@@ -81,17 +76,26 @@ def _plain(campaign: Campaign) -> dict[str, Any]:
     }
 
 
+def plain_hit(hit: Hit) -> dict[str, Any]:
+    """Return a hit as JSON has it."""
+    return {
+        "symptom": asdict(hit.symptom),
+        "ops": [to_json(op) for op in hit.ops],
+        "evidence": asdict(hit.evidence),
+    }
+
+
 def _campaign(data: dict[str, Any]) -> Campaign:
     return Campaign(
-        hits={mark: _hit(mark, hit) for mark, hit in data["hits"].items()},
+        hits={mark: hit_of(mark, hit) for mark, hit in data["hits"].items()},
         compared={Kind[name]: int(cases) for name, cases in data["compared"].items()},
         sequences=int(data["sequences"]),
         seconds=float(data["seconds"]),
     )
 
 
-def _hit(mark: str, data: dict[str, Any]) -> Hit:
-    """Return a hit. Raises ValueError where it does not show what it is kept under."""
+def hit_of(mark: str, data: dict[str, Any]) -> Hit:
+    """Return the hit that ``plain_hit`` wrote. Raises ValueError where it does not show what it is kept under."""
     told = dict(data["symptom"])
     for name in ("expected", "actual"):
         told[name] = tuple((int(frame), int(raw)) for frame, raw in told[name])

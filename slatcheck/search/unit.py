@@ -81,6 +81,15 @@ class Report:
     layout: Layout | None = None
     """The layout as the tree has it, None until it was read."""
 
+    @property
+    def ends_everything(self) -> Hit | None:
+        """The finding for which no table can be made, None where one can."""
+        for hit in self.campaign.hits.values():
+            symptom = hit.symptom
+            if symptom.stops and symptom.contract and hit.ops[symptom.step].kind is Kind.CREATE:
+                return hit
+        return None
+
 
 class Seen(NamedTuple):
     """What a search tells of a finding, replayed but not yet shrunk, before it is done."""

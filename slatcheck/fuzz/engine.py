@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One layout of a tree, run natively in bulk; whatever is suspected is judged in the emulator.
+
+The filter decides what is looked at again, never what is right: a finding is what the judge says of
+the emulated run of a sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from impl.kernel.emulated import EmulatedKernel
+from impl.kernel.executor import EVENTS, MAX_OPS, ROOM, SUBJECTS
+from impl.kernel.native.agreement import compare, first_difference
+from impl.kernel.native.kernel import NativeKernel
+from model.operations import Kind, Op
+from model.ports import entry_point
+from slatcheck.fuzz.checker import Filter
+from slatcheck.fuzz.generator import Generator
+from slatcheck.fuzz.wire import OpBuffer, Rings, WireControl
+from slatcheck.search.campaign import Hit
+from slatcheck.search.differential import Judge, Symptom, by_subject
+
+SAMPLED = 512
+"""Of so many sequences that pass, one is judged as well, and compared with the emulator."""
+
+
+@dataclass
+class Slice:
+    """What became of some sequences of a seed.
+
+    ``compared`` counts the operations that passed or were judged, by kind. ``hits`` are findings
+    that were not known, by fingerprint. ``judged`` sequences were suspected, and ``spared`` of them
+    showed nothing to the judge; ``sampled`` ones were judged without being suspected. ``lost`` are
+    sequences that came after one which ended the machine. ``blocks`` are the basic blocks of the
+    tree's code that ran, by their addresses in the native image. ``disagreement`` says where native
+    and emulated code, or filter and judge, differ: then nothing else counts.
+    """
+
+    compared: dict[Kind, int] = field(default_factory=dict)
+    hits: dict[str, Hit] = field(default_factory=dict)
+    sequences: int = 0
+    judged: int = 0
+    spared: int = 0
+    sampled: int = 0
+    lost: int = 0
+    blocks: frozenset[int] = frozenset()
+    seconds: float = 0.0
+    disagreement: str = ""
+
+
+class Engine:
+    """The native and the emulated code of one layout, the filter between, and what is known.
+
+    ``known`` are findings that need not be found again: what they are shown by is left out of what
+    is drawn, or tolerated where it ends nothing. Not safe to share between threads.
+
+    Raises NotCoveredError where the filter cannot follow the layout.
+    """
+
+    def __init__(
+        self, native: NativeKernel, emulated: EmulatedKernel, seed: int, known: Iterable[Hit] = ()
+    ) -> None:
+        self.layout = native.layout
+        self.native, self.emulated = native, emulated
+        self.judge = Judge(self.layout, emulated.capabilities.pages)
+        self._seed = seed
+        self._known = list(known)
+        self._ops = OpBuffer(MAX_OPS)
+        self._buffers = native.buffers()
+        self._rings = Rings(
+            *(
+                self._buffers[f"slat_{name}"].pointer
+                for name in ("control", "results", "changes", "dirty", "events")
+            ),
+            MAX_OPS,
+            *ROOM.values(),
+        )
+        self._start()
+
+    def _start(self) -> None:
+        """Know of nothing but what is known from before."""
+        self._marks: set[str] = set()
+        self._excluded: set[tuple[str, str]] = set()
+        self._tolerated: set[tuple[Kind, int, int]] = set()
+        self._filter = Filter(self.layout, self.emulated.capabilities.pages)
+        self._follow([(hit.symptom, hit.ops) for hit in self._known])
+
+    def disagreement(self, numbers: Iterable[int]) -> str:
+        """Return where native and emulated code differ in what they are or do, '' if nowhere.
+
+        Compared are the sequences of these numbers, and the traces of what is known.
+        """
+        drawn = (self.sequence(number) for number in numbers)
+        traces = (hit.ops for hit in self._known)
+        found = [*compare(self.emulated, self.native, [*drawn, *traces])]
+        return str(found[0]) if found else ""
+
+    def sequence(self, number: int) -> list[Op]:
+        """Return the sequence of a number, less what is known to fail."""
+        end = self._generator.draw(number, self._ops)
+        return self._ops.ops(0, end)
+
+    def run(self, first: int, count: int) -> Slice:
+        """Run the sequences ``first`` .. ``first`` + ``count`` - 1.
+
+        What comes of it depends on seed, numbers and what is known, and on nothing else.
+        """
+        self._start()
+        found = Slice()
+        number = first
+        while number < first + count and not found.disagreement:
+            number += self._batch(found, number, first + count - number)
+        for kind, passed in self._filter.checked.items():
+            if passed:
+                found.compared[kind] = found.compared.get(kind, 0) + passed
+        found.blocks = frozenset(self.native.executor.coverage()[0])
+        return found
+
+    def _batch(self, found: Slice, number: int, most: int) -> int:
+        """Run sequences from a number on in one call; return how many, at least one."""
+        starts = list(self._generator.fill(number, self._ops)[: most + 1])
+        end = starts[-1]
+        data = self._ops.data(0, end)
+        self._buffers["slat_ops"].view[: len(data)] = data
+        fault = self.native.executor.batch(end)
+        control = WireControl.from_buffer_copy(self._buffers["slat_control"].view)
+        if fault is not None:
+            return self._ended(found, number, starts, int(control.cursor))
+        done = min(int(control.done), end)
+        count = sum(start < done for start in starts[:-1])
+        if not count or starts[count] != done:
+            # The runner always does the first, and all of a sequence or nothing.
+            found.disagreement = f"the runner says that {done} of {end} operations were done"
+            return 1
+        suspects = self._filter.suspects(self._ops, self._rings, done)
+        at = {max(n for n in range(count) if starts[n] <= place) for place in suspects}
+        sampled = {n for n in range(count) if (number + n) % SAMPLED == 0}
+        sequences = {n: self._ops.ops(starts[n], starts[n + 1]) for n in sorted(at | sampled)}
+        found.sequences += count
+        for kind in (self._ops.ops(place, place + 1)[0].kind for place in suspects):
+            found.compared[kind] = found.compared.get(kind, 0) + 1
+        for n, ops in sequences.items():
+            self._look_at(found, number + n, ops, n in at)
+        return count
+
+    def _ended(self, found: Slice, number: int, starts: Sequence[int], cursor: int) -> int:
+        """Judge the sequence that ended the machine; the batch is lost."""
+        self.native.executor.recover()
+        count = len(starts) - 1
+        which = max(n for n in range(count) if starts[n] <= cursor or n == 0)
+        ops = self._ops.ops(starts[which], starts[which + 1])
+        found.sequences += count
+        found.lost += count - 1
+        self._look_at(found, number + which, ops, suspected=True)
+        return count
+
+    def _look_at(self, found: Slice, number: int, ops: list[Op], suspected: bool) -> None:
+        """Judge a sequence in the emulator, and compare what both kinds of code do."""
+        emulated, native = self.emulated.run(ops), self.native.run(ops)
+        difference = first_difference(emulated, native, ops, self.layout.bits)
+        if difference is not None:
+            found.disagreement = f"sequence {number} of seed {self._seed}: {difference}"
+            return
+        examined = self.judge.examine(self.emulated, ops)
+        symptoms = [s for s in examined.symptoms if s.fingerprint not in self._marks]
+        if not suspected:
+            found.sampled += 1
+            if symptoms:
+                found.disagreement = (
+                    f"sequence {number} of seed {self._seed} passed, and the judge finds "
+                    f"{symptoms[0].fingerprint}"
+                )
+            return
+        found.judged += 1
+        found.spared += not symptoms
+        for symptom in symptoms:
+            trace = ops[: symptom.step + 1]
+            found.hits.setdefault(symptom.fingerprint, Hit(symptom, trace))
+        self._follow([(symptom, ops[: symptom.step + 1]) for symptom in symptoms])
+
+    def _follow(self, shown: Iterable[tuple[Symptom, list[Op]]]) -> None:
+        """Take over findings: from now on they are looked for no more."""
+        for symptom, ops in shown:
+            self._marks.add(symptom.fingerprint)
+            tolerable = self._tolerable(symptom, ops)
+            if tolerable:
+                self._tolerated |= tolerable
+            else:
+                self._excluded.add((symptom.entry, symptom.trigger))
+        destroys = entry_point(self.layout, Kind.DESTROY)
+        kinds = self.native.capabilities.kinds
+        if any(entry == destroys for entry, _ in self._excluded):
+            # It ends every sequence, so that it can only be left out as a whole.
+            kinds -= {Kind.DESTROY}
+        self._generator = Generator(self.layout, kinds, self._seed)
+        self._generator.exclude(self._excluded)
+        self._filter.tolerate(self._tolerated)
+
+    def _tolerable(self, symptom: Symptom, ops: list[Op]) -> set[tuple[Kind, int, int]]:
+        """Return the events that show a finding, if they end nothing and are named by subject."""
+        if symptom.stops or symptom.step >= len(ops):
+            return set()
+        outcomes = self.emulated.run(ops).outcomes
+        if symptom.step >= len(outcomes):
+            return set()
+        kind = ops[symptom.step].kind
+        return {
+            (kind, EVENTS.index(event.rule), SUBJECTS.index(event.subject))
+            for event in outcomes[symptom.step].events
+            if event.rule == symptom.rule and event.subject in SUBJECTS and by_subject(event)
+        }
