@@ -172,7 +172,10 @@ class Executor:
         """Run so many operations that lie in slat_ops; return (PC, cause) where that faulted.
 
         For callers who write operations and read records themselves; see ``run`` for the rest.
-        After a fault they call ``recover``.
+        Several sequences may lie one behind the other, each with a CREATE in front: their records
+        lie in the rings in that order. The call ends early at a fatal event, at a CREATE that
+        failed, and in front of a sequence for which the rings may have no room; the caller goes
+        on from there, with what is left moved to the front. After a fault it calls ``recover``.
         """
         return self._broken or self._call("run", operations, resume, logged)
 

@@ -78,6 +78,9 @@ def native_kernel(
         raise UnsupportedError(f"emulated only: {reason}")
     binding, folder = bind(tree), place(mode)
     target = host(layout, toolchain)
-    made = image(tree, binding, layout, big_endian, toolchain, folder, mode, target)
+    try:
+        made = image(tree, binding, layout, big_endian, toolchain, folder, mode, target)
+    except UnsupportedError as problem:
+        raise UnsupportedError(f"emulated only, if at all: {problem}") from None
     program = loader(layout.bits, toolchain, folder)
     return NativeKernel(made, binding.missing, program, trusted, limits)

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The trace runner: one call executes a whole sequence and leaves its outcomes in the rings. */
+/*
+ * The trace runner: one call executes a whole sequence and leaves its outcomes in the rings. Where
+ * another CREATE follows, so does another sequence, as long as the rings have room; a fatal event
+ * ends the call, and so does a CREATE that fails.
+ */
 #include "slat.h"
 
 struct slat_machine slat;
@@ -59,7 +63,8 @@ static void clear(void *to, unsigned long bytes)
 		*p++ = 0;
 }
 
-static void start(void)
+/* No page was handed out, and no table is there. */
+static void begin_sequence(void)
 {
 	slat_heap_reset();
 	clear(&slat.kvm, sizeof(slat.kvm));
@@ -67,8 +72,20 @@ static void start(void)
 	slat.vcpu.kvm = &slat.kvm;
 	slat.references = 0;
 	slat.unpaired = 0;
+}
+
+static void start(void)
+{
+	begin_sequence();
 	slat_control.cursor = slat_control.done = slat_control.stopped = 0;
 	slat_control.changes = slat_control.dirty = slat_control.events = 0;
+}
+
+/* For another sequence: an event that has no room is lost, and what is lost is not noticed. */
+static int has_room(void)
+{
+	return slat_control.changes <= MAX_CHANGES / 2 && slat_control.dirty <= MAX_DIRTY / 2 &&
+	       slat_control.events <= MAX_EVENTS / 2;
 }
 
 static void settle(const struct slat_op *op, s64 result)
@@ -132,6 +149,12 @@ void slat_run(void)
 		const struct slat_op *op = &slat_ops[slat_control.cursor];
 		s64 result;
 
+		/* one sequence behind the other: nothing of the last is left but its records */
+		if (op->kind == OP_CREATE && slat_control.cursor) {
+			if (!has_room())
+				return;
+			begin_sequence();
+		}
 		if (slat_setjmp(slat_frame)) {
 			slat_control.stopped = 1;
 			record(0);
