@@ -27,6 +27,9 @@ from slatcheck.search.leaf_sequences import decoder_of
 from slatcheck.search.sequences import BLOCK, HEADER
 from support.cache import Mode, place
 
+AT_ONCE = 10
+"""Sequences in one call."""
+
 
 def kernels(root: Path, chosen: Layout) -> dict[str, CompiledKernel]:
     """Return the tree in both executors, little-endian."""
@@ -43,7 +46,12 @@ def raw(kernel: CompiledKernel, ops: Sequence[Op]) -> float:
     executor.machine.write(executor.symbols.address("slat_ops"), executor.packed(ops))
     begin = time.perf_counter()
     executor.execute(len(ops))
-    return time.perf_counter() - begin
+    end = time.perf_counter()
+    where = executor.symbols.address("slat_control")
+    _, _, _, done, *_ = executor.records["control"].unpack(executor.machine.read(where, 44))
+    if done != len(ops):
+        raise SystemExit(f"a call ended after {done} of {len(ops)} operations")
+    return end - begin
 
 
 def whole(kernel: CompiledKernel, ops: Sequence[Op]) -> float:
@@ -68,9 +76,16 @@ def rates(
 
 
 def drawn(kernel: CompiledKernel, count: int, seed: int) -> list[list[Op]]:
-    """Return sequences as the search draws them."""
+    """Return sequences as the search draws them, without those that end early."""
     source, decoder = Random(seed), decoder_of(kernel.layout, kernel.capabilities.kinds)
-    return [decoder.decode(source.randbytes(HEADER + BLOCK * LENGTH)) for _ in range(count)]
+    every = (decoder.decode(source.randbytes(HEADER + BLOCK * LENGTH)) for _ in range(count))
+    return [ops for ops in every if not ops[0].oom and kernel.run(ops).stop is None]
+
+
+def batches(sequences: Sequence[Sequence[Op]]) -> list[list[Op]]:
+    """Return the sequences one behind the other, as many in each as a call is likely to take."""
+    starts = range(0, len(sequences), AT_ONCE)
+    return [[op for ops in sequences[at : at + AT_ONCE] for op in ops] for at in starts]
 
 
 def main() -> None:
@@ -84,8 +99,13 @@ def main() -> None:
     found = kernels(given.kernel.resolve(), layout(given.layout))
     for number in range(given.rounds):
         sequences = drawn(found["native"], given.sequences, number)
-        for name, measure in (("raw", raw), ("whole", whole)):
-            told = rates(found, sequences, measure)
+        ways = (
+            ("whole", whole, sequences),
+            ("raw", raw, sequences),
+            (f"raw, {AT_ONCE} at once", raw, batches(sequences)),
+        )
+        for name, measure, given_to in ways:
+            told = rates(found, given_to, measure)
             ratio = told["native"] / told["emulated"]
             said = ", ".join(f"{what} {rate:,.0f}/s" for what, rate in told.items())
             print(f"{given.layout} {name}: {said}, {ratio:.1f} times")
