@@ -28,7 +28,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check prove prove-all trees test kernels man docs coverage lint format lock bench bench-proof bench-c-proof bench-latency bench-mutants clean
+.PHONY: help setup check prove prove-all trees test kernels man docs coverage lint format lock bench bench-native bench-proof bench-c-proof bench-latency bench-mutants clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -99,6 +99,10 @@ kernels:
 
 bench: setup
 	@$(BIN)/python -m bench.differential $(ARGS)
+
+# Native code beside emulated: make bench-native ARGS='--layout mips32-4k'.
+bench-native: setup
+	@$(BIN)/python -m bench.native $(ARGS)
 
 bench-proof: setup
 	@$(BIN)/python -m bench.proof $(ARGS)

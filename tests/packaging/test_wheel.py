@@ -27,6 +27,7 @@ DATA = (
     "impl/**/shim/**/*.h",
     "impl/**/*.c",
     "impl/**/runner/*.h",
+    "impl/**/loader/*.h",
     "impl/**/*.S",
     "impl/**/*.ld",
     "slatcheck/**/schema*.json",

@@ -49,7 +49,8 @@ class NativeKernel(CompiledKernel):
         """Return what runner/slat.h lays out, by name, as this process sees it without a copy.
 
         A loop writes ``slat_ops``, calls ``executor.execute`` and reads the others. They stay
-        where they are, also when the machine is started afresh.
+        where they are, also when the machine is started afresh. A call into another process waits
+        for that to be scheduled, so that it is best given thousands of operations.
         """
         sizes = {name: record.size for name, record in self.executor.records.items()}
         room = {"control": 1, "ops": MAX_OPS, "results": MAX_OPS, **ROOM}
@@ -78,6 +79,9 @@ def native_kernel(
         raise UnsupportedError(f"emulated only: {reason}")
     binding, folder = bind(tree), place(mode)
     target = host(layout, toolchain)
-    made = image(tree, binding, layout, big_endian, toolchain, folder, mode, target)
+    try:
+        made = image(tree, binding, layout, big_endian, toolchain, folder, mode, target)
+    except UnsupportedError as problem:
+        raise UnsupportedError(f"emulated only, if at all: {problem}") from None
     program = loader(layout.bits, toolchain, folder)
     return NativeKernel(made, binding.missing, program, trusted, limits)

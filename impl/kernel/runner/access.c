@@ -5,7 +5,7 @@
 
 extern char __image_start[], __image_end[], __tables_start[], __tables_end[];
 
-static int in_image(unsigned long address)
+static __always_inline int in_image(unsigned long address)
 {
 	return address >= (unsigned long)__image_start && address < (unsigned long)__image_end;
 }
@@ -83,7 +83,10 @@ static noinline void inspect(unsigned long address, unsigned int size, int write
 	}
 }
 
-/* One look decides nearly always: the page is granted, the word was written, there is fuel. */
+/*
+ * One look decides nearly always: the page is granted, the word was written, there is fuel. A
+ * variable of the tree is no page, and nobody is asked about it.
+ */
 static __always_inline int load(unsigned long address, unsigned int size)
 {
 	unsigned long offset = address - SLAT_ARENA;
@@ -91,7 +94,7 @@ static __always_inline int load(unsigned long address, unsigned int size)
 
 	(void)size;
 	if (unlikely(offset >= ARENA_BYTES))
-		return 0;
+		return in_image(address);
 	if (unlikely(!(granted[offset >> PAGE_SHIFT] & slat_hot.allowed & written[offset >> 2] & -(fuel != 0))))
 		return 0;
 	slat_hot.fuel = fuel - 1;
@@ -104,7 +107,7 @@ static __always_inline int store(unsigned long address, unsigned int size)
 	u32 fuel = slat_hot.fuel;
 
 	if (unlikely(offset >= ARENA_BYTES))
-		return 0;
+		return in_image(address);
 	if (unlikely(!(granted[offset >> PAGE_SHIFT] & slat_hot.allowed & -(fuel != 0)) ||
 		     slat_hot.log >= slat_hot.log_end))
 		return 0;

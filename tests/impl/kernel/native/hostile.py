@@ -272,6 +272,7 @@ REFUSED = (
     Hostile("second-runner", "", "duplicate symbol", "void slat_run(void) { }"),
     Hostile("second-function", "", "duplicate symbol", "void slat_lock_changed(void) { }"),
     Hostile("embedded", "", "embeds", '__asm__(".incbin \\"/etc/passwd\\"");'),
+    Hostile("of-another-processor", '__asm__ volatile("ssnop");', "emulated only, .*ssnop"),
     Hostile("unknown", "getenv(0);", "undefined symbol", "char *getenv(const char *name);"),
 )
 """Trees of which no image is made, with the reason."""

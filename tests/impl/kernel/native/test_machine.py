@@ -16,7 +16,7 @@ import pytest
 
 from impl.kernel.build import ARENA, CODE, CODE_END, STACK, Image
 from impl.kernel.errors import UnsupportedError
-from impl.kernel.executor import ENDLESS, MAX_OPS, Executor
+from impl.kernel.executor import ENDLESS, MAX_OPS, ROOM, CompiledKernel, Executor
 from impl.kernel.native import machine as native_machine
 from impl.kernel.native.kernel import NativeKernel
 from impl.kernel.native.memory import MOST_DATA, Memory
@@ -85,6 +85,86 @@ def test_buffers_stay_where_they_are_after_a_fault(kernel: NativeKernel) -> None
         name: one.pointer for name, one in before.items()
     }
     assert kernel.run(FLUSH).stop is None
+
+
+Records = list[tuple[object, ...]]
+
+
+def records(kernel: CompiledKernel, ops: list[Op]) -> tuple[tuple[int, ...], Records]:
+    """Return the control record, and the records of each operation that was run."""
+    executor = kernel.executor
+
+    def read(name: str, count: int) -> list[tuple[int, ...]]:
+        record, at = executor.records[name], executor.symbols.address(f"slat_{name}")
+        return list(record.iter_unpack(executor.machine.read(at, count * record.size)))
+
+    executor.machine.write(executor.symbols.address("slat_ops"), executor.packed(ops))
+    assert executor.batch(len(ops)) is None
+    left = read("control", 1)[0]
+    changes, dirty, events = (read(n, left[5 + at]) for at, n in enumerate(ROOM))
+    found: Records = []
+    c = d = e = 0
+    for result, *ends, tables, taken, freed, held, steps in read("results", left[3] + left[4]):
+        parts = changes[c : ends[0]], dirty[d : ends[1]], events[e : ends[2]]
+        found.append(((result, tables, taken, freed, held, steps), *parts))
+        c, d, e = ends
+    return left, found
+
+
+@pytest.mark.parametrize("name", ["mips64-4k", "riscv64-sv39x4"])
+def test_sequences_one_behind_the_other_leave_the_same_records(
+    kernel_trees: dict[str, Path], name: str
+) -> None:
+    one = layout(name)
+    executors = emulated(kernel_trees["6.12"], one), native(kernel_trees["6.12"], one)
+    drawn = [ops for ops in sequences(executors[0], 40, 20) if not ops[0].oom]
+    drawn = [ops for ops in drawn if executors[0].run(ops).stop is None]
+    assert len(drawn) > 20
+    for kernel in executors:
+        singly = [part for ops in drawn for part in records(kernel, ops)[1]]
+        together, rest = [], [op for ops in drawn for op in ops]
+        while rest:
+            left, found = records(kernel, rest)
+            assert left[3] and not left[4]
+            together += found
+            rest = rest[left[3] :]
+        assert together == singly
+
+
+NOT_DONE = 0xFFFF_FFFF
+"""What a batch says of the pages in hand after an operation that was cut short or left out."""
+
+
+def test_what_follows_a_create_that_failed_is_left_out(kernel: NativeKernel) -> None:
+    ops = [*FLUSH, Op(Kind.CREATE, oom=1), *FLUSH[1:], *FLUSH]
+    left, found = records(kernel, ops)
+    assert left[3:5] == (len(ops), 0)
+    held = [part[0][4] for part in found if isinstance(part[0], tuple)]
+    out = range(len(FLUSH) + 1, 2 * len(FLUSH))
+    assert [at for at, pages in enumerate(held) if pages == NOT_DONE] == list(out)
+    assert found[-len(FLUSH) :] == found[: len(FLUSH)]
+
+
+def test_a_fatal_event_ends_its_sequence_and_no_other(kernel_trees: dict[str, Path]) -> None:
+    kernel = native(kernel_trees["6.12"], layout("mips32-64k"), SHORT)
+    assert kernel.run(FLUSH).stop == 0, "no table can be made in this layout"
+    left, found = records(kernel, FLUSH * 3)
+    assert left[3:5] == (3 * len(FLUSH), 0)
+    assert [part[0][4] for part in found if isinstance(part[0], tuple)] == [NOT_DONE] * len(found)
+    caught = [at for at, part in enumerate(found) if part[3]]
+    assert caught == [0, len(FLUSH), 2 * len(FLUSH)]
+
+
+def test_events_of_many_sequences_are_not_lost(kernel_trees: dict[str, Path]) -> None:
+    kernel = emulated(kernel_trees["6.12"], ONE)
+    one = [Op(Kind.CREATE), FLUSH[1], Op(Kind.DESTROY)]
+    _, each = records(kernel, one)
+    shown = sum(len(part[3]) for part in each if isinstance(part[3], list))
+    assert shown, "this tree leaks, and a run says so each time"
+    left, found = records(kernel, one * 1300)
+    assert left[3] < 1300 * len(one)
+    assert left[7] == shown * left[3] // len(one)
+    assert found[: len(one)] == found[-len(one) :] == each
 
 
 # --- the process goes away -------------------------------------------------------------------
