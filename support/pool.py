@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -173,7 +173,7 @@ def spread(
     jobs: int,
     known: Callable[[Item], Result | None] = _unknown,
     told: Told | None = None,
-) -> Iterator[tuple[int, Result]]:
+) -> Generator[tuple[int, Result], None, None]:
     """Yield the number and the result of each item, in the order in which they are finished.
 
     ``jobs`` are processes, 0 for one a core; with one, the work is done here. Both function and

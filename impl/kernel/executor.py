@@ -223,6 +223,13 @@ class Executor:
         reached = {pc for pc, flag in zip(blocks, seen, strict=False) if flag}
         return reached, set(blocks)
 
+    def forget_coverage(self) -> None:
+        """Let no block of the tree's code count as reached."""
+        at = self.symbols.address
+        start, end = at("__start_coverage"), at("__stop_coverage")
+        if end > start:
+            self.machine.write(start, bytes(end - start))
+
     def run(self, ops: Sequence[Op], resume: bool = False, logged: bool = True) -> Run:
         """Execute a sequence in one call. Raises ToolLimitError where the runner ran out.
 

@@ -9,6 +9,7 @@ NAMES = (
     "diff",
     "explain",
     "export",
+    "fuzz",
     "layouts",
     "prove",
     "replay",

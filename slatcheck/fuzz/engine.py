@@ -108,6 +108,7 @@ class Engine:
         What comes of it depends on seed, numbers and what is known, and on nothing else.
         """
         self._start()
+        self.native.executor.forget_coverage()
         found = Slice()
         number = first
         while number < first + count and not found.disagreement:

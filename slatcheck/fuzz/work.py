@@ -17,7 +17,7 @@ from impl.kernel.toolchain import find
 from model.operations import Kind
 from slatcheck.fuzz.engine import Engine, Slice
 from slatcheck.fuzz.parameters import NotCoveredError
-from slatcheck.search.campaign import Hit
+from slatcheck.search.campaign import Hit, Search
 from slatcheck.search.kept_searches import by_image, hit_of, plain_hit
 from slatcheck.search.unit import Report, Unit, kernel_image, search
 from support import cache as keeping
@@ -96,6 +96,15 @@ def carry_out(task: Task) -> Slice:
     return found
 
 
+def shortened(task: Task, hit: Hit) -> Hit:
+    """Return a finding with the shortest trace that shows it in the emulator."""
+    mark = hit.symptom.fingerprint
+    _, emulated = _kernels(task.unit, task.trusted)
+    search_ = Search(emulated, task.unit.seed, task.unit.title)
+    found = search_.run_these([hit.ops], lambda symptom: symptom.fingerprint == mark)
+    return found.hits.get(mark, hit)
+
+
 def _alike(kept: Slice, made: Slice) -> bool:
     return kept.hits.keys() == made.hits.keys() and kept.compared == made.compared
 
@@ -108,9 +117,7 @@ def _kernels(unit: Unit, trusted: bool) -> tuple[NativeKernel, EmulatedKernel]:
     image = kernel_image(unit, report)
     tree = open_for(unit.kernel, image.layout)
     emulated = EmulatedKernel(image, report.missing)
-    native = native_kernel(
-        tree, image.layout, unit.big_endian, find(unit.cc), unit.cache, trusted
-    )
+    native = native_kernel(tree, image.layout, unit.big_endian, find(unit.cc), unit.cache, trusted)
     return native, emulated
 
 
@@ -156,14 +163,14 @@ def _plain(found: Slice) -> dict[str, Any]:
 
 
 def _slice_of(data: dict[str, Any]) -> Slice:
-    counts = {
-        name: int(data[name]) for name in ("sequences", "judged", "spared", "sampled", "lost")
-    }
     return Slice(
         compared={Kind[name]: int(cases) for name, cases in data["compared"].items()},
         hits={mark: hit_of(mark, hit) for mark, hit in data["hits"].items()},
         blocks=frozenset(map(int, data["blocks"])),
         seconds=float(data["seconds"]),
-        **counts,
+        sequences=int(data["sequences"]),
+        judged=int(data["judged"]),
+        spared=int(data["spared"]),
+        sampled=int(data["sampled"]),
+        lost=int(data["lost"]),
     )
-

@@ -67,19 +67,24 @@ def check(request: Request, report: Callable[[Progress], None]) -> Document:
     Raises InputError or TreeError for bad input. On KeyboardInterrupt all workers are ended, and
     what was found until then is returned, marked as interrupted and open on every layout.
     """
-    document = _document(request, kernel_facts(request.kernel, request.cc, request.layouts))
+    document = blank(request)
     try:
         with shared(request.jobs):
             _fill(document, request, report)
     except KeyboardInterrupt:
-        _interrupted(document)
+        interrupted(document)
     return document
+
+
+def blank(request: Request) -> Document:
+    """Return a document in which nothing is judged yet. Raises TreeError for bad input."""
+    return _document(request, kernel_facts(request.kernel, request.cc, request.layouts))
 
 
 def nothing(request: Request) -> Document:
     """Return the document of a run that was interrupted before it found anything."""
     document = _document(request, None)
-    _interrupted(document)
+    interrupted(document)
     return document
 
 
@@ -88,7 +93,8 @@ def _new(request: Request, mark: str, layout: str) -> bool:
     return request.is_known is not None and not request.is_known(mark, layout)
 
 
-def _interrupted(document: Document) -> None:
+def interrupted(document: Document) -> None:
+    """Mark a document as that of a run that was ended: open on every layout."""
     document.tool["interrupted"] = True
     reason = "interrupted before everything was looked at"
     document.checks += [
@@ -222,7 +228,7 @@ def _add_tie(document: Document, request: Request) -> None:
 
 def _add_search(document: Document, request: Request, report: Callable[[Progress], None]) -> None:
     """Search every unit of the differential test, if that is asked for."""
-    units = list(_units(request)) if "differential" in request.evidence else []
+    units = list(units_of(request)) if "differential" in request.evidence else []
     reports: dict[int, Report] = {}
     found: set[str] = set()
 
@@ -245,7 +251,7 @@ def _add_search(document: Document, request: Request, report: Callable[[Progress
         document.notes = sorted({note for report in done for note in report.notes})
 
 
-def _units(request: Request) -> Iterator[Unit]:
+def units_of(request: Request) -> Iterator[Unit]:
     """Yield the work: every layout in each of its byte orders."""
     base = Unit(
         "",

@@ -7,7 +7,7 @@ import gc
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -177,15 +177,10 @@ class Search:
     def _collect(self, campaign: Campaign) -> None:
         prober = Prober(self._implementation, self._judge)
         for mark, (symptom, ops) in sorted(self._first.items()):
-            if not self._is_special_case(symptom):
+            if not is_special_case(symptom, self._first):
                 hit = self._shrunk(mark, symptom, ops)
                 hit.evidence = prober.evidence(hit.ops, hit.symptom)
                 campaign.hits[mark] = hit
-
-    def _is_special_case(self, symptom: Symptom) -> bool:
-        """Return whether the same memory-safety rule breaks at this entry for any operands."""
-        general = str(Fingerprint(symptom.rule, symptom.entry, "any", symptom.contract))
-        return _may_be_special(symptom) and general in self._first
 
     def _directed(self, campaign: Campaign) -> None:
         """Run the sequences that everyone should pass: create and destroy, with and without."""
@@ -280,6 +275,15 @@ class Search:
     def _find(self, mark: str, ops: Sequence[Op]) -> Symptom | None:
         verdict = self._judge.examine(self._implementation, ops)
         return next((symptom for symptom in verdict.symptoms if symptom.fingerprint == mark), None)
+
+
+def is_special_case(symptom: Symptom, found: Container[str]) -> bool:
+    """Return whether the same memory-safety rule was found broken at this entry for any operands.
+
+    ``found`` are the fingerprints of all that was.
+    """
+    general = str(Fingerprint(symptom.rule, symptom.entry, "any", symptom.contract))
+    return _may_be_special(symptom) and general in found
 
 
 def _may_be_special(symptom: Symptom) -> bool:

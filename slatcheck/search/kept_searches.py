@@ -67,9 +67,7 @@ def alike(kept: Campaign, made: Campaign) -> bool:
 
 def _plain(campaign: Campaign) -> dict[str, Any]:
     return {
-        "hits": {
-            mark: plain_hit(hit) for mark, hit in campaign.hits.items()
-        },
+        "hits": {mark: plain_hit(hit) for mark, hit in campaign.hits.items()},
         "compared": {kind.name: cases for kind, cases in campaign.compared.items()},
         "sequences": campaign.sequences,
         "seconds": campaign.seconds,

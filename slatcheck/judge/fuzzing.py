@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A campaign: every layout searched, then run natively for as long as was asked, and put together.
+
+What is found is decided by the tree, the seed and the number of operations, however many processes
+there are and in whatever order they end.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+
+from slatcheck.document.result import Check, Document, Verdict
+from slatcheck.fuzz import work
+from slatcheck.fuzz.engine import Slice
+from slatcheck.fuzz.work import SEQUENCES, Begun, Task
+from slatcheck.judge import judging
+from slatcheck.judge.findings import merge
+from slatcheck.judge.judging import Request, checks_of
+from slatcheck.progress import Progress
+from slatcheck.search.campaign import Campaign, Hit, is_special_case
+from slatcheck.search.drawing import LENGTH
+from support.pool import shared, spread
+
+HOST_ORDER = sys.byteorder
+"""The byte order in which code can run natively: 'little', or 'big'."""
+AGREEMENT = "kernel/native/agreement"
+"""The check that native code does what emulated code does, and the judge what the filter says."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How much is to be done: operations on each layout, and seconds in all (None: no limit).
+
+    ``trusted`` lets code run on a host that cannot confine it.
+    """
+
+    operations: int
+    seconds: float | None = None
+    trusted: bool = False
+
+
+@dataclass
+class Course:
+    """The campaign on one layout and byte order, as far as it came."""
+
+    task: Task
+    begun: Begun
+    slices: dict[int, Slice] = field(default_factory=dict)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether anything is to be run natively."""
+        begun = self.begun
+        report = begun.report
+        broken = report.failure is not None or report.ends_everything is not None
+        return not (broken or begun.refused or self.disagreement)
+
+    @property
+    def disagreement(self) -> str:
+        """Where native and emulated code, or filter and judge, differ; '' if nowhere."""
+        told = [part.disagreement for _, part in sorted(self.slices.items()) if part.disagreement]
+        return self.begun.disagreement or (told[0] if told else "")
+
+    @property
+    def operations(self) -> int:
+        """Operations that passed the filter, or were judged."""
+        return sum(sum(part.compared.values()) for part in self.slices.values())
+
+    def new(self) -> dict[str, Hit]:
+        """Return what was found natively and is no special case of something else."""
+        found: dict[str, Hit] = {}
+        for _, part in sorted(self.slices.items()):
+            for mark, hit in part.hits.items():
+                if mark not in found or len(hit.ops) < len(found[mark].ops):
+                    found[mark] = hit
+        marks = {*found, *self.begun.report.campaign.hits}
+        return {m: hit for m, hit in found.items() if not is_special_case(hit.symptom, marks)}
+
+
+def fuzz(request: Request, wanted: Wanted, report: Callable[[Progress], None]) -> Document:
+    """Run a campaign on every layout of ``request``.
+
+    Raises InputError or TreeError for bad input, IsolationError where the host cannot confine code.
+    On KeyboardInterrupt, what was found until then is returned, marked as interrupted; where the
+    time is up, what was done counts.
+    """
+    document = judging.blank(request)
+    courses: list[Course] = []
+    try:
+        with shared(request.jobs):
+            _begin(courses, request, wanted, report)
+            _run(courses, request, wanted, report)
+            _shorten(courses, request)
+    except KeyboardInterrupt:
+        judging.interrupted(document)
+    _fill(document, courses, request, wanted)
+    return document
+
+
+def _tasks(request: Request, trusted: bool) -> list[Task]:
+    """Return a task for each layout: in the host's byte order, if the layout has that."""
+    units = list(judging.units_of(request))
+    ours = {unit.layout for unit in units if unit.byte_order == HOST_ORDER}
+    return [
+        Task(unit, 0, 0, trusted)
+        for unit in units
+        if unit.byte_order == HOST_ORDER or unit.layout not in ours
+    ]
+
+
+def _begin(
+    courses: list[Course], request: Request, wanted: Wanted, report: Callable[[Progress], None]
+) -> None:
+    tasks = _tasks(request, wanted.trusted)
+    begun: dict[int, Begun] = {}
+    for index, one in spread(work.begin, tasks, request.jobs):
+        begun[index] = one
+        found = {mark for other in begun.values() for mark in other.report.campaign.hits}
+        report(Progress(len(begun), len(tasks), f"{tasks[index].unit.title}, begun", len(found)))
+    courses += [Course(tasks[index], begun[index]) for index in sorted(begun)]
+
+
+def _pieces(courses: Sequence[Course], wanted: Wanted) -> list[tuple[int, Task]]:
+    """Return the work: of every layout the first sequences, then of every layout the next."""
+    sequences = -(-wanted.operations // LENGTH)
+    pieces = []
+    for first in range(0, sequences, SEQUENCES):
+        for number, course in enumerate(courses):
+            if course.goes_on:
+                known = tuple(course.begun.report.campaign.hits.values())
+                count = min(SEQUENCES, sequences - first)
+                task = replace(course.task, first=first, count=count, known=known)
+                pieces.append((number, task))
+    return pieces
+
+
+def _run(
+    courses: Sequence[Course], request: Request, wanted: Wanted, report: Callable[[Progress], None]
+) -> None:
+    pieces = _pieces(courses, wanted)
+    begun = time.monotonic()
+    done = spread(work.carry_out, [task for _, task in pieces], request.jobs)
+    for count, (index, part) in enumerate(done, 1):
+        number, task = pieces[index]
+        course = courses[number]
+        course.slices[task.first] = part
+        title = f"{task.unit.title}, {course.operations:,} operations"
+        report(Progress(count, len(pieces), title, len(_found(courses))))
+        late = wanted.seconds is not None and time.monotonic() - begun > wanted.seconds
+        if late or course.disagreement:
+            # What is under way is lost; what is kept of it is there the next time.
+            done.close()
+            return
+
+
+def _found(courses: Sequence[Course]) -> set[str]:
+    """Return the fingerprints of all that was found so far."""
+    return {m for course in courses for m in (*course.begun.report.campaign.hits, *course.new())}
+
+
+def _shorten(courses: Sequence[Course], request: Request) -> None:
+    """Put the new findings of each layout into its report, with short traces."""
+    found = [(course, hit) for course in courses for hit in course.new().values()]
+    items = [(course.task, hit) for course, hit in found]
+    for index, hit in spread(_shortened, items, request.jobs):
+        course = found[index][0]
+        course.begun.report.campaign.hits[hit.symptom.fingerprint] = hit
+
+
+def _shortened(item: tuple[Task, Hit]) -> Hit:
+    return work.shortened(*item)
+
+
+def _fill(document: Document, courses: Sequence[Course], request: Request, wanted: Wanted) -> None:
+    reports = [course.begun.report for course in courses]
+    for course in courses:
+        _count(course.begun.report.campaign, course.slices.values())
+    document.findings = merge(reports, request.seed)
+    for course in courses:
+        document.checks += checks_of(course.begun.report)
+        document.checks += _agreement(course)
+    document.notes += [note for course in courses for note in _notes(course, wanted)]
+    document.notes += _left_out(courses, request)
+    document.tool["campaigns"] = [asdict(_told(course)) for course in courses if course.slices]
+
+
+def _count(campaign: Campaign, slices: Iterable[Slice]) -> None:
+    for part in slices:
+        campaign.count(part.compared)
+        campaign.sequences += part.sequences
+        campaign.seconds += part.seconds
+
+
+def _agreement(course: Course) -> list[Check]:
+    """Return what is to be said of native code as such."""
+    unit, begun = course.task.unit, course.begun
+    if begun.report.failure is not None or begun.report.ends_everything is not None:
+        return []
+    base = Check(
+        AGREEMENT, "differential", unit.layout, "", Verdict.HOLDS, byte_order=unit.byte_order
+    )
+    if begun.refused:
+        return [replace(base, verdict=Verdict.UNSUPPORTED, reason=begun.refused)]
+    if course.disagreement:
+        return [replace(base, verdict=Verdict.ERROR, reason=course.disagreement)]
+    compared = sum(part.judged + part.sampled for part in course.slices.values())
+    return [replace(base, cases=work.TRIED + compared)]
+
+
+@dataclass
+class Told:
+    """What a document says of the campaign on one layout; see ``fuzz.engine.Slice``."""
+
+    layout: str
+    byte_order: str
+    operations: int
+    sequences: int
+    judged: int
+    spared: int
+    sampled: int
+    lost: int
+    blocks: int
+    blocks_run: int
+    last_new_block: int
+    seconds: float
+
+
+def _told(course: Course) -> Told:
+    parts = [part for _, part in sorted(course.slices.items())]
+    reached: set[int] = set()
+    operations = last = 0
+    for part in parts:
+        operations += sum(part.compared.values())
+        if part.blocks - reached:
+            reached |= part.blocks
+            last = operations
+    return Told(
+        layout=course.task.unit.layout,
+        byte_order=course.task.unit.byte_order,
+        operations=operations,
+        sequences=sum(part.sequences for part in parts),
+        judged=sum(part.judged for part in parts),
+        spared=sum(part.spared for part in parts),
+        sampled=sum(part.sampled for part in parts),
+        lost=sum(part.lost for part in parts),
+        blocks=course.begun.blocks,
+        blocks_run=len(reached),
+        last_new_block=last,
+        seconds=round(sum(part.seconds for part in parts), 1),
+    )
+
+
+def _notes(course: Course, wanted: Wanted) -> list[str]:
+    """Return in words how far the campaign on a layout came, and what its code was seen to do."""
+    if not course.slices:
+        return []
+    told = _told(course)
+    rate = int(told.operations / max(told.seconds, 0.1))
+    said = [
+        f"{course.task.unit.title}: {told.operations:,} operations natively, {rate:,} a second of "
+        f"a process; {told.judged:,} of {told.sequences:,} sequences were suspected, "
+        f"{told.spared:,} of them for nothing, and {told.sampled:,} others judged as well; "
+        f"{told.blocks_run} of {told.blocks} basic blocks ran, the last new one within the first "
+        f"{told.last_new_block:,} operations"
+    ]
+    asked = -(-wanted.operations // LENGTH)
+    if told.sequences < asked:
+        said.append(
+            f"{course.task.unit.title}: {told.sequences:,} of {asked:,} sequences were run; the "
+            "same command goes on from there"
+        )
+    return said
+
+
+def _left_out(courses: Sequence[Course], request: Request) -> list[str]:
+    """Return which byte orders are not run."""
+    run = {(course.task.unit.layout, course.task.unit.byte_order) for course in courses}
+    others = sorted(
+        unit.layout
+        for unit in judging.units_of(request)
+        if (unit.layout, unit.byte_order) not in run
+    )
+    if not others:
+        return []
+    return [f"emulated only, and not run here, as the host is {HOST_ORDER}: {', '.join(others)}"]
