@@ -61,6 +61,10 @@ class KernelMemory:
             if self._page(index) == (state, True, _TABLE):
                 yield self._arena + (index << self.layout.page_shift)
 
+    def pages(self) -> bytes:
+        """Return the pages of the arena that were handed out or skipped so far, freed ones too."""
+        return self._machine.read(self._arena, self._used << self.layout.page_shift)
+
     def root(self) -> int:
         """Return the root's address."""
         return self._root

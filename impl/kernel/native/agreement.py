@@ -10,6 +10,9 @@ with exceptions:
 - the function and the line, for layouts of 64 bits. i386 passes operands on the stack, so that
   a call which ends a function cannot become a jump there, and is told of from another place.
 - the words of a fault of the machine itself are the machine's, and are left out.
+
+After each sequence all pages that were handed out are compared as well, byte by byte: tables that
+are linked and others, and what was left of those that were given back.
 """
 
 from __future__ import annotations
@@ -19,8 +22,12 @@ from dataclasses import dataclass
 
 from impl.interface import Event, Outcome, Run
 from impl.kernel.build import ARENA, CODE
+from impl.kernel.errors import UnsupportedError
 from impl.kernel.executor import MACHINE, CompiledKernel
+from impl.kernel.snapshot import KernelMemory
 from model.operations import Op
+
+_WORD = 8
 
 
 @dataclass(frozen=True)
@@ -49,9 +56,38 @@ def compare(
     """Yield where the two differ: in what they are, then the first place of each sequence."""
     yield from _shapes(emulated, native)
     for ops in sequences:
-        found = first_difference(emulated.run(ops), native.run(ops), ops, emulated.layout.bits)
+        one, other = emulated.run(ops), native.run(ops)
+        found = first_difference(one, other, ops, emulated.layout.bits)
+        if found is None and not _faulted(one):
+            found = _pages(emulated, native, ops)
         if found is not None:
             yield found
+
+
+def _faulted(run: Run) -> bool:
+    """Return whether the machine itself ended a run: then it was started afresh."""
+    events = run.outcomes[-1].events if run.outcomes else ()
+    return any(event.subject == MACHINE for event in events)
+
+
+def _pages(
+    emulated: CompiledKernel, native: CompiledKernel, ops: Sequence[Op]
+) -> Difference | None:
+    one = KernelMemory(emulated.executor).pages()
+    try:
+        other = KernelMemory(native.executor).pages()
+    except UnsupportedError as problem:
+        # What the runner noted of its pages was overwritten, and leads out of the image.
+        return Difference("the record of pages", "whole", str(problem), tuple(ops), len(ops) - 1)
+    if one == other:
+        return None
+    if len(one) != len(other):
+        return Difference("the size of all pages", len(one), len(other), tuple(ops), len(ops) - 1)
+    words = range(0, len(one), _WORD)
+    at = next(at for at in words if one[at : at + _WORD] != other[at : at + _WORD])
+    what = f"memory at {ARENA[emulated.layout.bits] + at:#x}"
+    here, there = one[at : at + _WORD].hex(), other[at : at + _WORD].hex()
+    return Difference(what, here, there, tuple(ops), len(ops) - 1)
 
 
 def _shapes(emulated: CompiledKernel, native: CompiledKernel) -> Iterator[Difference]:

@@ -83,5 +83,5 @@ def native_kernel(
         made = image(tree, binding, layout, big_endian, toolchain, folder, mode, target)
     except UnsupportedError as problem:
         raise UnsupportedError(f"emulated only, if at all: {problem}") from None
-    program = loader(layout.bits, toolchain, folder)
+    program = loader(layout.bits, toolchain, folder, mode)
     return NativeKernel(made, binding.missing, program, trusted, limits)

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import operator
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.native.host import PLAIN, compiler_target
 from impl.kernel.toolchain import Toolchain
 from support import cache as keeping
+from support.cache import Mode, settle
 
 FOLDER = Path(__file__).resolve().parent / "loader"
 BASE = 0x7000_0000
@@ -24,21 +27,34 @@ FLAGS = [
 SECONDS = 120
 
 
-def loader(bits: int, toolchain: Toolchain, folder: Path | None, leave_out: int = 0) -> bytes:
+def loader(
+    bits: int,
+    toolchain: Toolchain,
+    folder: Path | None,
+    mode: Mode = Mode.USE,
+    leave_out: int = 0,
+) -> bytes:
     """Return the loader for images of one width, from ``folder`` where it is kept there.
 
     ``leave_out`` are protections, as ``process.Protection`` names them, that it does not set up:
-    for tests of the others. Raises UnsupportedError where the toolchain cannot make it.
+    for tests of the others; such a loader is never kept. Raises UnsupportedError where the
+    toolchain cannot make it, CacheError as ``mode`` asks for.
     """
+    make = partial(_made, bits, toolchain, leave_out)
     if folder is None or leave_out:
-        return _made(bits, toolchain, leave_out)
+        return make()
     file = folder / f"loader-{_digest(bits, toolchain)}.txt"
+    made, fresh = settle(mode, "the loader of native code", _kept(file), make, operator.eq)
+    if fresh:
+        keeping.write(file, base64.b64encode(made).decode())
+    return made
+
+
+def _kept(file: Path) -> bytes | None:
     try:
         return base64.b64decode(keeping.read(file), validate=True)
     except (OSError, ValueError):
-        made = _made(bits, toolchain, 0)
-    keeping.write(file, base64.b64encode(made).decode())
-    return made
+        return None
 
 
 def _digest(bits: int, toolchain: Toolchain) -> str:

@@ -15,9 +15,9 @@ from impl.kernel.symbols import Symbols
 class Buffer(NamedTuple):
     """Memory of the image that this process sees as well.
 
-    ``address`` is the image's, ``pointer`` this process's own; ``view`` is the same memory. The
-    image can write what it likes into it, also while it is read: a count that is read from it is
-    checked once it is copied, never before.
+    ``address`` is the image's, ``pointer`` this process's own as long as the machine is there;
+    ``view`` is the same memory. The image can write what it likes into it, also while it is read:
+    a count that is read from it is checked once it is copied, never before.
     """
 
     address: int
@@ -99,7 +99,12 @@ class NativeMachine:
         if process.spent > LIFE / 2:
             self._end()
             process = self._running()
-        fault = process.call(address)
+        try:
+            fault = process.call(address)
+        except BaseException:
+            # Ctrl-C, for one: the answer is still to come, and must not be taken for the next.
+            self._end()
+            raise
         if fault is not None:
             self._process = None
         return fault

@@ -50,7 +50,7 @@ def native(
     tree = open_tree(root, one.port)
     if not leave_out:
         return native_kernel(tree, one, False, find(), Mode.USE, trusted, limits)
-    program = loader(one.bits, find(), None, leave_out)
+    program = loader(one.bits, find(), None, leave_out=leave_out)
     return NativeKernel(native_image(root, one), bind(tree).missing, program, trusted, limits)
 
 

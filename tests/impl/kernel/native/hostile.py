@@ -154,7 +154,7 @@ ENDS = (
     Hostile(
         "loop-with-accesses",
         "for (;;) (void)*(volatile long *)kvm->arch.gpa_mm.pgd;",
-        "|no end in sight",
+        "^$|no end in sight",
     ),
     Hostile(
         "recursion",

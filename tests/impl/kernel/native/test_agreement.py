@@ -86,6 +86,8 @@ def test_reached_blocks_are_the_same(kernel_trees: dict[str, Path]) -> None:
         ("mark_page_dirty(kvm, start_gfn);", "dirty"),
         ("(void)__get_free_pages(GFP_KERNEL, 0);", "taken"),
         ("WARN_ON(1);", "events"),
+        # Behind the runner's back, in a page that is nobody's any more: the outcomes are the same.
+        ('__asm__ volatile("movb $7, (%0)" : : "r"(SLAT_ARENA + 8) : "memory");', "memory at "),
     ],
 )
 def test_a_planted_difference_is_found(
@@ -98,10 +100,10 @@ def test_a_planted_difference_is_found(
     found = list(
         compare(emulated(root, one), native(tmp_path, one), [(*FLUSH[:2], other, *FLUSH[2:])])
     )
-    assert [(each.what, each.ops and each.ops[each.index].kind) for each in found] == [
-        (what, Kind.FLUSH)
-    ]
-    assert str(found[0]).startswith(f"operation 5 of 7: {what} is ")
+    assert len(found) == 1 and found[0].what.startswith(what) and found[0].ops
+    at = Kind.DESTROY if what.startswith("memory") else Kind.FLUSH
+    assert found[0].ops[found[0].index].kind is at
+    assert str(found[0]).startswith(f"operation {found[0].index + 1} of 7: {what}")
 
 
 def told(*events: Event, result: int = 0) -> Run:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import resource
 import signal
@@ -22,6 +23,7 @@ from impl.kernel.native.memory import file_of
 from impl.kernel.native.process import NEEDED, Protection
 from impl.kernel.ports.mips.files import MMU
 from impl.kernel.toolchain import find
+from support.cache import CacheError, Mode
 from tests.impl.kernel.native.builds import (
     FLUSH,
     LAYOUTS,
@@ -282,10 +284,20 @@ def test_the_loader_is_kept(tmp_path: Path) -> None:
     assert len(kept) == 1
     assert loader(64, find(), tmp_path) == made
     assert loader(32, find(), tmp_path) != made
-    assert loader(64, find(), tmp_path, int(Protection.SECCOMP)) != made
+    assert loader(64, find(), tmp_path, leave_out=int(Protection.SECCOMP)) != made
     assert len(list(tmp_path.iterdir())) == 2
     kept[0].write_text("?")
     assert loader(64, find(), tmp_path) == made
+
+
+def test_a_loader_that_was_forged_is_seen_under_audit(tmp_path: Path) -> None:
+    with pytest.raises(CacheError):
+        loader(64, find(), tmp_path, Mode.ENFORCE)
+    made = loader(64, find(), tmp_path)
+    assert loader(64, find(), tmp_path, Mode.AUDIT) == loader(64, find(), tmp_path, Mode.ENFORCE)
+    next(tmp_path.iterdir()).write_text(base64.b64encode(made[:-1]).decode())
+    with pytest.raises(CacheError, match="the loader of native code"):
+        loader(64, find(), tmp_path, Mode.AUDIT)
 
 
 def test_protections_are_those_of_the_loader() -> None:

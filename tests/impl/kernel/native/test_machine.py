@@ -20,7 +20,7 @@ from impl.kernel.executor import ENDLESS, MAX_OPS, ROOM, CompiledKernel, Executo
 from impl.kernel.native import machine as native_machine
 from impl.kernel.native.kernel import NativeKernel
 from impl.kernel.native.memory import MOST_DATA, Memory
-from impl.kernel.native.process import Protection
+from impl.kernel.native.process import Process, Protection
 from impl.kernel.symbols import Symbols, symbols_of
 from model.operations import Kind, Op
 from model.ports import layout
@@ -191,6 +191,21 @@ def test_a_process_that_is_stopped_is_waited_for_and_ended(kernel: NativeKernel)
     os.kill(pid_of(kernel), signal.SIGSTOP)
     run = kernel.run(FLUSH)
     assert [event.detail for event in run.outcomes[-1].events] == [ENDLESS]
+    assert kernel.run(FLUSH).stop is None
+
+
+def test_a_call_that_is_interrupted_leaves_no_answer_behind(
+    kernel: NativeKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: float) -> None:
+        raise KeyboardInterrupt
+
+    first = pid_of(kernel)
+    with monkeypatch.context() as patched:
+        patched.setattr(Process, "_hear", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            kernel.run(FLUSH)
+    assert not Path(f"/proc/{first}").exists()
     assert kernel.run(FLUSH).stop is None
 
 
