@@ -248,7 +248,7 @@ class Executor:
         if fault is None and not _possible(control, ops, found):
             fault = 0, FORGED
         if fault is not None:
-            return self._faulted(min(cursor, len(ops) - 1), fault)
+            return self._faulted(ops, min(cursor, len(ops) - 1), fault)
         count = done + (1 if stopped else 0)
         results = self._read("results", self._result, count)
         last = events - 1 if stopped else -1
@@ -312,13 +312,32 @@ class Executor:
         rule = "runaway" if cause == ENDLESS else "bad-access"
         return Event(rule, MACHINE, cause, True, pc, place.function, place.where)
 
-    def _faulted(self, cursor: int, fault: tuple[int, str]) -> Run:
-        """Turn a fault of the machine itself into the outcome of the operation in progress."""
+    def _faulted(self, ops: Sequence[Op], cursor: int, fault: tuple[int, str]) -> Run:
+        """Turn a fault of the machine itself into the outcome of the operation in progress.
+
+        What the operations before it recorded is as good as any, unless it cannot have been so.
+        """
         event = self._machine_event(fault)
         results = self._read("results", self._result, cursor)
-        blank: list[Outcome] = [Outcome(r[0], {}) for r in results]
+        ends = [(0, 0, 0), *(result[1:4] for result in results)]
+        climbs = all(map(_climbs, ends, ends[1:]))
+        blank = [Outcome(result[0], {}) for result in results]
+        before = self._before(ops, results, ends[-1]) if climbs else blank
         self.recover()
-        return Run([*blank, Outcome(0, {}, events=(event,))], cursor)
+        return Run([*before, Outcome(0, {}, events=(event,))], cursor)
+
+    def _before(
+        self, ops: Sequence[Op], results: list[tuple[int, ...]], ends: tuple[int, ...]
+    ) -> list[Outcome]:
+        """Return the outcomes of operations that came to their end before a fault."""
+        changes, dirty, events = (
+            self._read(name, self.records[name], end)
+            for name, end in zip(ROOM, ends, strict=True)
+        )
+        if not all(map(_is_known, events)):
+            return [Outcome(result[0], {}) for result in results]
+        told = [self._decode_event(event, fatal=False) for event in events]
+        return self._decode(ops, results, (changes, [v[0] for v in dirty], told), None).outcomes
 
     def recover(self) -> None:
         """Start the machine afresh: after a fault its memory cannot be trusted."""
@@ -333,10 +352,22 @@ def _possible(control: tuple[int, ...], ops: Sequence[Op], events: list[tuple[in
     """
     _, _, cursor, done, stopped, *counts, _, _, _ = control
     fits = all(count <= most for count, most in zip(counts, ROOM.values(), strict=True))
-    known = all(code < len(EVENTS) and subject < len(SUBJECTS) for code, subject, *_ in events)
+    known = all(map(_is_known, events))
     if not fits or not known or stopped > 1 or cursor != done or done + stopped > len(ops):
         return False
     return bool(stopped) or done == len(ops) or ops[done - 1].kind is Kind.CREATE
+
+
+def _is_known(event: tuple[int, ...]) -> bool:
+    """Return whether there is such an event."""
+    code, subject, *_ = event
+    return code < len(EVENTS) and subject < len(SUBJECTS)
+
+
+def _climbs(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
+    """Return whether an operation's records end within the rings, and not before they begin."""
+    rooms = zip(before, after, ROOM.values(), strict=True)
+    return all(begin <= end <= room for begin, end, room in rooms)
 
 
 def _net(changes: list[tuple[int, ...]]) -> dict[int, int]:

@@ -93,7 +93,7 @@ def _campaign(data: dict[str, Any]) -> Campaign:
 
 
 def hit_of(mark: str, data: dict[str, Any]) -> Hit:
-    """Return the hit that ``plain_hit`` wrote. Raises ValueError where it does not show what it is kept under."""
+    """Return the hit that ``plain_hit`` wrote. Raises ValueError where it shows something else."""
     told = dict(data["symptom"])
     for name in ("expected", "actual"):
         told[name] = tuple((int(frame), int(raw)) for frame, raw in told[name])

@@ -23,6 +23,7 @@ from impl.kernel.native.memory import file_of
 from impl.kernel.native.process import NEEDED, Protection
 from impl.kernel.ports.mips.files import MMU
 from impl.kernel.toolchain import find
+from support import cache
 from support.cache import CacheError, Mode
 from tests.impl.kernel.native.builds import (
     FLUSH,
@@ -295,7 +296,7 @@ def test_a_loader_that_was_forged_is_seen_under_audit(tmp_path: Path) -> None:
         loader(64, find(), tmp_path, Mode.ENFORCE)
     made = loader(64, find(), tmp_path)
     assert loader(64, find(), tmp_path, Mode.AUDIT) == loader(64, find(), tmp_path, Mode.ENFORCE)
-    next(tmp_path.iterdir()).write_text(base64.b64encode(made[:-1]).decode())
+    cache.write(next(tmp_path.iterdir()), base64.b64encode(made[:-1]).decode())
     with pytest.raises(CacheError, match="the loader of native code"):
         loader(64, find(), tmp_path, Mode.AUDIT)
 

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A layout of a real tree in bulk: what is found, what is judged, and what disagrees is said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from impl.interface import Run
+from impl.kernel.native.kernel import NativeKernel
+from model.operations import Kind, Op
+from model.ports import layout
+from slatcheck.fuzz.checker import Filter
+from slatcheck.fuzz.engine import SAMPLED, Engine, Slice
+from slatcheck.search.campaign import Hit, Search
+from tests.impl.kernel.native.builds import emulated, native, needs_host
+from tests.proofs.c.edits import REPAIRS, Edit, edited
+
+ONE = layout("mips64-4k")
+SEED = 3
+FEW = 100
+
+pytestmark = [pytest.mark.kernel, needs_host]
+
+
+def engine(root: Path, known: Sequence[Hit] = (), seed: int = SEED) -> Engine:
+    return Engine(native(root, ONE), emulated(root, ONE), seed, known)
+
+
+def found_by_search(root: Path) -> dict[str, Hit]:
+    return Search(emulated(root, ONE), SEED, ONE.name).run(30_000).hits
+
+
+@pytest.fixture(scope="module")
+def root(kernel_trees: dict[str, Path]) -> Path:
+    return kernel_trees["6.12"]
+
+
+@pytest.fixture(scope="module")
+def known(root: Path) -> tuple[Hit, ...]:
+    return tuple(found_by_search(root).values())
+
+
+@pytest.fixture(scope="module")
+def repaired(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return edited(root, REPAIRS, tmp_path_factory.mktemp("repaired") / "linux")
+
+
+def counts(part: Slice) -> dict[str, object]:
+    return {name: value for name, value in vars(part).items() if name != "seconds"}
+
+
+def test_of_a_real_tree_nothing_but_what_is_known_is_found(
+    root: Path, known: tuple[Hit, ...]
+) -> None:
+    part = engine(root, known).run(0, 600)
+    assert part.disagreement == ""
+    assert part.hits == {}
+    assert part.sequences == 600
+    assert part.judged <= 6
+    assert part.sampled == 600 // SAMPLED + 1
+    assert sum(part.compared.values()) > 50_000
+    assert len(part.blocks) > 100
+    kinds = engine(root).native.capabilities.kinds
+    assert part.compared.keys() == kinds
+
+
+def test_the_same_numbers_give_the_same(root: Path, known: tuple[Hit, ...]) -> None:
+    one = engine(root, known)
+    first, other = one.run(0, FEW), one.run(FEW, FEW)
+    assert counts(one.run(0, FEW)) == counts(first)
+    assert counts(engine(root, known).run(FEW, FEW)) == counts(other)
+    assert counts(first) != counts(other)
+
+
+def test_without_knowing_anything_it_finds_what_the_search_finds(
+    root: Path, known: tuple[Hit, ...]
+) -> None:
+    part = engine(root).run(0, FEW)
+    assert part.disagreement == ""
+    assert {hit.symptom.fingerprint for hit in known} <= part.hits.keys()
+    for mark, hit in part.hits.items():
+        again = engine(root).judge.examine(emulated(root, ONE), hit.ops)
+        assert mark in {symptom.fingerprint for symptom in again.symptoms}
+
+
+def test_of_a_repaired_tree_nothing_is_found(repaired: Path) -> None:
+    part = engine(repaired).run(0, 400)
+    assert (part.disagreement, part.hits, part.judged) == ("", {}, 0)
+
+
+RARE = Edit(
+    "one frame of four is left",
+    "kvm_mips_flush_gpa_pte",
+    "if (!pte_present(pte[i]))",
+    "if (!pte_present(pte[i]) || (i_max - i_min == 3 && i == 2 && pte_dirty(pte[2]) &&"
+    " !pte_young(pte[2]) && pte_present(pte[1]) && pte_present(pte[3])))",
+)
+
+
+def test_what_is_too_rare_for_the_search_is_found(root: Path, tmp_path: Path) -> None:
+    tree = edited(root, (*REPAIRS, RARE), tmp_path / "linux")
+    assert found_by_search(tree) == {}
+    part = engine(tree).run(0, 6000)
+    assert part.disagreement == ""
+    (mark,) = part.hits
+    assert mark.startswith("stale-mapping/")
+    short = Search(emulated(tree, ONE), SEED, "").run_these([part.hits[mark].ops]).hits[mark]
+    assert [op.kind for op in short.ops].count(Kind.FAULT) == 3
+
+
+TRAP = Edit(
+    "a trap",
+    "kvm_mips_flush_gpa_pte",
+    "if (!pte_present(pte[i]))",
+    "if (i_max - i_min == 3 && pte_dirty(pte[i]))\n\t\t\t__builtin_trap();\n"
+    "\t\tif (!pte_present(pte[i]))",
+)
+
+
+def test_a_trap_costs_a_batch_and_is_judged_in_the_emulator(root: Path, tmp_path: Path) -> None:
+    tree = edited(root, (*REPAIRS, TRAP), tmp_path / "linux")
+    part = engine(tree).run(0, FEW)
+    assert part.disagreement == ""
+    assert part.sequences == FEW
+    assert part.lost
+    assert {mark.partition("/")[0] for mark in part.hits} == {"bad-access"}
+
+
+# Where two do not agree, nothing else counts
+
+
+def test_what_the_filter_lets_pass_is_judged_now_and_then(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Filter, "suspects", lambda *_: [])
+    part = engine(root).run(SAMPLED, 1)
+    assert f"sequence {SAMPLED} of seed {SEED} passed, and the judge finds " in part.disagreement
+
+
+def test_native_code_that_does_otherwise_is_noticed(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = engine(root)
+    assert one.disagreement(range(4)) == ""
+    run = NativeKernel.run
+
+    def wrong(self: NativeKernel, ops: Sequence[Op]) -> Run:
+        right = run(self, ops)
+        last = right.outcomes[-1]
+        return Run([*right.outcomes[:-1], last._replace(freed=last.freed + 1)], right.stop)
+
+    monkeypatch.setattr(NativeKernel, "run", wrong)
+    assert "freed is" in one.disagreement(range(4))
+    assert "freed is" in one.run(SAMPLED, 1).disagreement
+
+
+def test_a_tree_that_knows_where_it_runs_is_noticed(root: Path, tmp_path: Path) -> None:
+    only_here = Edit(
+        "a mistake of native code",
+        "kvm_mips_flush_gpa_pte",
+        "if (!pte_present(pte[i]))",
+        "if (!pte_present(pte[i])\n#ifdef SLAT_NATIVE\n || i == 3\n#endif\n)",
+    )
+    tree = edited(root, (*REPAIRS, only_here), tmp_path / "linux")
+    one = engine(tree)
+    assert "in the emulator" in one.run(0, FEW).disagreement
+    assert "in the emulator" in one.disagreement(range(24))
+
+
+@pytest.mark.parametrize("done", [0, 7, 1 << 31])
+def test_a_runner_that_says_what_cannot_be_is_not_believed(
+    root: Path, monkeypatch: pytest.MonkeyPatch, done: int
+) -> None:
+    one = engine(root)
+    batch = one.native.executor.batch
+
+    def forged(operations: int) -> tuple[int, str] | None:
+        fault = batch(operations)
+        one._buffers["slat_control"].view[12:16] = done.to_bytes(4, "little")
+        return fault
+
+    monkeypatch.setattr(one.native.executor, "batch", forged)
+    part = one.run(1, 3)
+    assert bool(part.disagreement) == (done < 1 << 31)
