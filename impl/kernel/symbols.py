@@ -63,10 +63,13 @@ class Symbols:
         """Return the innermost function of the tree's C files at ``address`` and the line in it.
 
         Helpers of the tree's headers count for the function that calls them; an address in the
-        runner has no place.
+        runner has no place, nor has any where the debug information cannot be read.
         """
         if address not in self._places:
-            self._places[address] = self._place(address)
+            try:
+                self._places[address] = self._place(address)
+            except Exception:  # assembler text in a tree can make debug information of anything
+                self._places[address] = Place("", "")
         return self._places[address]
 
     @cached_property
