@@ -187,8 +187,8 @@ class Process:
 
     def _fault(self, number: int, place: int, detail: int) -> tuple[int, str]:
         words = _CAUSES.get(number, "signal {}").format(detail if number in _CAUSES else number)
-        # A system call is told of from behind its instruction.
-        return self._over(place - (number == signal.SIGSYS), words)
+        # What is known of a system call is the instruction behind it.
+        return self._over(max(place - (number == signal.SIGSYS), 0), words)
 
     def _lost(self) -> str:
         """Return why there is no answer of the loader."""

@@ -10,8 +10,8 @@ class Hostile(NamedTuple):
     """Statements where a flush begins, text in front of it, and what becomes of it.
 
     ``cause`` is a regular expression for the detail of the event; '' where the code is left out
-    of the image or does no harm, so that the outcomes are those of the tree without it. {FILE},
-    {PORT} and {PID} are replaced by a file, a listening port and the process that tests.
+    of the image or does no harm, so that the outcomes are those of the tree without it. {FILE}
+    and {PID} are replaced by a file that is not there and by the process that tests.
     """
 
     name: str

@@ -56,12 +56,7 @@ class Outside:
         self._before = signal.signal(signal.SIGUSR1, lambda number, _: self.caught.append(number))
 
     def named(self, text: str) -> str:
-        port = self.server.getsockname()[1]
-        return (
-            text.replace("{FILE}", str(self.file))
-            .replace("{PORT}", str(port))
-            .replace("{PID}", str(os.getpid()))
-        )
+        return text.replace("{FILE}", str(self.file)).replace("{PID}", str(os.getpid()))
 
     def assert_untouched(self) -> None:
         assert not self.file.exists()
