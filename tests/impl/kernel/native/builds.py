@@ -29,7 +29,7 @@ from slatcheck.search.sequences import BLOCK, HEADER
 from support.cache import Mode, place
 from tests.kernels.copies import image_of
 
-SHORT = Limits(computing=0.3, waiting=2.0)
+SHORT = Limits(computing=0.3, waiting=4.0)
 """For code that makes no end."""
 
 _WHY = emulated_only(False, Toolchain((), (), "", clang=True))

@@ -16,8 +16,12 @@ from impl.interface import Run
 from impl.kernel.errors import UnsupportedError
 from impl.kernel.executor import MACHINE
 from impl.kernel.native.agreement import compare
+from impl.kernel.native.loader import loader
 from impl.kernel.ports.mips.files import MMU
+from impl.kernel.symbols import symbols_of
+from impl.kernel.toolchain import find
 from model.operations import U64, Kind, Op
+from support.cache import Mode, place
 from tests.impl.kernel.native.builds import (
     AT,
     FLUSH,
@@ -133,6 +137,22 @@ def test_of_some_trees_no_image_is_made(
     rewritten(tree, (kernel_trees["6.12"] / MMU).read_text(), put(one.body, one.outside))
     with pytest.raises(UnsupportedError, match=one.cause):
         native(tree, LAYOUTS[64])
+
+
+@pytest.mark.parametrize("bits", LAYOUTS)
+def test_a_loader_that_is_overwritten_takes_one_batch_with_it(
+    bits: int, tree: Path, kernel_trees: dict[str, Path]
+) -> None:
+    """It shares its memory with the image: what it says and does is the image's from then on."""
+    at = symbols_of(loader(bits, find(), place(Mode.USE))).address("plan")
+    body = f'__asm__ volatile("movl $0x41414141, {at:#x}; movl $0x41414141, {at + 4:#x}");'
+    rewritten(tree, (kernel_trees["6.12"] / MMU).read_text(), put(body))
+    kernel, plain = native(tree, LAYOUTS[bits]), emulated(kernel_trees["6.12"], LAYOUTS[bits])
+    assert kernel.run(FLUSH) == plain.run(FLUSH)
+    last = kernel.run(FLUSH[:AT]).outcomes[-1].events[-1]
+    assert last.subject == MACHINE and last.detail.startswith("an access to ")
+    assert kernel.run(FLUSH[:AT]) == plain.run(FLUSH[:AT])
+    kernel.machine.close()
 
 
 MASK = 0xFFFF_FFFF
