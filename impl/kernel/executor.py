@@ -331,8 +331,7 @@ class Executor:
     ) -> list[Outcome]:
         """Return the outcomes of operations that came to their end before a fault."""
         changes, dirty, events = (
-            self._read(name, self.records[name], end)
-            for name, end in zip(ROOM, ends, strict=True)
+            self._read(name, self.records[name], end) for name, end in zip(ROOM, ends, strict=True)
         )
         if not all(map(_is_known, events)):
             return [Outcome(result[0], {}) for result in results]

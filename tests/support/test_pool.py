@@ -124,5 +124,5 @@ def test_who_stops_listening_leaves_no_process() -> None:
     with shared(2):
         work = spread(process, [0] * 8, 2)
         _, pid = next(work)
-        work.close()  # type: ignore[attr-defined]
+        work.close()
         assert ended(pid)

@@ -174,8 +174,8 @@ FAULTS = (
         "debug-information",
         '__asm__ volatile("ud2");',
         "an instruction that there is not",
-        '__asm__(".section .debug_info; .fill 64, 1, 0xff; .section .debug_line; .fill 99, 1, 0x7f; "'
-        '".section .debug_abbrev; .fill 64, 1, 0xff; .text");',
+        '__asm__(".section .debug_info; .fill 64, 1, 0xff; .section .debug_line; "'
+        '".fill 99, 1, 0x7f; .section .debug_abbrev; .fill 64, 1, 0xff; .text");',
     ),
     Hostile("halt", '__asm__ volatile("hlt");', "an access"),
     Hostile("interrupts-off", '__asm__ volatile("cli");', "an access"),

@@ -8,7 +8,7 @@ import gc
 import os
 import signal
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ def test_buffers_stay_where_they_are_after_a_fault(kernel: NativeKernel) -> None
 Records = list[tuple[object, ...]]
 
 
-def records(kernel: CompiledKernel, ops: list[Op]) -> tuple[tuple[int, ...], Records]:
+def records(kernel: CompiledKernel, ops: Sequence[Op]) -> tuple[tuple[int, ...], Records]:
     """Return the control record, and the records of each operation that was run."""
     executor = kernel.executor
 
