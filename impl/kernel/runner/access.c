@@ -10,6 +10,11 @@ static __always_inline int in_image(unsigned long address)
 	return address >= (unsigned long)__image_start && address < (unsigned long)__image_end;
 }
 
+static __always_inline int on_stack(unsigned long address)
+{
+	return address - SLAT_STACK < SLAT_STACK_BYTES;
+}
+
 static int in_tables(unsigned long address)
 {
 	return address >= (unsigned long)__tables_start && address < (unsigned long)__tables_end;
@@ -22,7 +27,7 @@ static void bad_address(unsigned long address, int write, u64 pc)
 			slat_fatal(EV_OUT_OF_BOUNDS, SU_EMPTY_TABLE, address, pc, write);
 		return;
 	}
-	if (address - SLAT_STACK < SLAT_STACK_BYTES)
+	if (on_stack(address))
 		return;
 	slat_fatal(EV_BAD_ACCESS, address < 0x10000 ? SU_NULL : write ? SU_STORE : SU_LOAD, address, pc,
 		   write);
@@ -85,7 +90,7 @@ static noinline void inspect(unsigned long address, unsigned int size, int write
 
 /*
  * One look decides nearly always: the page is granted, the word was written, there is fuel. A
- * variable of the tree is no page, and nobody is asked about it.
+ * variable of the tree is no page, be it on the stack or not, and nobody is asked about it.
  */
 static __always_inline int load(unsigned long address, unsigned int size)
 {
@@ -94,7 +99,7 @@ static __always_inline int load(unsigned long address, unsigned int size)
 
 	(void)size;
 	if (unlikely(offset >= ARENA_BYTES))
-		return in_image(address);
+		return in_image(address) || on_stack(address);
 	if (unlikely(!(granted[offset >> PAGE_SHIFT] & slat_hot.allowed & written[offset >> 2] & -(fuel != 0))))
 		return 0;
 	slat_hot.fuel = fuel - 1;
@@ -107,7 +112,7 @@ static __always_inline int store(unsigned long address, unsigned int size)
 	u32 fuel = slat_hot.fuel;
 
 	if (unlikely(offset >= ARENA_BYTES))
-		return in_image(address);
+		return in_image(address) || on_stack(address);
 	if (unlikely(!(granted[offset >> PAGE_SHIFT] & slat_hot.allowed & -(fuel != 0)) ||
 		     slat_hot.log >= slat_hot.log_end))
 		return 0;
