@@ -74,6 +74,12 @@ _CAUSES: dict[int, str] = {
     signal.SIGTRAP: "a trap",
     signal.SIGSYS: "system call {}, which is not permitted",
 }
+_NOTHING = (-1, 0, 0, 0)
+
+
+def _answer(said: bytes) -> tuple[int, int, int, int]:
+    """Return an answer as loader/wire.h lays it out; what is none says nothing."""
+    return _ANSWER.unpack(said) if len(said) == _ANSWER.size else _NOTHING
 
 
 def _mapping(region: tuple[int, int, int], file: int, access: int, shared: int) -> bytes:
@@ -139,10 +145,11 @@ class Process:
             os.write(self._orders, plan)
         except BrokenPipeError:
             raise IsolationError("this host does not run the loader") from None
-        said = self._hear(_STARTING * 1000)
-        if said is None or said[0] not in (_READY, _FAILED):
+        what, number, place, _ = _NOTHING
+        if self._poll.poll(_STARTING * 1000):
+            what, number, place, _ = _answer(self._hear())
+        if what not in (_READY, _FAILED):
             raise IsolationError(f"the loader did not start ({self._ended()})")
-        what, number, place, _ = said
         if what == _FAILED:
             raise IsolationError(f"the loader could not map what belongs at {place:#x}")
         holds = Protection(number)
@@ -151,12 +158,9 @@ class Process:
             raise IsolationError(f"this host cannot confine code: no {', no '.join(missing)}")
         return holds
 
-    def _hear(self, milliseconds: float) -> tuple[int, int, int, int] | None:
-        """Return an answer; None where there is none in time, or something else."""
-        if not self._poll.poll(milliseconds):
-            return None
-        data = os.read(self._answers, _ANSWER.size)
-        return _ANSWER.unpack(data) if len(data) == _ANSWER.size else None
+    def _hear(self) -> bytes:
+        """Return what is said, at most as much as an answer; nothing where nobody is there."""
+        return os.read(self._answers, _ANSWER.size)
 
     def call(self, function: int) -> tuple[int, str] | None:
         """Call a function of the image; return (PC, cause) where that did not come to its end.
@@ -165,36 +169,33 @@ class Process:
         """
         if self._poll.poll(0):
             # Nothing was asked: it is gone, or says what the loader does not.
-            return self._over(0, self._lost())
+            return self._over(0, self._lost(self._hear()))
         began, computed = time.monotonic(), 0.0
         try:
             os.write(self._orders, _ORDER.pack(function))
         except BrokenPipeError:
-            return self._over(0, self._lost())
+            return self._over(0, self._ended())
         while not self._poll.poll(250):
             now = self._computed()
             computed = computed or now
             waited = time.monotonic() - began
             if now - computed > self._limits.computing or waited > self._limits.waiting:
                 return self._over(0, ENDLESS)
-        said = self._hear(0)
+        said = self._hear()
         self.spent += time.monotonic() - began
-        if said is not None and said[0] == _DONE:
+        what, *fault = _answer(said)
+        if what == _DONE:
             return None
-        if said is not None and said[0] == _FAULT:
-            return self._fault(*said[1:])
-        return self._over(0, self._lost())
+        return self._fault(*fault) if what == _FAULT else self._over(0, self._lost(said))
 
     def _fault(self, number: int, place: int, detail: int) -> tuple[int, str]:
         words = _CAUSES.get(number, "signal {}").format(detail if number in _CAUSES else number)
         # What is known of a system call is the instruction behind it.
         return self._over(max(place - (number == signal.SIGSYS), 0), words)
 
-    def _lost(self) -> str:
-        """Return why there is no answer of the loader."""
-        if self._poll.poll(0) and len(os.read(self._answers, _ANSWER.size)):
-            return "an answer that the loader did not give"
-        return self._ended()
+    def _lost(self, said: bytes) -> str:
+        """Return why what is said is no answer of the loader."""
+        return "an answer that the loader did not give" if said else self._ended()
 
     def _ended(self) -> str:
         """Return how the process came to its end, which it is given a second for."""
