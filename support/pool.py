@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -82,10 +82,82 @@ def _begin(mail: SimpleQueue[Any]) -> None:
     _listener = mail.put
 
 
+class ClusterError(Exception):
+    """A cluster is not there, or gave work up; the message says which."""
+
+
+class _Cluster:
+    """The workers of a Dask cluster; who does what, and again what was lost, is its scheduler's."""
+
+    def __init__(self, address: str) -> None:
+        # distributed: a scheduler that people have already, behind the interface of the library.
+        try:
+            import distributed
+        except ModuleNotFoundError:
+            raise ClusterError(
+                "a cluster needs Dask's client: install slatcheck[cluster]"
+            ) from None
+        try:
+            client: Any = distributed.Client
+            self._client = client(address, timeout=CONNECTING, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as problem:
+            raise ClusterError(f"there is no scheduler at {address}: {problem}") from None
+        self._executor = self._client.get_executor(pure=False)
+
+    def submit(self, function: Callable[..., Any], item: object) -> Future[Any]:
+        """Have a function called with an item, by whoever has time."""
+        found: Future[Any] = self._executor.submit(function, item)
+        return found
+
+    def ship(self, value: object) -> object:
+        """Send a value once to whoever needs it; return what stands for it in an item."""
+        return self._client.scatter(value, hash=True)
+
+    def heard(self) -> Iterator[Any]:
+        """Yield nothing: what work tells does not cross machines."""
+        return iter(())
+
+    def close(self) -> None:
+        """Take back what is not done, and leave the cluster as it was."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
+
+
+CONNECTING = 10
+"""Seconds that a scheduler may take to answer."""
+
+
 _Processes = list[_Workers]
 """The processes that are shared, once there was work for them."""
 _shared: ContextVar[tuple[int, _Processes] | None] = ContextVar("shared", default=None)
 """How many processes are shared, and those that run; None where each has its own."""
+_cluster: ContextVar[_Cluster | None] = ContextVar("cluster", default=None)
+"""The cluster that does all work, None where this machine does."""
+
+
+@contextmanager
+def cluster(address: str | None) -> Iterator[None]:
+    """Let what is spread within be done by a Dask cluster, by its scheduler's address.
+
+    Without an address nothing changes. Raises ClusterError where nobody answers, or the cluster
+    gives work up.
+    """
+    if address is None:
+        yield
+        return
+    workers = _Cluster(address)
+    token = _cluster.set(workers)
+    try:
+        yield
+    finally:
+        _cluster.reset(token)
+        workers.close()
+
+
+def ship(value: object) -> object:
+    """Return what stands for a large value in many items; who does the work is given the value."""
+    workers = _cluster.get()
+    return value if workers is None else workers.ship(value)
 
 
 @contextmanager
@@ -120,8 +192,12 @@ def _of_all(jobs: int, started: _Processes) -> _Workers:
 
 
 @contextmanager
-def _processes(jobs: int) -> Iterator[_Workers]:
-    """Give the shared processes, or some of its own, and leave none behind where work is cut."""
+def _processes(jobs: int) -> Iterator[_Workers | _Cluster]:
+    """Give the cluster, the shared processes, or some of its own; leave none where work is cut."""
+    far = _cluster.get()
+    if far is not None:
+        yield far
+        return
     ours = _shared.get()
     pool = _of_all(*ours) if ours else _Workers(jobs)
     try:
@@ -189,7 +265,7 @@ def spread(
         else:
             yield number, result
     jobs = min(_number(jobs), len(open_))
-    if jobs <= 1:
+    if not open_ or (jobs <= 1 and _cluster.get() is None):
         for number in open_:
             with _heard_by(told):
                 result = function(items[number])
@@ -204,4 +280,16 @@ def spread(
                 if told:
                     told(message)
             for future in done:
-                yield pending.pop(future), future.result()
+                yield pending.pop(future), _result(future)
+
+
+def _result(future: Future[Result]) -> Result:
+    """Return what came of work. Raises ClusterError where a cluster gave it up."""
+    try:
+        return future.result()
+    except Exception as problem:
+        # Of distributed, which need not be installed: workers died of the same work, or all went.
+        gave_up = type(problem).__name__ in ("KilledWorker", "CancelledError", "CommClosedError")
+        if gave_up and _cluster.get() is not None:
+            raise ClusterError(f"the cluster gave up a piece of work: {problem}") from None
+        raise

@@ -28,9 +28,11 @@ from slatcheck.commands.options import (
 from slatcheck.errors import InputError
 from support.cache import Mode
 from support.lazy import lazily
+from support.pool import ClusterError
 
 with lazily():
     from impl.kernel.errors import IsolationError
+    from slatcheck.fuzz import work
     from slatcheck.judge import fuzzing, judging
 
 DEFAULT = "10M"
@@ -90,6 +92,12 @@ class Span(click.ParamType[float]):
     is_flag=True,
     help="Run the tree's code also where this host cannot confine it.",
 )
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Have the work done by a Dask cluster, such as tcp://head:8786, and not by this machine. "
+    "Needs the extra 'cluster'.",
+)
 @seed_option
 @jobs_option
 @cache_option
@@ -105,6 +113,7 @@ def command(
     ops: int,
     limit: float | None,
     trust_tree: bool,
+    scheduler: str | None,
     seed: int,
     jobs: int,
     cache: Mode,
@@ -137,10 +146,10 @@ def command(
         cc=cc,
         cache=cache,
     )
-    wanted = fuzzing.Wanted(ops, limit, trust_tree)
+    wanted = fuzzing.Wanted(ops, limit, trust_tree, scheduler)
     try:
         with progress.shown() as report:
             document = fuzzing.fuzz(request, wanted, report)
-    except IsolationError as reason:
+    except (IsolationError, ClusterError, work.OtherVersionError) as reason:
         raise InputError(str(reason)) from None
     return finish(document, delivery, kernel, cc)

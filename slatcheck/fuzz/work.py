@@ -4,29 +4,46 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from impl.kernel.build import Image
 from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.errors import IsolationError, TreeError, UnsupportedError
-from impl.kernel.native.kernel import NativeKernel, native_kernel
+from impl.kernel.native.kernel import NativeKernel, native_parts
 from impl.kernel.ports import open_for
 from impl.kernel.toolchain import find
 from model.operations import Kind
 from slatcheck.fuzz.engine import Engine, Slice
 from slatcheck.fuzz.parameters import NotCoveredError
 from slatcheck.search.campaign import Hit, Search
-from slatcheck.search.kept_searches import by_image, hit_of, plain_hit
+from slatcheck.search.kept_searches import by_image, hit_of, plain_hit, tool
 from slatcheck.search.unit import Report, Unit, kernel_image, search
 from support import cache as keeping
-from support.cache import settle
+from support.cache import Mode, different, missing
 
 SEQUENCES = 4_000
 """Sequences of a piece of work; a few seconds, and what is lost where a run is cut off."""
 TRIED = 24
 """Sequences by which native and emulated code are compared before a campaign begins."""
+
+
+@dataclass(frozen=True)
+class Kit:
+    """All that a process needs of a layout: both kinds of code, and what starts the native one.
+
+    ``tool`` is the digest of the sources that made it: who runs it must have the same.
+    """
+
+    native: Image
+    loader: bytes
+    emulated: Image
+    missing: tuple[tuple[Kind, str], ...]
+    tool: str
 
 
 @dataclass(frozen=True)
@@ -49,14 +66,14 @@ class Begun:
     """A layout before its campaign: what the search found, and why no campaign follows, if so.
 
     ``refused`` says why its code is not run natively. ``disagreement`` says where native and
-    emulated code differ.
+    emulated code differ. ``blocks`` are the basic blocks of the tree's code in the native image.
     """
 
     report: Report
     refused: str = ""
     disagreement: str = ""
     blocks: int = 0
-    """Basic blocks of the tree's code in the native image."""
+    kit: Kit | None = None
 
 
 def begin(task: Task) -> Begun:
@@ -68,89 +85,129 @@ def begin(task: Task) -> Begun:
     if begun.report.failure is not None:
         return begun
     try:
-        engine = _engine(task.unit, task.trusted, tuple(begun.report.campaign.hits.values()))
-    except (UnsupportedError, NotCoveredError) as reason:
+        begun.kit = kit_of(task.unit)
+        engine = _engine(begun.kit, replace(task, known=tuple(begun.report.campaign.hits.values())))
+    except (TreeError, UnsupportedError, NotCoveredError) as reason:
         begun.refused = str(reason)
         return begun
-    if not begun.report.ends_everything:
+    if begun.report.ends_everything is None:
         begun.disagreement = engine.disagreement(range(TRIED))
     begun.blocks = len(engine.native.executor.coverage()[1])
     return begun
 
 
-def carry_out(task: Task) -> Slice:
-    """Run a piece of work, or take over what is kept of it."""
-    engine = _engine(task.unit, task.trusted, task.known)
-    kept = _Kept(task, engine.native)
+def kit_of(unit: Unit) -> Kit:
+    """Build what a unit's campaign needs. Raises TreeError and UnsupportedError."""
+    assert unit.kernel is not None
+    report = Report(unit, "kernel")
+    emulated = kernel_image(unit, report)
+    tree = open_for(unit.kernel, emulated.layout)
+    native, program = native_parts(
+        tree, emulated.layout, unit.big_endian, find(unit.cc), unit.cache
+    )
+    return Kit(native, program, emulated, tuple(report.missing.items()), tool())
 
-    def anew() -> Slice:
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Workers of a cluster may have several threads, and an engine is not for several."""
+
+
+def carry_out(item: tuple[Task, Kit]) -> Slice:
+    """Run a piece of work.
+
+    Raises IsolationError where the host cannot confine code, and OtherVersionError where the kit
+    was made by another version of the tool.
+    """
+    task, kit = item
+    if kit.tool != tool():
+        raise OtherVersionError("a worker has another version of slatcheck than the client")
+    with _ONE_AT_A_TIME:
         begun = time.monotonic()
-        found = engine.run(task.first, task.count)
+        found = _engine(kit, task).run(task.first, task.count)
         found.seconds = time.monotonic() - begun
         return found
 
-    what = f"sequences {task.first} and following of {task.unit.title}"
-    found, fresh = settle(task.unit.cache, what, kept.load(), anew, _alike)
-    if fresh:
-        kept.save(found)
-    return found
+
+class OtherVersionError(Exception):
+    """Who does the work has other sources than who handed it out."""
 
 
-def shortened(task: Task, hit: Hit) -> Hit:
+@lru_cache(maxsize=1)
+def _kernels(kit: Kit, trusted: bool) -> tuple[NativeKernel, EmulatedKernel]:
+    """Return both kinds of a layout's code; a process that goes on with a layout has them."""
+    missing = dict(kit.missing)
+    native = NativeKernel(kit.native, missing, kit.loader, trusted)
+    return native, EmulatedKernel(kit.emulated, missing)
+
+
+def _engine(kit: Kit, task: Task) -> Engine:
+    """Raises IsolationError and NotCoveredError."""
+    try:
+        native, emulated = _kernels(kit, task.trusted)
+    except IsolationError as reason:
+        raise IsolationError(f"{reason}; --trust-tree runs it all the same") from None
+    return Engine(native, emulated, task.unit.seed, task.known)
+
+
+def shortened(item: tuple[Task, Kit, Hit]) -> Hit:
     """Return a finding with the shortest trace that shows it in the emulator."""
+    task, kit, hit = item
     mark = hit.symptom.fingerprint
-    _, emulated = _kernels(task.unit, task.trusted)
-    search_ = Search(emulated, task.unit.seed, task.unit.title)
-    found = search_.run_these([hit.ops], lambda symptom: symptom.fingerprint == mark)
+    emulated = EmulatedKernel(kit.emulated, dict(kit.missing))
+    again = Search(emulated, task.unit.seed, task.unit.title)
+    found = again.run_these([hit.ops], lambda symptom: symptom.fingerprint == mark)
     return found.hits.get(mark, hit)
+
+
+# What is kept
+
+
+def kept(task: Task, kit: Kit) -> Slice | None:
+    """Return what came of a piece of work before; under audit it is done again all the same.
+
+    Raises CacheError where nothing is kept and nothing may be done anew.
+    """
+    found = _load(_file(task, kit))
+    if found is None and task.unit.cache is Mode.ENFORCE:
+        raise missing(_title(task))
+    return None if task.unit.cache is Mode.AUDIT else found
+
+
+def keep(task: Task, kit: Kit, made: Slice) -> None:
+    """Keep what came of a piece of work, unless it did not end as it should.
+
+    Raises CacheError where something else was kept.
+    """
+    file = _file(task, kit)
+    if file is None or made.disagreement:
+        return
+    before = _load(file)
+    if before is not None and not _alike(before, made):
+        raise different(_title(task))
+    keeping.write(file, json.dumps(_plain(made)))
+
+
+def _title(task: Task) -> str:
+    return f"sequences {task.first} and following of {task.unit.title}"
+
+
+def _file(task: Task, kit: Kit) -> Path | None:
+    marks = sorted(hit.symptom.fingerprint for hit in task.known)
+    about = (task.unit.title, task.unit.seed, task.first, task.count, marks)
+    return by_image(task.unit.folder, "fuzz", kit.native, about)
+
+
+def _load(file: Path | None) -> Slice | None:
+    if file is None:
+        return None
+    try:
+        return _slice_of(json.loads(keeping.read(file)))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _alike(kept: Slice, made: Slice) -> bool:
     return kept.hits.keys() == made.hits.keys() and kept.compared == made.compared
-
-
-@lru_cache(maxsize=1)
-def _kernels(unit: Unit, trusted: bool) -> tuple[NativeKernel, EmulatedKernel]:
-    """Return both kinds of a layout's code; a process that goes on with a layout has them."""
-    assert unit.kernel is not None
-    report = Report(unit, "kernel")
-    image = kernel_image(unit, report)
-    tree = open_for(unit.kernel, image.layout)
-    emulated = EmulatedKernel(image, report.missing)
-    native = native_kernel(tree, image.layout, unit.big_endian, find(unit.cc), unit.cache, trusted)
-    return native, emulated
-
-
-def _engine(unit: Unit, trusted: bool, known: tuple[Hit, ...]) -> Engine:
-    """Raises IsolationError, UnsupportedError and NotCoveredError."""
-    try:
-        native, emulated = _kernels(unit, trusted)
-    except IsolationError as reason:
-        raise IsolationError(f"{reason}; --trust-tree runs it all the same") from None
-    except TreeError as reason:
-        raise UnsupportedError(str(reason)) from None
-    return Engine(native, emulated, unit.seed, known)
-
-
-class _Kept:
-    """The file of a piece of work; nothing is kept of one that did not end as it should."""
-
-    def __init__(self, task: Task, native: NativeKernel) -> None:
-        marks = sorted(hit.symptom.fingerprint for hit in task.known)
-        about = (task.unit.title, task.unit.seed, task.first, task.count, marks)
-        self._file = by_image(task.unit.folder, "fuzz", native.executor.image, about)
-
-    def load(self) -> Slice | None:
-        if self._file is None:
-            return None
-        try:
-            return _slice_of(json.loads(keeping.read(self._file)))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None
-
-    def save(self, found: Slice) -> None:
-        if self._file is not None and not found.disagreement:
-            keeping.write(self._file, json.dumps(_plain(found)))
 
 
 def _plain(found: Slice) -> dict[str, Any]:

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from slatcheck.document.result import Check, Document, Verdict
 from slatcheck.fuzz import work
 from slatcheck.fuzz.engine import Slice
-from slatcheck.fuzz.work import SEQUENCES, Begun, Task
+from slatcheck.fuzz.work import SEQUENCES, Begun, Kit, Task
 from slatcheck.judge import judging
 from slatcheck.judge.findings import merge
 from slatcheck.judge.judging import Request, checks_of
 from slatcheck.progress import Progress
 from slatcheck.search.campaign import Campaign, Hit, is_special_case
 from slatcheck.search.drawing import LENGTH
-from support.pool import shared, spread
+from support.pool import cluster, shared, ship, spread
 
 HOST_ORDER = sys.byteorder
 """The byte order in which code can run natively: 'little', or 'big'."""
@@ -34,12 +35,14 @@ AGREEMENT = "kernel/native/agreement"
 class Wanted:
     """How much is to be done: operations on each layout, and seconds in all (None: no limit).
 
-    ``trusted`` lets code run on a host that cannot confine it.
+    ``trusted`` lets code run on a host that cannot confine it. ``scheduler`` is the address of a
+    Dask cluster that does the work, None where this machine does.
     """
 
     operations: int
     seconds: float | None = None
     trusted: bool = False
+    scheduler: str | None = None
 
 
 @dataclass
@@ -83,7 +86,8 @@ class Course:
 def fuzz(request: Request, wanted: Wanted, report: Callable[[Progress], None]) -> Document:
     """Run a campaign on every layout of ``request``.
 
-    Raises InputError or TreeError for bad input, IsolationError where the host cannot confine code.
+    Raises InputError or TreeError for bad input, IsolationError where a host cannot confine code,
+    ClusterError and OtherVersionError where the cluster cannot do it.
     On KeyboardInterrupt, what was found until then is returned, marked as interrupted; where the
     time is up, what was done counts.
     """
@@ -92,7 +96,8 @@ def fuzz(request: Request, wanted: Wanted, report: Callable[[Progress], None]) -
     try:
         with shared(request.jobs):
             _begin(courses, request, wanted, report)
-            _run(courses, request, wanted, report)
+            with cluster(wanted.scheduler):
+                _run(courses, request, wanted, report)
             _shorten(courses, request)
     except KeyboardInterrupt:
         judging.interrupted(document)
@@ -123,35 +128,52 @@ def _begin(
     courses += [Course(tasks[index], begun[index]) for index in sorted(begun)]
 
 
-def _pieces(courses: Sequence[Course], wanted: Wanted) -> list[tuple[int, Task]]:
-    """Return the work: of every layout the first sequences, then of every layout the next."""
+@dataclass(frozen=True)
+class _Piece:
+    """A piece of work of a course."""
+
+    course: Course
+    task: Task
+    kit: Kit
+
+
+def _pieces(courses: Sequence[Course], wanted: Wanted) -> Iterator[_Piece]:
+    """Yield the work: of every layout the first sequences, then of every layout the next."""
     sequences = -(-wanted.operations // LENGTH)
-    pieces = []
     for first in range(0, sequences, SEQUENCES):
-        for number, course in enumerate(courses):
-            if course.goes_on:
+        for course in courses:
+            if course.goes_on and course.begun.kit is not None:
                 known = tuple(course.begun.report.campaign.hits.values())
                 count = min(SEQUENCES, sequences - first)
                 task = replace(course.task, first=first, count=count, known=known)
-                pieces.append((number, task))
-    return pieces
+                yield _Piece(course, task, course.begun.kit)
 
 
 def _run(
     courses: Sequence[Course], request: Request, wanted: Wanted, report: Callable[[Progress], None]
 ) -> None:
-    pieces = _pieces(courses, wanted)
+    """Take over what is kept, and have the rest done until the time is up."""
     begun = time.monotonic()
-    done = spread(work.carry_out, [task for _, task in pieces], request.jobs)
-    for count, (index, part) in enumerate(done, 1):
-        number, task = pieces[index]
-        course = courses[number]
-        course.slices[task.first] = part
-        title = f"{task.unit.title}, {course.operations:,} operations"
+    open_: list[_Piece] = []
+    pieces = list(_pieces(courses, wanted))
+    for piece in pieces:
+        before = work.kept(piece.task, piece.kit)
+        if before is None:
+            open_.append(piece)
+        else:
+            piece.course.slices[piece.task.first] = before
+    sent = {id(piece.kit): ship(piece.kit) for piece in open_}
+    items: list[tuple[Task, Any]] = [(piece.task, sent[id(piece.kit)]) for piece in open_]
+    done = spread(work.carry_out, items, request.jobs)
+    for count, (place, part) in enumerate(done, 1 + len(pieces) - len(open_)):
+        piece = open_[place]
+        work.keep(piece.task, piece.kit, part)
+        piece.course.slices[piece.task.first] = part
+        title = f"{piece.task.unit.title}, {piece.course.operations:,} operations"
         report(Progress(count, len(pieces), title, len(_found(courses))))
         late = wanted.seconds is not None and time.monotonic() - begun > wanted.seconds
-        if late or course.disagreement:
-            # What is under way is lost; what is kept of it is there the next time.
+        if late or part.disagreement:
+            # What is under way is lost; what is done is kept.
             done.close()
             return
 
@@ -164,14 +186,10 @@ def _found(courses: Sequence[Course]) -> set[str]:
 def _shorten(courses: Sequence[Course], request: Request) -> None:
     """Put the new findings of each layout into its report, with short traces."""
     found = [(course, hit) for course in courses for hit in course.new().values()]
-    items = [(course.task, hit) for course, hit in found]
-    for index, hit in spread(_shortened, items, request.jobs):
-        course = found[index][0]
+    items = [(course.task, course.begun.kit, hit) for course, hit in found if course.begun.kit]
+    for place, hit in spread(work.shortened, items, request.jobs):
+        course = found[place][0]
         course.begun.report.campaign.hits[hit.symptom.fingerprint] = hit
-
-
-def _shortened(item: tuple[Task, Hit]) -> Hit:
-    return work.shortened(*item)
 
 
 def _fill(document: Document, courses: Sequence[Course], request: Request, wanted: Wanted) -> None:

@@ -20,6 +20,11 @@ from slatcheck.search.differential import Symptom
 from support import cache as keeping
 
 
+def tool() -> str:
+    """Return the digest of the sources that a search, or a campaign, is made of."""
+    return keeping.digest_of((model, impl, slatcheck), (".py", ".c", ".h", ".S", ".ld"))
+
+
 def by_image(
     folder: Path | None, what: str, image: Image, about: tuple[object, ...]
 ) -> Path | None:
@@ -30,9 +35,8 @@ def by_image(
     """
     if folder is None:
         return None
-    tool = keeping.digest_of((model, impl, slatcheck), (".py", ".c", ".h", ".S", ".ld"))
     digest = hashlib.sha256(image.elf).hexdigest()
-    parts = (tool, digest, image.layout, image.big_endian, image.instrumented, about)
+    parts = (tool(), digest, image.layout, image.big_endian, image.instrumented, about)
     return folder / f"{what}-{hashlib.sha256(repr(parts).encode()).hexdigest()}.json"
 
 

@@ -60,6 +60,26 @@ class NativeKernel(CompiledKernel):
         }
 
 
+def native_parts(
+    tree: Tree, layout: Layout, big_endian: bool, toolchain: Toolchain, mode: Mode = Mode.USE
+) -> tuple[Image, bytes]:
+    """Return a layout of a tree as code of this host, and the loader that starts it.
+
+    Raises UnsupportedError where it is emulated only, with the reason, and where the tree cannot
+    be built.
+    """
+    reason = emulated_only(big_endian, toolchain)
+    if reason:
+        raise UnsupportedError(f"emulated only: {reason}")
+    binding, folder = bind(tree), place(mode)
+    target = host(layout, toolchain)
+    try:
+        made = image(tree, binding, layout, big_endian, toolchain, folder, mode, target)
+    except UnsupportedError as problem:
+        raise UnsupportedError(f"emulated only, if at all: {problem}") from None
+    return made, loader(layout.bits, toolchain, folder, mode)
+
+
 def native_kernel(
     tree: Tree,
     layout: Layout,
@@ -71,17 +91,8 @@ def native_kernel(
 ) -> NativeKernel:
     """Build a layout of a tree for this host, and start it.
 
-    Raises UnsupportedError where it is emulated only, with the reason, and where the tree cannot
-    be built; IsolationError where this host cannot confine it and it is not ``trusted``.
+    Raises UnsupportedError as ``native_parts`` does, and IsolationError where this host cannot
+    confine it and it is not ``trusted``.
     """
-    reason = emulated_only(big_endian, toolchain)
-    if reason:
-        raise UnsupportedError(f"emulated only: {reason}")
-    binding, folder = bind(tree), place(mode)
-    target = host(layout, toolchain)
-    try:
-        made = image(tree, binding, layout, big_endian, toolchain, folder, mode, target)
-    except UnsupportedError as problem:
-        raise UnsupportedError(f"emulated only, if at all: {problem}") from None
-    program = loader(layout.bits, toolchain, folder, mode)
-    return NativeKernel(made, binding.missing, program, trusted, limits)
+    made, program = native_parts(tree, layout, big_endian, toolchain, mode)
+    return NativeKernel(made, bind(tree).missing, program, trusted, limits)

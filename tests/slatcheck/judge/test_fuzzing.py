@@ -221,7 +221,7 @@ def test_a_host_that_cannot_confine_is_refused(
     def refused(*_: object) -> None:
         raise IsolationError("this host cannot confine code: no seccomp")
 
-    monkeypatch.setattr(work, "native_kernel", refused)
+    monkeypatch.setattr(work, "NativeKernel", refused)
     work._kernels.cache_clear()
     assert call(root, "--ops", "10k") == 2
     line = capsys.readouterr().err.splitlines()[-1]
