@@ -119,7 +119,7 @@ class _Cluster:
 
     def close(self) -> None:
         """Take back what is not done, and leave the cluster as it was."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown(wait=False)
         self._client.close()
 
 

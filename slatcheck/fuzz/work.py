@@ -140,6 +140,11 @@ def _kernels(kit: Kit, trusted: bool) -> tuple[NativeKernel, EmulatedKernel]:
     return native, EmulatedKernel(kit.emulated, missing)
 
 
+def forget() -> None:
+    """End the native process of this one, and give its memory back."""
+    _kernels.cache_clear()
+
+
 def _engine(kit: Kit, task: Task) -> Engine:
     """Raises IsolationError and NotCoveredError."""
     try:

@@ -101,6 +101,8 @@ def fuzz(request: Request, wanted: Wanted, report: Callable[[Progress], None]) -
             _shorten(courses, request)
     except KeyboardInterrupt:
         judging.interrupted(document)
+    finally:
+        work.forget()
     _fill(document, courses, request, wanted)
     return document
 

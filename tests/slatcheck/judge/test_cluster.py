@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A campaign on a real cluster of this machine: the same result, also where workers are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.ports import layout
+from slatcheck import cli
+from slatcheck.fuzz import work
+from slatcheck.judge import fuzzing
+from slatcheck.judge.fuzzing import Wanted, fuzz
+from slatcheck.judge.judging import Request
+from slatcheck.progress import Progress
+from slatcheck.search.drawing import LENGTH
+from support.pool import ClusterError
+from tests.impl.kernel.native.builds import needs_host
+from tests.slatcheck.judge.test_fuzzing import told
+
+PIECE = 150
+PIECES = 12
+STARTING = 60.0
+
+pytestmark = [pytest.mark.kernel, pytest.mark.slow, needs_host]
+
+
+class Cluster:
+    """A scheduler, and workers that have nothing but the package."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "scheduler.json"
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.start("scheduler", "--host", "127.0.0.1", "--port", "0")
+        self.address = self._said()
+
+    def start(self, what: str, *options: str) -> subprocess.Popen[bytes]:
+        """Start one part; all of it ends with the test."""
+        place = ["--scheduler-file", str(self.file), "--no-dashboard"]
+        environment = os.environ | {"SLATCHECK_CACHE": str(self.folder / f"{len(self.processes)}")}
+        command = [sys.executable, "-m", "dask", what, *place, *options]
+        with open(self.folder / f"{what}-{len(self.processes)}.log", "wb") as log:
+            process = subprocess.Popen(
+                command, cwd=self.folder, env=environment, stdout=log, stderr=log
+            )
+        self.processes.append(process)
+        return process
+
+    def worker(self) -> subprocess.Popen[bytes]:
+        """Start a worker that nobody starts again when it dies."""
+        return self.start("worker", "--nthreads", "1", "--no-nanny", "--host", "127.0.0.1")
+
+    def _said(self) -> str:
+        """Return the address that the scheduler wrote down."""
+        end = time.monotonic() + STARTING
+        while time.monotonic() < end:
+            if self.file.is_file() and (text := self.file.read_text()):
+                return str(json.loads(text)["address"])
+            time.sleep(0.1)
+        raise AssertionError("the scheduler does not start")
+
+    def close(self) -> None:
+        for process in reversed(self.processes):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    made = Cluster(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def root(kernel_trees: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SLATCHECK_CACHE", str(tmp_path / "client"))
+    monkeypatch.setattr(fuzzing, "SEQUENCES", PIECE)
+    return kernel_trees["6.12"]
+
+
+def run(root: Path, address: str | None, each: Any = lambda step: None) -> Any:
+    request = Request((layout("mips64-4k"),), root, jobs=1)
+    return told(fuzz(request, Wanted(PIECES * PIECE * LENGTH, None, False, address), each))
+
+
+def test_a_worker_that_is_killed_costs_nothing(
+    cluster: Cluster, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim, _ = cluster.worker(), cluster.worker()
+    steps: list[Progress] = []
+
+    def each(step: Progress) -> None:
+        steps.append(step)
+        if "operations" in step.layout and victim.poll() is None:
+            victim.send_signal(signal.SIGKILL)
+
+    far = run(root, cluster.address, each)
+    assert victim.wait() == -signal.SIGKILL
+    assert [step.done for step in steps if "operations" in step.layout] == [*range(1, PIECES + 1)]
+    # A cache of its own, so that nothing is taken over.
+    monkeypatch.setenv("SLATCHECK_CACHE", str(tmp_path / "alone"))
+    assert far == run(root, None)
+
+
+def test_what_a_cluster_did_is_kept_here(
+    cluster: Cluster, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.worker()
+    far = run(root, cluster.address)
+    cluster.close()
+    monkeypatch.setattr(work, "carry_out", lambda item: pytest.fail("it is done again"))
+    assert run(root, None) == far
+
+
+def test_a_worker_of_another_version_is_refused(
+    cluster: Cluster,
+    root: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster.worker()
+    monkeypatch.setattr(work, "tool", lambda: "another")
+    given = ["fuzz", "--kernel", str(root), "--layout", "mips64-4k:le", "--ops", "10k"]
+    assert cli.run([*given, "--scheduler", cluster.address]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line == "slatcheck: a worker has another version of slatcheck than the client"
+
+
+def test_where_nobody_answers_it_is_said(root: Path) -> None:
+    with pytest.raises(ClusterError, match=r"there is no scheduler at tcp://127\.0\.0\.1:9"):
+        run(root, "tcp://127.0.0.1:9")
