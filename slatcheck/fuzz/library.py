@@ -24,8 +24,8 @@ from support import cache as keeping
 from support.cache import Mode
 
 SOURCES = Path(__file__).with_name("filter")
-KINDS = tuple(kind for kind in Kind if kind <= Kind.DESTROY)
-"""The kinds that the filter knows."""
+KINDS = tuple(Kind)
+"""The kinds by their numbers in C."""
 PLACES = ("focus", "near", "far")
 """Where the first frame of an operation comes from, by its number in C."""
 EXTENTS = (
