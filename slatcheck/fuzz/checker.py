@@ -18,9 +18,10 @@ class Filter:
     """Compares what a runner recorded with the abstract map, in C.
 
     It suspects every operation at which the judge would find a symptom. What it suspects without
-    need costs time only: any event; whatever follows an operation out of contract, if it has
-    events; operations that were not carried out; entries that no 64 bits hold. The map is kept from
-    a create to the destroy, across calls. Not safe to share between threads.
+    need costs time only: whatever follows an operation out of contract, if it has events;
+    operations that were not carried out; entries that no 64 bits hold; where leaves have several
+    sizes, a create that shows entries, and an error of an operation that has no result. The map is
+    kept from a create to the destroy, across calls. Not safe to share between threads.
 
     Raises NotCoveredError for a layout that it cannot follow.
     """
@@ -70,7 +71,8 @@ class Filter:
         """Return the trigger of each of the first operations, and whether it is in contract.
 
         Each is looked at in the map that the ones before it leave if they do what they must; the
-        first meets the map as it is. Behind it the filter expects a create.
+        first meets the map as it is. Where leaves have several sizes, one that is out of contract
+        is passed over, and its trigger is 'any'. Behind the last the filter expects a create.
         """
         if not 0 <= count <= ops.room:
             raise IndexError(f"{count} operations of {ops.room}")

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from model.layout import Layout
+from model.leaf_map import Habit
 from model.operations import Kind
 from slatcheck.fuzz.library import EXTENTS, KINDS, MOST_ENTRIES, PLACES, Memory, library
-from slatcheck.fuzz.operands import NAMES, excluded, operands
-from slatcheck.fuzz.parameters import numbers
+from slatcheck.fuzz.operands import NAMES, excluded, habits_of, operands
+from slatcheck.fuzz.parameters import kinds_of, numbers
 from slatcheck.fuzz.wire import OpBuffer, WireOp
 from slatcheck.search.drawing import LENGTH
 
 U64 = (1 << 64) - 1
+BESIDE = 6
+"""How many operations a sequence may have beside those of its length."""
 Key = TypeVar("Key")
 
 
@@ -43,12 +46,13 @@ class Generator:
     """Draws sequences as the search's decoder does from bytes of SplitMix64.
 
     Each is a create, at most ``length`` operations of ``kinds`` within the contract, and a destroy
-    if that is of ``kinds``; where the create is refused for want of memory, it stands alone. What
+    if that is of ``kinds``; where the create is refused for want of memory, it stands alone. Where
+    leaves have several sizes, there may be up to four more behind the create. What
     is drawn depends on the seed, the number of the sequence and what is excluded, and on nothing
     else. Not safe to share between threads.
 
     Raises NotCoveredError for a layout that the filter cannot follow, ValueError for a ``length``
-    below 0 or above the number of frames that the map has room for.
+    below 1 or above the number of frames that the map has room for.
     """
 
     def __init__(
@@ -60,23 +64,26 @@ class Generator:
         reach_only: bool = False,
         made: ctypes.CDLL | None = None,
     ) -> None:
-        if not 0 <= length < MOST_ENTRIES:
-            raise ValueError(f"a sequence of {length} operations; at most {MOST_ENTRIES - 1}")
+        if not 1 <= length < MOST_ENTRIES:
+            raise ValueError(f"a sequence of {length} operations, not of 1 to {MOST_ENTRIES - 1}")
         self.layout, self.length = layout, length
         self._seed = seed & U64
         self._c = made or library()
         self._memory = Memory(self._c, "generator")
         self._numbers = numbers(layout)
-        self._operands = operands(layout, frozenset(kinds) & frozenset(KINDS), reach_only)
+        self._operands = operands(layout, frozenset(kinds) & kinds_of(layout), reach_only)
         self.exclude(())
 
-    def exclude(self, shapes: Iterable[tuple[str, str]]) -> None:
+    def exclude(
+        self, shapes: Iterable[tuple[str, str]], habits: Iterable[Habit] = frozenset()
+    ) -> None:
         """Leave out, from now on, operations of exactly these (entry point, trigger).
 
         The trigger is looked at in the map that the operations before it leave if each does what
-        it must and no allocation within a fault fails.
+        it must, as a table with these ``habits`` does, and no allocation within a fault fails.
         """
         self._operands.excluded = excluded(self.layout, shapes)
+        self._operands.habits = habits_of(habits)
         given = ctypes.addressof(self._numbers), ctypes.addressof(self._operands)
         self._c.slat_generator_setup(self._memory.address, *given)
 
@@ -85,8 +92,8 @@ class Generator:
 
         Raises IndexError where there is no room for a whole sequence.
         """
-        if at < 0 or at + self.length + 2 > ops.room:
-            raise IndexError(f"no room for {self.length + 2} operations at {at} of {ops.room}")
+        if at < 0 or at + self.length + BESIDE > ops.room:
+            raise IndexError(f"no room for {self.length + BESIDE} operations at {at} of {ops.room}")
         place = ops.address + at * ctypes.sizeof(WireOp)
         given = self._seed, number & U64, self.length
         used: int = self._c.slat_generator_draw(self._memory.address, place, *given)

@@ -30,8 +30,8 @@ from support import cache as keeping
 from support.cache import Mode
 
 SOURCES = Path(__file__).with_name("filter")
-KINDS = tuple(kind for kind in Kind if kind <= Kind.DESTROY)
-"""The kinds that the filter knows."""
+KINDS = tuple(Kind)
+"""The kinds by their numbers in C."""
 CODES = 32
 """Codes of events that C has room for."""
 PLACES = ("focus", "near", "far")

@@ -7,10 +7,12 @@ import ctypes
 from collections.abc import Iterable
 
 from model.layout import Layout
+from model.leaf_map import Habit
 from model.operations import Kind
 from model.ports import port_of
 from model.triggers import TRIGGERS
-from slatcheck.search.sequences import Decoder, addresses
+from slatcheck.search.leaf_sequences import decoder_of
+from slatcheck.search.sequences import addresses
 
 _U8, _U32, _U64 = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64
 MOST_FRAMES = 64
@@ -28,16 +30,23 @@ class Operands(ctypes.Structure):
         ("near", _U64 * MOST_FRAMES), ("far", _U64 * MOST_FRAMES),
         ("pfns", _U64 * MOST_PFNS), ("second", _U64 * MOST_PFNS), ("spans", _U64 * MOST_SPANS),
         ("nears", _U32), ("fars", _U32), ("pfns_used", _U32), ("seconds", _U32),
-        ("spans_used", _U32), ("kinds", _U32), ("reach_only", _U32),
+        ("spans_used", _U32), ("kinds", _U32), ("reach_only", _U32), ("habits", _U32),
         ("excluded", _U32 * KEPT_KINDS), ("kind_of", _U8 * 256),
     )  # fmt: skip
 
 
-def operands(layout: Layout, kinds: Iterable[Kind], reach_only: bool = False) -> Operands:
+def operands(
+    layout: Layout,
+    kinds: Iterable[Kind],
+    reach_only: bool = False,
+    habits: Iterable[Habit] = (),
+) -> Operands:
     """Return where the operands of a layout come from; only ``kinds`` are drawn.
 
-    Raises ValueError where C has no room for a table.
+    ``habits`` are those of the table, where its leaves have several sizes. Raises ValueError where
+    C has no room for a table of operands.
     """
+    decoder = decoder_of(layout, frozenset(kinds), reach_only)
     table = addresses(layout)
     spans = [level.span >> layout.page_shift for level in layout.tables]
     return Operands(
@@ -51,10 +60,16 @@ def operands(layout: Layout, kinds: Iterable[Kind], reach_only: bool = False) ->
         len(table.pfns),
         len(table.second),
         len(spans),
-        sum(1 << kind for kind in kinds),
-        reach_only,
-        kind_of=(_U8 * 256)(0, *Decoder.by_byte),
+        sum(1 << kind for kind in decoder.kinds),
+        decoder.reach_only,
+        habits_of(habits),
+        kind_of=(_U8 * 256)(0, *decoder.by_byte),
     )
+
+
+def habits_of(habits: Iterable[Habit]) -> int:
+    """Return habits as C has them, a bit for each."""
+    return sum(1 << tuple(Habit).index(habit) for habit in habits)
 
 
 def _array(room: int, values: list[int]) -> ctypes.Array[ctypes.c_uint64]:

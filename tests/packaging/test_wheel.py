@@ -138,9 +138,9 @@ def test_the_lock_has_every_dependency() -> None:
     wanted = {re.split(r"[<>=!~ ;\[]", line)[0] for line in project["dependencies"]}
     assert wanted <= set(pinned())
     extras = project["optional-dependencies"]
-    assert set(extras) == {"certify", "dev"}
+    assert set(extras) == {"certify", "cluster", "dev"}
     # The tests have what users may leave out.
-    assert set(extras["certify"]) <= set(extras["dev"])
+    assert {*extras["certify"], *extras["cluster"]} <= set(extras["dev"])
 
 
 @pytest.mark.parametrize("name", ["base.txt", "dev.txt"])

@@ -15,11 +15,13 @@ enum sight {
 
 struct filter {
 	struct layout layout;
+	struct slots slots;
 	enum sight sight;
 	int refused;			/* the last operation was a create, and failed as it had to */
 	u32 tables;			/* linked before the operation */
 	struct map map;
-	struct expected expected;
+	struct expected expected;	/* its changes are those that were seen where leaves have sizes */
+	struct borders borders;
 	struct known_events known;
 	u64 checked[KINDS];		/* operations that passed, by kind */
 };
@@ -131,6 +133,18 @@ static int agrees(struct filter *filter, const struct rings *rings, const struct
 	return pages_are_right(filter, op, got);
 }
 
+#include "leaves.c"
+
+/* Whether callers can pass these operands now. */
+static int is_allowed(struct filter *filter, const struct slat_op *op)
+{
+	struct layout *layout = &filter->layout;
+
+	if (!in_contract(layout, op))
+		return 0;
+	return !layout->large || in_contract_now(layout, &filter->slots, &filter->map, op);
+}
+
 /* Whether one operation passes. Where it does not, nothing but a create may follow. */
 static int passes(struct filter *filter, const struct rings *rings, const struct slat_op *op,
 		  const struct slat_result *before, const struct slat_result *got)
@@ -139,13 +153,13 @@ static int passes(struct filter *filter, const struct rings *rings, const struct
 
 	filter->sight = NO_MACHINE;
 	filter->refused = 0;
-	if (op->kind >= KINDS || sight == NO_MACHINE || !is_in_order(rings, before, got) ||
+	if (!is_known(&filter->layout, op->kind) || sight == NO_MACHINE || !is_in_order(rings, before, got) ||
 	    !events_are_known(rings, &filter->known, op->kind, before->events, got->events))
 		return 0;
 	if (op->kind == OP_CREATE)
 		filter->tables = 0;
-	if (sight == FOLLOWED && in_contract(&filter->layout, op)) {
-		if (!agrees(filter, rings, op, before, got))
+	if (sight == FOLLOWED && is_allowed(filter, op)) {
+		if (!(filter->layout.large ? leaves_agree : agrees)(filter, rings, op, before, got))
 			return 0;
 		filter->refused = op->kind == OP_CREATE && got->result;
 	} else {

@@ -7,6 +7,7 @@
 
 enum { MOST_FRAMES = 64, MOST_PFNS = 192, MOST_SPANS = 8, KEPT_KINDS = 32 };
 enum { HEADER = 6, BLOCK = 7, FOCUS = 4 };
+enum { MOST_BESIDE = 6 };		/* operations of a sequence beside those of its blocks */
 
 /* Where operands come from: filled in by operands.py. */
 struct operands {
@@ -15,6 +16,7 @@ struct operands {
 	u64 spans[MOST_SPANS];			/* pages that a slot of each level spans, root first */
 	u32 nears, fars, pfns_used, seconds, spans_used;
 	u32 kinds, reach_only;			/* a bit for each kind that may be drawn */
+	u32 habits;				/* of a table with leaves of several sizes */
 	u32 excluded[KEPT_KINDS];		/* by kind, a bit for each trigger */
 	u8 kind_of[256];			/* by the first byte of a block; 0 is nothing */
 };
@@ -29,6 +31,8 @@ struct generator {
 	struct operands operands;
 	struct map map;
 	struct expected expected;
+	struct slots slots;
+	struct borders borders;
 	u64 focus[FOCUS];
 	u32 place, extent;			/* of the operation that is drawn */
 	/* what was drawn: by kind and trigger; the same of what was left out; by kind, place, extent */
@@ -71,10 +75,14 @@ static u64 stepped(const struct generator *from, u64 frame, u32 which)
 	return at_most(frame + delta, from->layout.top);
 }
 
+static u64 frame_in_leaf(struct generator *from, u8 a, u8 b);
+
 static u64 frame_from(struct generator *from, u8 a, u8 b)
 {
 	const struct operands *of = &from->operands;
 
+	if (from->layout.large && a < 200 && (b & 0xc0) == 0xc0)
+		return frame_in_leaf(from, a, b);
 	if (a < 200) {
 		from->place = AT_FOCUS;
 		return stepped(from, from->focus[a & 3], b);
@@ -231,16 +239,37 @@ static void draw_op(struct generator *from, const u8 *block, struct slat_op *op)
 	}
 }
 
+#include "draw_leaves.c"
+
+/* What the generator foresees of an operation. Returns 0 where it is to be left out. */
+static int foresee(struct generator *from, const struct slat_op *op, u32 *class)
+{
+	struct layout *layout = &from->layout;
+	struct foreseen in = {
+		layout, &from->map, &from->slots, &from->borders, from->operands.habits
+	};
+
+	if (layout->large && !(in_contract(layout, op) &&
+			       in_contract_now(layout, &from->slots, &from->map, op)))
+		return 0;
+	*class = layout->large ? leaf_trigger(&in, op) : trigger(layout, &from->map, op);
+	if (from->operands.excluded[op->kind] >> *class & 1) {
+		from->left_out[op->kind][*class]++;
+		return 0;
+	}
+	if (layout->large)
+		return apply(&in, op);
+	expect(layout, &from->map, op, &from->expected);
+	return 1;
+}
+
 /* Count an operation and carry it out on the map. Returns whether it is kept. */
 static int keep(struct generator *from, const struct slat_op *op)
 {
-	u32 class = trigger(&from->layout, &from->map, op);
+	u32 class = T_ANY;
 
-	if (from->operands.excluded[op->kind] >> class & 1) {
-		from->left_out[op->kind][class]++;
+	if (!foresee(from, op, &class))
 		return 0;
-	}
-	expect(&from->layout, &from->map, op, &from->expected);
 	from->drawn[op->kind][class]++;
 	from->operand_classes[op->kind][from->place][from->extent]++;
 	return 1;
@@ -254,16 +283,26 @@ static void clear_op(struct slat_op *op, u32 kind)
 	op->retries = op->oom = op->order = op->skew = 0;
 }
 
+/* Keep an operation behind another. Returns how many are kept. */
+static u32 keep_behind(struct generator *from, const struct slat_op *ops, u32 at)
+{
+	if (!keep(from, &ops[at]))
+		return 0;
+	from->followed[ops[at - 1].kind][ops[at].kind]++;
+	return 1;
+}
+
 /*
  * Draw the sequence of a number: a create, at most ``length`` operations and a destroy, or a create
- * that is refused and nothing else. Returns how many operations were written; there must be room
- * for two more than ``length``.
+ * that is refused and nothing else; where leaves have several sizes, a few more behind the create.
+ * Returns how many operations were written; there must be room for MOST_BESIDE more than ``length``.
  */
 u32 slat_generator_draw(struct generator *from, struct slat_op *ops, u64 seed, u64 number, u32 length)
 {
 	u64 state = mixed(seed) + mixed(~number);
 	u8 header[HEADER], block[BLOCK];
-	u32 used = 0, i;
+	struct slat_op beginning[4];
+	u32 used = 0, i, count;
 
 	next_bytes(&state, header, HEADER);
 	for (i = 0; i < FOCUS; i++)
@@ -271,29 +310,33 @@ u32 slat_generator_draw(struct generator *from, struct slat_op *ops, u64 seed, u
 	from->place = from->extent = 0;
 	clear_op(&ops[used], OP_CREATE);
 	ops[used].oom = header[4] > 250;
+	if (from->layout.large)
+		draw_borders(from, header[5], &ops[used]);
 	keep(from, &ops[used++]);
 	if (ops[0].oom)
 		return used;
-	while (length--) {
+	next_bytes(&state, block, BLOCK);
+	count = from->layout.large ? draw_beginning(from, header[4], ops[0].first, block, beginning) : 0;
+	for (i = 0; i < count; i++) {
+		ops[used] = beginning[i];
+		used += keep_behind(from, ops, used);
+	}
+	for (i = 0; i < length; i++) {
 		u8 kind;
 
-		next_bytes(&state, block, BLOCK);
+		if (i)
+			next_bytes(&state, block, BLOCK);
 		kind = from->operands.kind_of[block[0]];
 		if (!block[0] || !(from->operands.kinds >> kind & 1))
 			continue;
 		clear_op(&ops[used], kind);
-		draw_op(from, block, &ops[used]);
-		if (!keep(from, &ops[used]))
-			continue;
-		from->followed[ops[used - 1].kind][kind]++;
-		used++;
+		(from->layout.large ? draw_leaf_op : draw_op)(from, block, &ops[used]);
+		used += keep_behind(from, ops, used);
 	}
 	if (from->operands.kinds >> OP_DESTROY & 1) {
 		from->place = from->extent = 0;
 		clear_op(&ops[used], OP_DESTROY);
-		keep(from, &ops[used]);
-		from->followed[ops[used - 1].kind][OP_DESTROY]++;
-		used++;
+		used += keep_behind(from, ops, used);
 	}
 	return used;
 }

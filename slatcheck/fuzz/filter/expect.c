@@ -4,7 +4,7 @@
 
 static u64 raw_of(const struct layout *layout, u64 pfn, u32 flags)
 {
-	u64 raw = layout->raw[flags & 7];
+	u64 raw = layout->raw[flags & ENTRY_FLAGS];
 	u32 i;
 
 	for (i = 0; i < layout->fields_used && i < MAX_FIELDS; i++) {

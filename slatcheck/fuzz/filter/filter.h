@@ -36,12 +36,12 @@ struct slat_control {
 enum kind {
 	OP_CREATE, OP_FAULT, OP_FAULT_FAST, OP_LOOKUP, OP_FLUSH, OP_MKCLEAN, OP_MKOLD,
 	OP_LOG_DIRTY_MASKED, OP_UNMAP, OP_AGE, OP_TEST_AGE, OP_FLUSH_SLOT, OP_FLUSH_ALL,
-	OP_COMMIT_REGION, OP_DESTROY,
-	KINDS				/* a kind from here on is none that the filter knows */
+	OP_COMMIT_REGION, OP_DESTROY, OP_MAP, OP_IOREMAP, OP_IOUNMAP, OP_PREPARE_REGION, OP_SPLIT,
+	KINDS				/* a kind from here on is none at all */
 };
 enum { FLAG_WRITE = 1, FLAG_WRITABLE = 2 };
 enum answer { ANSWER_PAGE, ANSWER_NO_SLOT, ANSWER_READ_ONLY, ANSWER_ERROR };
-enum { ENOMEM = 12, EFAULT = 14 };
+enum { EPERM = 1, ENOMEM = 12, EFAULT = 14, EEXIST = 17 };
 
 static inline u64 at_most(u64 value, u64 most) { return value < most ? value : most; }
 static inline u64 at_least(u64 value, u64 least) { return value > least ? value : least; }
@@ -51,21 +51,33 @@ static inline int writable(const struct slat_op *op) { return !!(op->flags & FLA
 static inline u32 answer_of(const struct slat_op *op) { return op->flags >> 8 & 0xff; }
 
 /* --- a layout: filled in by parameters.py --- */
-enum { MAX_FIELDS = 4 };
+enum { MAX_FIELDS = 4, MAX_ORDERS = 8 };
 struct pfn_field { u32 source, width, target, pad; };
 struct layout {
 	u64 top;			/* the last guest frame within reach */
 	u64 word_mask, address_mask;	/* largest unsigned long, and largest guest address */
 	u64 pfn_top, pfn_mask;		/* largest PFN of the machine; PFN bits that an entry holds */
 	u64 slot_limit, slot_most;	/* first frame that no memslot reaches; most pages of one */
-	u64 raw[8];			/* the raw entry of PFN 0, by its flags below */
+	u64 raw[16];			/* the raw entry of PFN 0, by its flags below */
+	u64 present, write, accessed, modified, execute;	/* bits of a raw entry */
+	u64 window;			/* frames at whose multiples a memslot ends in any case */
 	struct pfn_field fields[MAX_FIELDS];
 	u32 fields_used, page_shift, bits;
 	u32 pages;			/* whether pages are accounted for */
+	u32 large;			/* whether leaves have several sizes, and memslots matter */
+	u32 levels, leaf_orders_used;
+	u32 level_orders[MAX_ORDERS], leaf_orders[MAX_ORDERS];	/* smallest first */
+	u32 kinds;			/* a bit for each kind that the layout's port has */
+	u32 pad;
 };
 
 /* --- the map: guest frames and what they are mapped to, in no order --- */
-enum { ENTRY_WRITABLE = 1, ENTRY_YOUNG = 2, ENTRY_DIRTY = 4 };
+enum {
+	ENTRY_WRITABLE = 1, ENTRY_YOUNG = 2, ENTRY_DIRTY = 4, ENTRY_DEVICE = 8,
+	ENTRY_FLAGS = 15,
+	ENTRY_GONE = 16,	/* of a change: nothing begins here any more */
+	ORDER_BITS = 8		/* above: the order of a leaf that is larger than a base page */
+};
 enum { MOST_ENTRIES = 16384, LEAST_SLOTS = 128 };
 struct entry { u64 gfn, pfn; u32 flags, seen; };
 struct map {

@@ -5,17 +5,29 @@
 /* The form of an operation's operands, as model/operations.py lists them. */
 static int is_addressed(u32 kind)
 {
-	return kind == OP_FAULT || kind == OP_FAULT_FAST || kind == OP_LOOKUP;
+	return kind == OP_FAULT || kind == OP_FAULT_FAST || kind == OP_LOOKUP || kind == OP_MAP ||
+	       kind == OP_SPLIT;
 }
 
 static int is_fault(u32 kind) { return kind == OP_FAULT || kind == OP_FAULT_FAST; }
 static int is_inclusive(u32 kind) { return kind == OP_FLUSH || kind == OP_MKCLEAN || kind == OP_MKOLD; }
 static int is_half_open(u32 kind) { return kind == OP_UNMAP || kind == OP_AGE || kind == OP_TEST_AGE; }
-static int is_slot(u32 kind) { return kind == OP_FLUSH_SLOT || kind == OP_COMMIT_REGION; }
+static int is_bytes(u32 kind) { return kind == OP_IOREMAP || kind == OP_IOUNMAP; }
+
+static int is_slot(u32 kind)
+{
+	return kind == OP_FLUSH_SLOT || kind == OP_COMMIT_REGION || kind == OP_PREPARE_REGION;
+}
+
+static int installs(u32 kind)
+{
+	return kind == OP_FAULT || kind == OP_MAP || kind == OP_IOREMAP || kind == OP_PREPARE_REGION;
+}
 
 static int removes(u32 kind)
 {
-	return kind == OP_FLUSH || kind == OP_UNMAP || kind == OP_FLUSH_SLOT || kind == OP_FLUSH_ALL;
+	return kind == OP_FLUSH || kind == OP_UNMAP || kind == OP_FLUSH_SLOT || kind == OP_FLUSH_ALL ||
+	       kind == OP_IOUNMAP;
 }
 
 static int cleans(u32 kind)
@@ -24,6 +36,11 @@ static int cleans(u32 kind)
 }
 
 static int ages(u32 kind) { return kind == OP_MKOLD || kind == OP_AGE; }
+
+static int is_known(const struct layout *layout, u32 kind)
+{
+	return kind < KINDS && layout->kinds >> kind & 1;
+}
 
 /* The bits up to the highest that is set. */
 static u32 bit_length(u64 value)
@@ -50,6 +67,12 @@ static int named(const struct layout *layout, const struct slat_op *op, struct r
 	} else if (is_slot(kind)) {
 		range->last = (u128)op->first + op->last - 1;
 		return op->last != 0;
+	} else if (is_bytes(kind)) {
+		u128 end = (u128)op->first + op->last;
+
+		range->first = op->first >> layout->page_shift;
+		range->last = (end - 1) >> layout->page_shift;
+		return end && range->first <= range->last;
 	} else if (kind == OP_LOG_DIRTY_MASKED) {
 		u128 base = (u128)op->first + op->last;
 

@@ -59,7 +59,7 @@ static u32 range_trigger(const struct layout *layout, struct map *map, const str
 
 		if (end == (u128)layout->top + 1)
 			return T_ENDS_AT_TOP;
-		if (end <= layout->top && map_find(map, end))
+		if (end <= layout->top && !installs(op->kind) && map_find(map, end))
 			return T_NEXT_PAGE_MAPPED;
 	}
 	if (op->kind == OP_LOG_DIRTY_MASKED)

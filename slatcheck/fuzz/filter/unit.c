@@ -3,7 +3,10 @@
 #include "map.c"
 #include "operands.c"
 #include "expect.c"
+#include "slots.c"
+#include "cover.c"
 #include "triggers.c"
+#include "apply.c"
 #include "events.c"
 #include "check.c"
 #include "draw.c"
@@ -66,7 +69,7 @@ u32 slat_generator_fill(struct generator *generator, struct slat_op *ops, u32 ro
 {
 	u32 used = 0, count = 0;
 
-	while (count < most && room - used >= length + 2) {
+	while (count < most && room - used >= length + MOST_BESIDE) {
 		starts[count] = used;
 		used += slat_generator_draw(generator, &ops[used], seed, number + count++, length);
 	}
@@ -78,13 +81,24 @@ u32 slat_generator_fill(struct generator *generator, struct slat_op *ops, u32 ro
 void slat_filter_triggers(struct filter *filter, const struct slat_op *ops, u32 count, u32 *triggers,
 			  u32 *contract)
 {
+	struct foreseen foreseen = {
+		&filter->layout, &filter->map, &filter->slots, &filter->borders, 0
+	};
 	u32 i;
 
 	for (i = 0; i < count; i++) {
-		triggers[i] = trigger(&filter->layout, &filter->map, &ops[i]);
-		contract[i] = in_contract(&filter->layout, &ops[i]);
-		if (ops[i].kind < KINDS)
+		triggers[i] = T_ANY;
+		contract[i] = 0;
+		if (!is_known(&filter->layout, ops[i].kind))
+			continue;
+		contract[i] = is_allowed(filter, &ops[i]);
+		if (filter->layout.large && contract[i]) {
+			triggers[i] = leaf_trigger(&foreseen, &ops[i]);
+			apply(&foreseen, &ops[i]);
+		} else if (!filter->layout.large) {
+			triggers[i] = trigger(&filter->layout, &filter->map, &ops[i]);
 			expect(&filter->layout, &filter->map, &ops[i], &filter->expected);
+		}
 	}
 	filter->sight = NO_MACHINE;
 }

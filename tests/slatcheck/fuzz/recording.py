@@ -81,7 +81,8 @@ class Records:
 
 def wire_event(event: Event) -> WireEvent:
     """Return an event as the runner writes it, less what the filter does not look at."""
-    return WireEvent(EVENTS.index(event.rule), SUBJECTS.index(event.subject))
+    known = event.subject in SUBJECTS
+    return WireEvent(EVENTS.index(event.rule), SUBJECTS.index(event.subject) if known else 63)
 
 
 def signed(value: int) -> int:

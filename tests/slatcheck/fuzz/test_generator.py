@@ -18,8 +18,9 @@ from model.ports import entry_point, layout, port_of
 from model.triggers import TRIGGERS, trigger
 from slatcheck.fuzz.checker import Filter
 from slatcheck.fuzz.generator import Generator
-from slatcheck.fuzz.library import KINDS, library
+from slatcheck.fuzz.library import library
 from slatcheck.fuzz.operands import NAMES
+from slatcheck.fuzz.parameters import kinds_of
 from slatcheck.fuzz.wire import OpBuffer
 from slatcheck.search.differential import plan
 from slatcheck.search.sequences import BLOCK, HEADER, Decoder
@@ -27,6 +28,7 @@ from tests.mips import layouts
 from tests.slatcheck.fuzz.comparing import drawn
 
 ALL = frozenset(Kind)
+OURS = sorted(kinds_of(layout("mips64-4k")))
 U64 = (1 << 64) - 1
 ONE = layout("mips64-4k")
 LAYOUTS = st.sampled_from(layouts())
@@ -62,11 +64,11 @@ def wanted(
 def test_it_draws_what_the_search_would(
     one: Layout, seed: int, number: int, reach_only: bool, data: st.DataObject
 ) -> None:
-    kinds = data.draw(st.sets(st.sampled_from(KINDS)).map(frozenset)) | {Kind.CREATE}
-    entries = [port_of(one).functions[kind] for kind in KINDS]
+    kinds = data.draw(st.sets(st.sampled_from(OURS)).map(frozenset)) | {Kind.CREATE}
+    entries = [port_of(one).functions[kind] for kind in OURS]
     pairs = st.tuples(st.sampled_from(entries), st.sampled_from(NAMES))
     shapes = data.draw(st.sets(pairs, max_size=12).map(frozenset))
-    generator, ops = Generator(one, kinds, seed, 60, reach_only), OpBuffer(64)
+    generator, ops = Generator(one, kinds, seed, 60, reach_only), OpBuffer(66)
     generator.exclude(shapes)
     found = ops.ops(0, generator.draw(number, ops))
     given_bytes = data_of(seed, number, 60)
@@ -82,7 +84,7 @@ def test_triggers_and_contracts_are_those_of_the_model(one: Layout, source: obje
 
 ANY_OP = st.builds(
     Op,
-    st.sampled_from(KINDS),
+    st.sampled_from(OURS),
     *(st.one_of(st.integers(0, 9), st.integers(0, U64)) for _ in range(4)),
     write=st.booleans(),
     writable=st.booleans(),
@@ -111,15 +113,15 @@ def test_a_batch_is_sequences_of_consecutive_numbers() -> None:
     generator, ops = Generator(ONE, ALL, 3, 50), OpBuffer(500)
     starts = generator.fill(7, ops)
     assert len(starts) > 5
-    assert 500 - starts[-1] < 52
+    assert 500 - starts[-1] < 56
     for number, (begin, end) in enumerate(pairwise(starts), 7):
-        other = OpBuffer(52)
+        other = OpBuffer(56)
         assert ops.ops(begin, end) == other.ops(0, generator.draw(number, other))
         assert ops.ops(begin, begin + 1)[0].kind is Kind.CREATE
 
 
 def test_seeds_and_numbers_tell_sequences_apart() -> None:
-    ops, found = OpBuffer(52), set()
+    ops, found = OpBuffer(56), set()
     for seed in range(20):
         for number in range(20):
             end = Generator(ONE, ALL, seed, 50).draw(number, ops)
@@ -129,7 +131,7 @@ def test_seeds_and_numbers_tell_sequences_apart() -> None:
 
 
 def test_what_is_drawn_is_counted() -> None:
-    generator, ops = Generator(ONE, ALL, 1, 50), OpBuffer(52)
+    generator, ops = Generator(ONE, ALL, 1, 50), OpBuffer(56)
     generator.exclude({(entry_point(ONE, Kind.UNMAP), "ends-at-top")})
     count = 0
     kinds: dict[Kind, int] = {}
@@ -176,7 +178,7 @@ def test_every_class_of_operands_that_a_layout_knows_is_drawn() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     generator = Generator(ONE, ALL, 1, 50)
     with pytest.raises(IndexError):
-        generator.draw(0, OpBuffer(51))
+        generator.draw(0, OpBuffer(55))
     with pytest.raises(IndexError):
         generator.draw(0, OpBuffer(60), 9)
     with pytest.raises(ValueError, match="20000"):
@@ -185,12 +187,12 @@ def test_what_does_not_fit_is_refused() -> None:
 
 def test_nothing_is_written_behind_the_room_that_is_needed() -> None:
     ops = OpBuffer(80)
-    behind = ops.address + 52 * 56
-    ctypes.memset(behind, 0xA5, 28 * 56)
+    behind = ops.address + 56 * 56
+    ctypes.memset(behind, 0xA5, 24 * 56)
     generator = Generator(ONE, ALL, 9, 50)
     for number in range(200):
         generator.draw(number, ops)
-    assert ctypes.string_at(behind, 28 * 56) == b"\xa5" * (28 * 56)
+    assert ctypes.string_at(behind, 24 * 56) == b"\xa5" * (24 * 56)
 
 
 def test_the_map_holds_as_many_frames_as_a_sequence_may_map() -> None:

@@ -23,7 +23,7 @@ def run(seed: int, sources: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(4))
 def test_nothing_is_read_or_done_that_must_not_be(seed: int) -> None:
     done = run(seed, SOURCES)
     assert (done.returncode, done.stdout.split()) == (0, [str(ROUNDS)]), done.stderr
