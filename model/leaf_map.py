@@ -168,7 +168,7 @@ class LeafMap(AbstractMap):
         frame = op.first >> self.layout.page_shift
         order = self.largest(op)
         replaces = Habit.REPLACES in self.habits
-        if not replaces and any(self.smaller(frame >> order << order, order)):
+        if not replaces and self.smaller(frame >> order << order, order):
             order = 0
         base = frame >> order << order
         leaf = Entry(op.pfn - frame + base, self.permission(op), True, True, order)

@@ -123,7 +123,7 @@ def replaced(state: LeafMap, op: Op) -> str | None:
     frame = op.first >> state.layout.page_shift
     if op.kind is not Kind.FAULT or not op.order or state.slots.logs(frame):
         return None
-    smaller = any(state.smaller(frame >> op.order << op.order, op.order))
+    smaller = state.smaller(frame >> op.order << op.order, op.order)
     return "larger-than-leaves" if smaller else None
 
 
@@ -138,7 +138,7 @@ def _large_fault(state: LeafMap, op: Op) -> str | None:
     around = state.holder(frame)
     if around is not None and state.entries[around].order > order:
         return "smaller-than-leaf"
-    if order and any(state.smaller(frame >> order << order, order)):
+    if order and state.smaller(frame >> order << order, order):
         return "larger-than-leaves"
     return None
 

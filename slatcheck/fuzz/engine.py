@@ -14,6 +14,7 @@ from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.executor import EVENTS, MAX_OPS, ROOM, SUBJECTS
 from impl.kernel.native.agreement import compare, first_difference
 from impl.kernel.native.kernel import NativeKernel
+from model.leaf_map import Habit
 from model.operations import Kind, Op
 from model.ports import entry_point
 from slatcheck.fuzz.checker import Filter
@@ -77,10 +78,19 @@ class Engine:
             MAX_OPS,
             *ROOM.values(),
         )
+        self._habits = self._seen_habits()
         self._start()
+
+    def _seen_habits(self) -> frozenset[Habit]:
+        """Return what the table is seen to do in its own way where what is known is shown."""
+        judge = Judge(self.layout, self.emulated.capabilities.pages)
+        for hit in self._known:
+            judge.examine(self.emulated, hit.ops)
+        return judge.habits
 
     def _start(self) -> None:
         """Know of nothing but what is known from before."""
+        self.judge.habits = self._habits
         self._marks: set[str] = set()
         self._excluded: set[tuple[str, str]] = set()
         self._tolerated: set[tuple[Kind, int, int]] = set()
@@ -196,7 +206,7 @@ class Engine:
             # It ends every sequence, so that it can only be left out as a whole.
             kinds -= {Kind.DESTROY}
         self._generator = Generator(self.layout, kinds, self._seed)
-        self._generator.exclude(self._excluded)
+        self._generator.exclude(self._excluded, self.judge.habits)
         self._filter.tolerate(self._tolerated)
 
     def _tolerable(self, symptom: Symptom, ops: list[Op]) -> set[tuple[Kind, int, int]]:

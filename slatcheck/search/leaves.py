@@ -37,7 +37,7 @@ def habit(state: LeafMap, op: Op, outcome: Outcome) -> Habit | None:
         return None
     if state.entries[around].order > order and len(outcome.changes) <= MOST_OF_A_DROP:
         return Habit.DROPS
-    replaced = op.kind is Kind.FAULT and any(state.smaller(frame >> order << order, order))
+    replaced = op.kind is Kind.FAULT and bool(state.smaller(frame >> order << order, order))
     return Habit.REPLACES if replaced else None
 
 

@@ -12,6 +12,7 @@ from model.leaf_map import LeafMap
 from model.leaves import Leaves
 from model.operations import Kind, Op
 from model.ports import layout
+from model.triggers import trigger
 
 ONE = layout("riscv64-sv39x4")
 ORDER = 9
@@ -74,3 +75,14 @@ def test_what_else_is_left_must_be_as_it_was_or_right(after: Leaves) -> None:
 def test_a_larger_leaf_around_it_excuses_nothing() -> None:
     around = {0: Entry(0, True, True, True, 18)}
     assert flaws(around, around)
+
+
+@pytest.mark.parametrize("base", [0, BASE])
+def test_a_large_page_over_smaller_leaves_is_seen_wherever_they_are(base: int) -> None:
+    state = LeafMap(ONE)
+    state.apply(Op(Kind.CREATE))
+    state.entries = {base: Entry(5, True, True, True)}
+    op = Op(Kind.FAULT, base << ONE.page_shift, pfn=base, writable=True, write=True, order=ORDER)
+    assert trigger(state, op) == "larger-than-leaves"
+    state.apply(op)
+    assert state.entries == {base: Entry(base, True, True, True)}

@@ -32,13 +32,10 @@ static struct entry *held(const struct foreseen *in, u64 frame)
 	return holder(&cover, frame, 0);
 }
 
-/*
- * Whether smaller leaves are where one of an order would be. LeafMap.smaller() is asked for its truth
- * as any() sees it, for which frame 0 is none; plans must come out as the model's do.
- */
+/* Whether smaller leaves are where one of an order would be. */
 static int smaller_there(const struct foreseen *in, u64 base, u32 order)
 {
-	return any_smaller(in->map, at_least(base, 1), base + ((1ULL << order) - 1), order);
+	return any_smaller(in->map, base, base + ((1ULL << order) - 1), order);
 }
 
 static int put_leaf(const struct foreseen *in, u64 gfn, u64 pfn, u32 flags)
