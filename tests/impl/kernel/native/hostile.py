@@ -286,3 +286,17 @@ REFUSED = (
 HOSTILE = (
     *FILES, *SOCKETS, *PROCESSES, *MEMORY, *FENCES, *ENDS, *FAULTS, *FORGERIES, *LINKED,
 )  # fmt: skip
+_SHOWN = frozenset(
+    (
+        *("open-32", "openat-64", "create-64", "write-to-errors-64", "write-to-errors-32"),
+        *("read-answers-64", "socket-64", "socketcall-32", "io-uring-64", "fork-64", "fork-32"),
+        *("execve-64", "kill-64", "kill-32", "ptrace-64", "mmap-huge-64", "mprotect-64"),
+        *("seccomp-64", "rt-sigreturn-64", "of-x32-64"),
+    )
+)
+SWEPT = frozenset(
+    one.name
+    for one in (*FILES, *SOCKETS, *PROCESSES, *MEMORY, *FENCES)
+    if one.body.startswith("hostile(") and one.name not in _SHOWN
+)
+"""Those whose system call is tried with all others in one sweep as well."""
