@@ -55,7 +55,7 @@ class Speed:
 
 def kernel(tree: Path, chosen: Layout) -> EmulatedKernel:
     """Build and load the tree for a layout."""
-    opened = open_tree(tree)
+    opened = open_tree(tree, chosen.port)
     binding = bind(opened)
     return EmulatedKernel(build(opened, binding, chosen, True, find()), binding.missing)
 
@@ -207,9 +207,14 @@ def rules(chosen: Layout) -> dict[str, Any]:
 
 
 def machine(tree: Path, chosen: Layout, operations: int) -> Speed:
+    """Measure a plain state machine over the emulated tree."""
+    return machine_of(kernel(tree, chosen).executor, chosen, operations)
+
+
+def machine_of(executor: Executor, chosen: Layout, operations: int) -> Speed:
     """Measure a plain state machine: each rule draws one operation and makes one call."""
     speed = Speed()
-    table = {"chosen": chosen, "emulated": kernel(tree, chosen).executor, "speed": speed}
+    table = {"chosen": chosen, "emulated": executor, "speed": speed}
     begin = time.monotonic()
     run_state_machine_as_test(
         type("Table", (Compared,), table | rules(chosen)),

@@ -27,6 +27,10 @@ from support.pool import cluster, shared, ship, spread
 
 HOST_ORDER = sys.byteorder
 """The byte order in which code can run natively: 'little', or 'big'."""
+SLOWER = 20
+"""How many times as long a sequence takes where leaves have several sizes, more or less."""
+EVERY = 2.0
+"""Seconds between two lines of progress."""
 AGREEMENT = "kernel/native/agreement"
 """The check that native code does what emulated code does, and the judge what the filter says."""
 
@@ -145,10 +149,18 @@ def _pieces(courses: Sequence[Course], wanted: Wanted) -> Iterator[_Piece]:
     for first in range(0, sequences, SEQUENCES):
         for course in courses:
             if course.goes_on and course.begun.kit is not None:
-                known = tuple(course.begun.report.campaign.hits.values())
-                count = min(SEQUENCES, sequences - first)
-                task = replace(course.task, first=first, count=count, known=known)
-                yield _Piece(course, task, course.begun.kit)
+                yield from _parts(
+                    course, course.begun.kit, first, min(SEQUENCES, sequences - first)
+                )
+
+
+def _parts(course: Course, kit: Kit, first: int, count: int) -> Iterator[_Piece]:
+    """Yield sequences as pieces that take seconds, also where leaves have several sizes."""
+    known = tuple(course.begun.report.campaign.hits.values())
+    size = max(1, SEQUENCES // SLOWER) if kit.native.layout.large else SEQUENCES
+    for at in range(first, first + count, size):
+        number = min(size, first + count - at)
+        yield _Piece(course, replace(course.task, first=at, count=number, known=known), kit)
 
 
 def _run(
@@ -167,17 +179,33 @@ def _run(
     sent = {id(piece.kit): ship(piece.kit) for piece in open_}
     items: list[tuple[Task, Any]] = [(piece.task, sent[id(piece.kit)]) for piece in open_]
     done = spread(work.carry_out, items, request.jobs)
-    for count, (place, part) in enumerate(done, 1 + len(pieces) - len(open_)):
+    shown, operations = -EVERY, 0
+    for count, (place, part) in enumerate(done, 1):
         piece = open_[place]
         work.keep(piece.task, piece.kit, part)
         piece.course.slices[piece.task.first] = part
-        title = f"{piece.task.unit.title}, {piece.course.operations:,} operations"
-        report(Progress(count, len(pieces), title, len(_found(courses))))
-        late = wanted.seconds is not None and time.monotonic() - begun > wanted.seconds
+        operations += sum(part.compared.values())
+        spent = time.monotonic() - begun
+        if spent - shown >= EVERY or count == len(open_):
+            shown = spent
+            left = spent / count * (len(open_) - count)
+            title = f"{piece.task.unit.title}, {_pace(operations, spent, left, wanted)}"
+            number = count + len(pieces) - len(open_)
+            report(Progress(number, len(pieces), title, len(_found(courses))))
+        late = wanted.seconds is not None and spent > wanted.seconds
         if late or part.disagreement:
             # What is under way is lost; what is done is kept.
             done.close()
             return
+
+
+def _pace(operations: int, spent: float, left: float, wanted: Wanted) -> str:
+    """Return in words how fast it goes, and when it will be over; times in seconds."""
+    if wanted.seconds is not None:
+        left = min(left, max(0.0, wanted.seconds - spent))
+    rate = int(operations / max(spent, 0.1))
+    hours, minutes, seconds = int(left) // 3600, int(left) // 60 % 60, int(left) % 60
+    return f"{rate:,} operations a second in all, {hours}:{minutes:02}:{seconds:02} left"
 
 
 def _found(courses: Sequence[Course]) -> set[str]:

@@ -47,6 +47,7 @@ static void unlocked(const struct page *page, unsigned long address, u64 pc)
 	if (slat.creating || slat.leaving || slat.unlocked_seen)
 		return;
 	slat.unlocked_seen = 1;
+	slat_lock_changed();
 	slat_report(EV_UNLOCKED, SU_LOCK, address, pc, page->level);
 }
 
@@ -83,7 +84,7 @@ static noinline void inspect(unsigned long address, unsigned int size, int write
 			*slat_hot.log++ = address;
 		else
 			slat.log_full = 1;
-	} else if (!written[offset >> 2]) {
+	} else if (!page->whole && !written[offset >> 2]) {
 		unwritten(page, address, pc);
 	}
 }
@@ -95,12 +96,13 @@ static noinline void inspect(unsigned long address, unsigned int size, int write
 static __always_inline int load(unsigned long address, unsigned int size)
 {
 	unsigned long offset = address - SLAT_ARENA;
-	u32 fuel = slat_hot.fuel;
+	u32 fuel = slat_hot.fuel, access;
 
 	(void)size;
 	if (unlikely(offset >= ARENA_BYTES))
 		return in_image(address) || on_stack(address);
-	if (unlikely(!(granted[offset >> PAGE_SHIFT] & slat_hot.allowed & written[offset >> 2] & -(fuel != 0))))
+	access = granted[offset >> PAGE_SHIFT] & slat_hot.allowed;
+	if (unlikely(!fuel || !(access >= ACCESS_WHOLE || access & written[offset >> 2])))
 		return 0;
 	slat_hot.fuel = fuel - 1;
 	return 1;
@@ -109,17 +111,19 @@ static __always_inline int load(unsigned long address, unsigned int size)
 static __always_inline int store(unsigned long address, unsigned int size)
 {
 	unsigned long offset = address - SLAT_ARENA;
-	u32 fuel = slat_hot.fuel;
+	u32 fuel = slat_hot.fuel, access;
 
 	if (unlikely(offset >= ARENA_BYTES))
 		return in_image(address) || on_stack(address);
-	if (unlikely(!(granted[offset >> PAGE_SHIFT] & slat_hot.allowed & -(fuel != 0)) ||
-		     slat_hot.log >= slat_hot.log_end))
+	access = granted[offset >> PAGE_SHIFT] & slat_hot.allowed;
+	if (unlikely(!fuel || !access || slat_hot.log >= slat_hot.log_end))
 		return 0;
 	slat_hot.fuel = fuel - 1;
-	written[offset >> 2] = WRITTEN;
-	if (size > 4)
-		written[(offset >> 2) + 1] = WRITTEN;
+	if (access < ACCESS_WHOLE) {
+		written[offset >> 2] = WRITTEN;
+		if (size > 4)
+			written[(offset >> 2) + 1] = WRITTEN;
+	}
 	*slat_hot.log++ = address;
 	return 1;
 }

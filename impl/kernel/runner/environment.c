@@ -11,10 +11,16 @@ static u64 here(void *address)
 	return (unsigned long)address - SLAT_CALL_BYTES;
 }
 
-/* Linked tables are allowed at once while the lock is held, and where nobody else can be. */
+/*
+ * Linked tables are allowed at once while the lock is held, where nobody else can be, and once an
+ * access without the lock was told of: that is done once for each operation.
+ */
 void slat_lock_changed(void)
 {
-	slat_hot.allowed = 1u | (slat.kvm.mmu_lock.held || slat.creating || slat.leaving ? 2u : 0);
+	int free = slat.kvm.mmu_lock.held || slat.creating || slat.leaving || slat.unlocked_seen;
+
+	/* ACCESS_FREE, ACCESS_LOCKED, and the same of whole pages */
+	slat_hot.allowed = 5u | (free ? 10u : 0);
 }
 
 void slat_environment_begin(const struct slat_op *op)

@@ -14,8 +14,11 @@ unsigned long slat_frame[16];
 /* One byte for each 32-bit word of the arena: all ones once written since the page was handed out. */
 enum { WRITTEN = 0xff };
 static u8 written[SLAT_ARENA_PAGES * WORDS_PER_PAGE] __attribute__((aligned(8)));
-/* One byte for each page: what an access may take for granted; anything else is looked into. */
-enum { ACCESS_LOOK = 0, ACCESS_FREE = 1, ACCESS_LOCKED = 2 };
+/*
+ * One byte for each page: what an access may take for granted; anything else is looked into. Of a
+ * page that was written whole nobody asks which words were.
+ */
+enum { ACCESS_LOOK = 0, ACCESS_FREE = 1, ACCESS_LOCKED = 2, ACCESS_WHOLE = 4 };
 struct slat_hot slat_hot;
 static u8 granted[SLAT_ARENA_PAGES];
 
@@ -100,14 +103,26 @@ void slat_grant(struct page *page)
 {
 	u32 index = page - mem_map;
 
-	granted[index] = page->state != PAGE_LIVE ? ACCESS_LOOK : page->level ? ACCESS_LOCKED : ACCESS_FREE;
+	u8 access = page->level ? ACCESS_LOCKED : ACCESS_FREE;
+
+	if (page->whole)
+		access *= ACCESS_WHOLE;
+	granted[index] = page->state == PAGE_LIVE ? access : ACCESS_LOOK;
 }
 
 /* A table that is linked must hold nothing that its owner did not write. */
 void slat_check_written(struct page *page, unsigned long bytes)
 {
-	if (slat_control.instrumented && !is_written((unsigned long)(page - mem_map) << PAGE_SHIFT, bytes))
+	if (page->whole || !slat_control.instrumented)
+		return;
+	if (!is_written((unsigned long)(page - mem_map) << PAGE_SHIFT, bytes)) {
 		slat_report(EV_UNINITIALISED, SU_SLOTS, (unsigned long)page_address(page), 0, page->level);
+		return;
+	}
+	for (; bytes >= PAGE_SIZE; page++, bytes -= PAGE_SIZE) {
+		page->whole = 1;
+		slat_grant(page);
+	}
 }
 
 struct page *slat_page_of(unsigned long address)
@@ -144,6 +159,7 @@ static unsigned long take(unsigned int order, int zero, int compound, int kind)
 		page->compound = compound;
 		page->head = i == first;
 		page->table = page->level = page->kernel = 0;
+		page->whole = zero;
 		page->kind = kind;
 		page->block = first;
 		page->live = 0;
@@ -153,7 +169,8 @@ static unsigned long take(unsigned int order, int zero, int compound, int kind)
 	mem_map[first + size].state = PAGE_GUARD;
 	slat.used = first + size + 1;
 	fill(address, PAGE_SIZE << order, zero ? 0 : POISON_FRESH);
-	set_written(address - SLAT_ARENA, PAGE_SIZE << order, zero);
+	if (!zero)
+		set_written(address - SLAT_ARENA, PAGE_SIZE << order, 0);
 	if (kind == KIND_TABLE) {
 		slat.taken += size;
 		slat.held += size;

@@ -246,11 +246,50 @@ static void compare(struct page *page, unsigned long table, u32 index)
 		follow(table_in(which, new), level->child, gpa, now);
 }
 
+/* Whether some words of a table, and their copies, all hold the same; eight at a time. */
+enum { AT_ONCE = 8 * sizeof(u64) };
+static int is_all(unsigned long address, u64 value)
+{
+	const u64 *p = (const u64 *)address;
+
+	return !((p[0] ^ value) | (p[1] ^ value) | (p[2] ^ value) | (p[3] ^ value) |
+		 (p[4] ^ value) | (p[5] ^ value) | (p[6] ^ value) | (p[7] ^ value));
+}
+
+/* What empty slots of a level look like as words; entries of two words are empty where both are. */
+static u64 empty_words(const struct level *level)
+{
+	u64 empty = level->empty;
+
+	return level->size == 4 ? empty << 32 | (u32)empty : empty;
+}
+
+/* Take over the slots of a table of which nothing is known: most of them are empty. */
+static void take_over(struct page *page, unsigned long table, u32 which)
+{
+	const struct level *level = &levels[which];
+	u64 empty = empty_words(level);
+	u32 step = AT_ONCE / level->size, i, j;
+
+	for (i = 0; i + step <= level->entries; i += step) {
+		unsigned long now = table + i * level->size;
+
+		fill(SHADOW_OF(now), AT_ONCE, empty);
+		for (j = 0; j < step && !is_all(now, empty); j++)
+			if (value_at(which, now + j * level->size) != level->empty)
+				compare(page, table, i + j);
+	}
+	for (; i < level->entries; i++) {
+		empty_slot(which, SHADOW_OF(table + i * level->size));
+		if (value_at(which, table + i * level->size) != level->empty)
+			compare(page, table, i);
+	}
+}
+
 static void link(unsigned long table, u32 which, u64 base, unsigned long slot)
 {
 	struct page *page = slat_page_of(table);
 	struct level *level = &levels[which];
-	u32 i;
 
 	page->level = which;
 	page->base = base;
@@ -260,13 +299,7 @@ static void link(unsigned long table, u32 which, u64 base, unsigned long slot)
 	if (which < LEVEL_ROOT)
 		slat.tables++;
 	slat_check_written(page, (unsigned long)level->entries * level->size);
-	for (i = 0; i < level->entries; i++) {
-		unsigned long now = table + i * level->size;
-
-		empty_slot(which, SHADOW_OF(now));
-		if (value_at(which, now) != level->empty)
-			compare(page, table, i);
-	}
+	take_over(page, table, which);
 }
 
 void slat_observe_root(void)

@@ -86,6 +86,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 def root(kernel_trees: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SLATCHECK_CACHE", str(tmp_path / "client"))
     monkeypatch.setattr(fuzzing, "SEQUENCES", PIECE)
+    monkeypatch.setattr(fuzzing, "EVERY", 0.0)
     return kernel_trees["6.12"]
 
 

@@ -37,6 +37,7 @@ pytestmark = [pytest.mark.kernel, needs_host]
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SLATCHECK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(fuzzing, "SEQUENCES", PIECE)
+    monkeypatch.setattr(fuzzing, "EVERY", 0.0)
     return tmp_path
 
 
@@ -228,3 +229,15 @@ def test_a_host_that_cannot_confine_is_refused(
     assert line == (
         "slatcheck: this host cannot confine code: no seccomp; --trust-tree runs it all the same"
     )
+
+
+def test_progress_is_not_for_every_piece(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzzing, "EVERY", 3600.0)
+    steps: list[Progress] = []
+    fuzz(request_of(root), Wanted(5 * PIECE * LENGTH), steps.append)
+    assert [step.done for step in steps] == [1, 1, 5]
+    assert "operations a second in all, 0:00:00 left" in steps[-1].layout
+    assert (
+        fuzzing._pace(10, 10.0, 7325.0, Wanted(1)) == "1 operations a second in all, 2:02:05 left"
+    )
+    assert fuzzing._pace(0, 50.0, 99.0, Wanted(1, 60.0)).endswith("0:00:10 left")

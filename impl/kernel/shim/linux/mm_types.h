@@ -26,6 +26,7 @@ struct page {
 	u8 kind;		/* enum slat_page_kind */
 	u8 level;		/* enum slat_level once linked, else 0 */
 	u8 kernel;		/* marked as a table of the kernel's own mappings */
+	u8 whole;		/* all of it was written since it was handed out */
 	atomic_t _mapcount;	/* named by code for huge pages, which the host has not */
 	u32 block;		/* index of the first page of the block */
 	u32 live;		/* entries of a linked table that are not empty */
