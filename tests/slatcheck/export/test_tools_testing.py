@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -17,8 +18,9 @@ from impl.kernel.ports.mips.files import MMU
 from impl.kernel.toolchain import find
 from model.operations import Kind, Op
 from slatcheck import cli
+from slatcheck.document.result import SCHEMA
 from slatcheck.export.testing.sorting import PARTS
-from tests.kernels.test_export import Finding, write_replay
+from tests.kernels.test_export import Finding, blocks, write_replay
 from tests.proofs.c.edits import REPAIRS, Edit, edited
 
 pytestmark = [
@@ -143,6 +145,19 @@ def test_a_finding_fails_until_it_is_mended(
     ran = run(folder, 40)
     assert ran.lines[-1] == "8 tests run, 8 passed, 0 failed" and ran.status == 0
     assert "not each load and store" in ran.lines[-2]
+
+
+def test_a_report_without_findings_is_a_folder_of_ordinary_tests(
+    repaired: Path, tmp_path: Path
+) -> None:
+    report, folder = tmp_path / "report.json", tmp_path / "tests"
+    report.write_text(json.dumps({"schema": SCHEMA, "findings": []}))
+    arguments = ["export", str(report), "--as", "tools-testing", "--layout", "mips32-4k"]
+    assert cli.run([*arguments, "--kernel", str(repaired), "-o", str(folder)]) == 0
+    assert f"KERNEL ?= {repaired}\n" in (folder / "Makefile").read_text()
+    make(folder, CC="gcc")
+    ran = run(folder, 40)
+    assert ran.lines[-1] == "7 tests run, 7 passed, 0 failed" and ran.status == 0
 
 
 def test_an_older_tree(kernel_trees: Mapping[str, Path], tmp_path: Path) -> None:
@@ -272,3 +287,4 @@ def test_a_layout_that_is_searched(tree: Path, tmp_path: Path) -> None:
     assert STALE.fingerprint in ran.failed and "drawn-sequences" not in ran.failed
     assert all("/" in name for name in ran.failed)
     assert ran.lines[-1] == f"26 tests run, 7 passed, {len(ran.failed)} failed"
+    assert blocks("text")[-1] in "\n".join([*ran.lines, ""])
