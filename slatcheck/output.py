@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Files that the user asks for: refused before the work starts, and written whole or not at all."""
+"""What the user asks for in files: refused before the work starts, written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from slatcheck.errors import InputError
@@ -92,3 +94,34 @@ def prepare_folder(path: Path) -> None:
     except OSError as problem:
         raise InputError(f"cannot create {path}: {_why(problem)}") from None
     _probe(path, path / "probe")
+
+
+def check_new_folder(path: Path) -> None:
+    """Raise InputError where ``path`` cannot become a folder: it must be new, or empty."""
+    target = Path(os.path.realpath(path))
+    if target.is_dir() and any(target.iterdir()):
+        raise InputError(f"cannot write {path}: the folder is not empty")
+    if target.exists() and not target.is_dir():
+        raise InputError(f"cannot write {path}: it is no folder")
+    if not target.parent.is_dir():
+        raise InputError(f"cannot write {path}: the folder {target.parent} does not exist")
+    _probe(path, target)
+
+
+def write_folder(path: Path, files: Mapping[str, str]) -> None:
+    """Make the new or empty folder ``path`` hold ``files``, by their names in it, in one step.
+
+    Raises InputError on failure; then nothing of it is there.
+    """
+    target = Path(os.path.realpath(path))
+    trial = _temporary(target)
+    try:
+        for name, text in files.items():
+            file = trial / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        trial.rename(target)
+    except OSError as problem:
+        raise InputError(f"cannot write {path}: {_why(problem)}") from None
+    finally:
+        shutil.rmtree(trial, ignore_errors=True)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -155,6 +156,13 @@ def run_confined(command: list[str], job: Job, what: str) -> None:
         raise UnsupportedError(f"{what} failed (Linux {job.tree.version}): {reason}")
 
 
+def _listed(rule: str) -> list[str]:
+    """Return the files that a rule of make depends on; spaces in their names are escaped."""
+    files = rule.replace("\\\n", " ").partition(": ")[2]
+    names = re.findall(r"(?:\\.|[^\\\s])+", files)
+    return [re.sub(r"\\([ #])", r"\1", name).replace("$$", "$") for name in names]
+
+
 def read_only_inside(job: Job, listing: Path) -> list[Path]:
     """Return the files of the tree that a command read; refuse any outside the tree and our shim.
 
@@ -164,9 +172,8 @@ def read_only_inside(job: Job, listing: Path) -> list[Path]:
         *(job.tree.root, HERE, job.port.folder),
         *(job.target.folder, job.folder.resolve()),
     )
-    text = listing.read_text(errors="replace").replace("\\\n", " ")
     inside = []
-    for name in text.split(":", 1)[1].split():
+    for name in _listed(listing.read_text(errors="replace")):
         path = (job.folder / name).resolve()
         if not any(path.is_relative_to(root) for root in allowed):
             raise UnsupportedError(f"the tree includes {path}, which lies outside of it")

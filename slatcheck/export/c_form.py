@@ -84,12 +84,14 @@ def render_c(case: Case) -> str:
         about=comment(about, " *"),
         layout=called(case.layout, case.trace.byte_order),
         fingerprint=case.trace.fingerprint,
-        locals=_locals({step.op.kind for step in case.steps}, any(step["lost"] for step in steps)),
+        locals=needed_locals(
+            {step.op.kind for step in case.steps}, any(step["lost"] for step in steps)
+        ),
         steps=steps,
     )
 
 
-def _locals(kinds: set[Kind], looks: bool) -> set[str]:
+def needed_locals(kinds: set[Kind], looks: bool) -> set[str]:
     """Return the local variables that operations of these kinds, and looks at entries, need."""
     needed = {
         "slot": HALF_OPEN | SLOT | {Kind.LOG_DIRTY_MASKED},

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from impl.interface import Event
+from impl.kernel.executor import EVENTS, SUBJECTS
 from model.abstract_map import Expected
 from model.entry import Entry
 from model.layout import Layout
@@ -18,6 +20,7 @@ from slatcheck.display.words import operation
 from slatcheck.errors import InputError
 from slatcheck.explain.record import Recording, record
 from slatcheck.export.claims import Claims, claims
+from slatcheck.fuzz.known import Known, tolerable
 from slatcheck.judge.traces import Trace
 from slatcheck.search.differential import Symptom
 
@@ -45,7 +48,8 @@ class Step:
 class Case:
     """A finding as it showed when it was run again, and the steps that lead to it.
 
-    ``others`` are the fingerprints of other findings that the same steps show.
+    ``others`` are the fingerprints of other findings that the same steps show. ``known`` are the
+    events by which the filter of operations in bulk knows the finding, if it ends nothing.
     """
 
     trace: Trace
@@ -53,6 +57,7 @@ class Case:
     version: str
     steps: tuple[Step, ...]
     others: tuple[str, ...]
+    known: frozenset[Known] = frozenset()
 
     @property
     def layout(self) -> Layout:
@@ -77,12 +82,7 @@ class Case:
     @property
     def layout_words(self) -> str:
         """The layout in a few words."""
-        geometry, shift = self.layout.geometry, self.layout.page_shift
-        pages, reach = describe.size(1 << shift), describe.size(1 << geometry.reach_bits)
-        return (
-            f"{self.layout.name} ({geometry.bits} bits, pages of {pages}, "
-            f"{geometry.levels} levels that reach {reach})"
-        )
+        return in_words(self.layout)
 
     @property
     def expected(self) -> list[str]:
@@ -95,6 +95,16 @@ class Case:
         where = " ".join(x for x in (self.symptom.function, self.symptom.where) if x)
         said = [f"{self.symptom.said}{f' ({where})' if where else ''}"] if self.symptom.said else []
         return said + describe.entries(self.layout, self.symptom.actual)
+
+
+def in_words(layout: Layout) -> str:
+    """Return a layout in a few words."""
+    geometry, shift = layout.geometry, layout.page_shift
+    pages, reach = describe.size(1 << shift), describe.size(1 << geometry.reach_bits)
+    return (
+        f"{layout.name} ({geometry.bits} bits, pages of {pages}, "
+        f"{geometry.levels} levels that reach {reach})"
+    )
 
 
 def of(trace: Trace, kernel: Path | None, cc: str | None, path: Path) -> Case:
@@ -118,7 +128,31 @@ def of(trace: Trace, kernel: Path | None, cc: str | None, path: Path) -> Case:
         {other.fingerprint for other in done.symptoms if other.step <= symptom.step}
         - {trace.fingerprint}
     )
-    return Case(trace, symptom, done.version, steps, tuple(others))
+    events = done.steps[symptom.step].outcome.events
+    known = frozenset(tolerable(symptom, trace.ops[symptom.step].kind, events))
+    return Case(trace, symptom, done.version, steps, tuple(others), known)
+
+
+def promised(layout: Layout, ops: Sequence[Op], known: Iterable[Known] = ()) -> tuple[Step, ...]:
+    """Return the steps of operations that no run has shown: all of them do what they must.
+
+    ``known`` are events that belong to findings.
+    """
+    state, out = map_of(layout), []
+    for number, op in enumerate(ops, 1):
+        before = dict(state.entries)
+        wanted = state.expected(op, 0)
+        may = None
+        if isinstance(state, LeafMap):
+            may = claims(state, op, before, wanted, (wanted.results or (0,))[0])
+        others = [
+            Event(rule, SUBJECTS[subject], "", False)
+            for kind, code, subject in known
+            if kind is op.kind and (rule := EVENTS[code]) is not None
+        ]
+        words = operation(op, layout.page_shift)
+        out.append(Step(number, op, words, wanted, dict(state.entries), tuple(others), may))
+    return tuple(out)
 
 
 def _subject(done: Recording) -> str:

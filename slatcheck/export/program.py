@@ -87,10 +87,17 @@ _machines: dict[tuple[object, ...], _Kept] = {}
 
 
 def build(
-    text: str, form: Form, tree: Path, layout: Layout, cc: str | None, big_endian: bool = True
+    text: str,
+    form: Form,
+    tree: Path,
+    layout: Layout,
+    cc: str | None,
+    big_endian: bool = True,
+    checked: bool = True,
 ) -> Image:
     """Build a C file against a tree; it may include nothing but the tree and the shim.
 
+    Unless ``checked``, loads and stores are not, as with a compiler that cannot instrument them.
     Raises TreeError for a tree that is none, UnsupportedError with a one-line reason.
     """
     opened = open_for(tree, layout)
@@ -101,15 +108,18 @@ def build(
         if word in text.replace(" ", ""):
             raise UnsupportedError("the file embeds other files (.incbin or #embed)")
     with tempfile.TemporaryDirectory(prefix="slatcheck-") as name:
-        job = _Program(opened, _renamed(binding), layout, big_endian, toolchain, Path(name))
+        job = _Program(opened, renamed(binding), layout, big_endian, toolchain, Path(name))
         job.form = form
+        job.checked = checked and form is Form.C and toolchain.instrumented
         prepare(job)
         source = job.folder / NAMES[form]
         source.write_text(text, encoding="utf-8")
-        checked = form is Form.C
         objects = [
-            _compile(job, source, checked),
-            *(_compile(job, opened.root / path, checked) for _, path in job.port.beside(layout)),
+            _compile(job, source, job.checked),
+            *(
+                _compile(job, opened.root / path, job.checked)
+                for _, path in job.port.beside(layout)
+            ),
             *_machine(job),
         ]
         if form is Form.KUNIT:
@@ -127,14 +137,14 @@ class _Program(Job):
     """A job whose compiler also finds the tree's own folders and, for KUnit, its headers."""
 
     form = Form.C
+    checked = True
 
     def command(self, source: Path, output: Path, instrument: bool) -> list[str]:
         made = super().command(source, output, instrument)
         root = self.tree.root
         beside = (root / self.tree.files.main).parent
         extra = [f"-iquote{root}", f"-iquote{beside}", f"-DSLAT_BUDGET={BUDGET}"]
-        checked = self.form is Form.C and self.toolchain.instrumented
-        extra.append(f"-DSLAT_INSTRUMENTED={int(checked)}")
+        extra.append(f"-DSLAT_INSTRUMENTED={int(self.checked)}")
         extra.append(f"-ffile-prefix-map={self.folder}/=")
         if self.form is Form.KUNIT:
             # Before the shim's own headers, which know nothing of KUnit.
@@ -144,7 +154,7 @@ class _Program(Job):
         return made + extra
 
 
-def _renamed(binding: Binding) -> Binding:
+def renamed(binding: Binding) -> Binding:
     """Return the binding with the tree's own names for functions that it calls otherwise."""
     names = {name: own for name, own in binding.entries.items() if name != own}
     return Binding(
@@ -166,7 +176,7 @@ def _machine(job: _Program) -> list[Path]:
     """
     sources = HERE / "runner" / "program.c", job.port.processor.folder / "setjmp.S"
     layout, made_by = job.layout.name, job.toolchain
-    key = (job.tree.root, job.tree.digest(), layout, job.big_endian, made_by, job.form)
+    key = (job.tree.root, job.tree.digest(), layout, job.big_endian, made_by, job.form, job.checked)
     kept = _machines.get(key)
     if kept is None or kept.stamps != _stamps(kept.stamps):
         outputs = [_compile(job, source, False) for source in sources]
@@ -187,6 +197,21 @@ def _stamps(files: Iterable[Path]) -> dict[Path, tuple[int, int, int]]:
     return {path: (stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in found.items()}
 
 
+def places(layout: Layout, pages: int) -> dict[str, int]:
+    """Return where runner/program.ld puts what the checks know by its address.
+
+    ``pages`` are those of the arena.
+    """
+    return {
+        "slat_arena": ARENA[layout.bits],
+        "slat_copy": SHADOW[layout.bits],
+        "slat_arena_bytes": pages << layout.page_shift,
+        "slat_stack": STACK,
+        "slat_stack_bytes": STACK_BYTES,
+        "slat_stack_top": STACK + STACK_BYTES - 0x100,
+    }
+
+
 def _link(job: Job, objects: list[Path]) -> bytes:
     bits, toolchain = job.layout.bits, job.toolchain
     output = job.folder / "program"
@@ -196,15 +221,8 @@ def _link(job: Job, objects: list[Path]) -> bytes:
         link = [*toolchain.linker, *job.port.code.target(False, bits, True)]
         link += ["-Wl,--gc-sections", "-static", "-nostdlib", "-no-pie"]
         prefix = "-Wl,"
-    places = {
-        "slat_arena": ARENA[bits],
-        "slat_copy": SHADOW[bits],
-        "slat_arena_bytes": job.port.arena_pages << job.layout.page_shift,
-        "slat_stack": STACK,
-        "slat_stack_bytes": STACK_BYTES,
-        "slat_stack_top": STACK + STACK_BYTES - 0x100,
-    }
-    link += [f"{prefix}--defsym={name}={value:#x}" for name, value in places.items()]
+    at = places(job.layout, job.port.arena_pages)
+    link += [f"{prefix}--defsym={name}={value:#x}" for name, value in at.items()]
     link += ["-uslat_wide", "-uslat_stop", "-T", str(HERE / "runner" / "program.ld")]
     run_confined([*link, "-o", str(output), *map(str, objects)], job, "linking")
     return output.read_bytes()

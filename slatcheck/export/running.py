@@ -78,10 +78,10 @@ def named(text: str) -> tuple[Layout, str]:
     return layout, order or usual(layout)
 
 
-def build(exported: Exported, tree: Path, cc: str | None) -> Image:
+def build(exported: Exported, tree: Path, cc: str | None, checked: bool = True) -> Image:
     """Build an exported file against a tree, as ``program.build`` does."""
     big = exported.byte_order == BIG
-    return program.build(exported.text, exported.form, tree, exported.layout, cc, big)
+    return program.build(exported.text, exported.form, tree, exported.layout, cc, big, checked)
 
 
 def run(image: Image) -> tuple[Verdict, Ran]:

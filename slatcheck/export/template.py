@@ -43,6 +43,13 @@ def quoted(text: str) -> str:
     return '"' + plain(text).replace('"', "'").replace("%", "%%") + '"'
 
 
+def make(text: str) -> str:
+    """Return text as the value of a variable of make. Raises InputError for what none can hold."""
+    if any(not c.isprintable() for c in text) or text != text.strip():
+        raise InputError(f"no Makefile can name {clean(text)}: move it, or link to it")
+    return text.replace("$", "$$").replace("#", "\\#")
+
+
 def comment(lines: Iterable[tuple[str, list[str]]], start: str) -> str:
     """Return titled paragraphs as comment lines that begin with ``start``, a title on each first.
 
@@ -67,7 +74,19 @@ def comment(lines: Iterable[tuple[str, list[str]]], start: str) -> str:
     return "\n".join(f"{start} {line}".rstrip() for line in out)
 
 
-FORMS = {"kunit.c.j2": "KUnit", "c.c.j2": "C"}
+def wrapped(text: str, first: str = "", others: str = "") -> str:
+    """Return a paragraph of plain text in lines; the first begins with ``first``."""
+    return textwrap.fill(
+        plain(text),
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+FORMS = {"kunit.c.j2": "KUnit", "c.c.j2": "C", "steps.c.j2": "tools-testing"}
 """What a port may have a template of, and what the form is called."""
 
 
@@ -99,5 +118,6 @@ def render(template: str, /, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"plain": plain, "quoted": quoted, "hex": hex}
+    environment.filters |= {"plain": plain, "quoted": quoted, "hex": hex, "make": make}
+    environment.filters["wrapped"] = wrapped
     return environment.get_template(template).render(**values)

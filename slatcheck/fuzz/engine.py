@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from impl.kernel.emulated import EmulatedKernel
-from impl.kernel.executor import EVENTS, MAX_OPS, ROOM, SUBJECTS
+from impl.kernel.executor import MAX_OPS, ROOM
 from impl.kernel.native.agreement import compare, first_difference
 from impl.kernel.native.kernel import NativeKernel
 from model.leaf_map import Habit
@@ -19,9 +19,10 @@ from model.operations import Kind, Op
 from model.ports import entry_point
 from slatcheck.fuzz.checker import Filter
 from slatcheck.fuzz.generator import Generator
+from slatcheck.fuzz.known import Known, tolerable
 from slatcheck.fuzz.wire import OpBuffer, Rings, WireControl
 from slatcheck.search.campaign import Hit
-from slatcheck.search.differential import Judge, Symptom, by_subject
+from slatcheck.search.differential import Judge, Symptom
 
 SAMPLED = 512
 """Of so many sequences that pass, one is judged as well, and compared with the emulator."""
@@ -93,7 +94,7 @@ class Engine:
         self.judge.habits = self._habits
         self._marks: set[str] = set()
         self._excluded: set[tuple[str, str]] = set()
-        self._tolerated: set[tuple[Kind, int, int]] = set()
+        self._tolerated: set[Known] = set()
         self._filter = Filter(self.layout, self.emulated.capabilities.pages)
         self._follow([(hit.symptom, hit.ops) for hit in self._known])
 
@@ -209,16 +210,9 @@ class Engine:
         self._generator.exclude(self._excluded, self.judge.habits)
         self._filter.tolerate(self._tolerated)
 
-    def _tolerable(self, symptom: Symptom, ops: list[Op]) -> set[tuple[Kind, int, int]]:
+    def _tolerable(self, symptom: Symptom, ops: list[Op]) -> set[Known]:
         """Return the events that show a finding, if they end nothing and are named by subject."""
-        if symptom.stops or symptom.step >= len(ops):
+        outcomes = self.emulated.run(ops).outcomes if not symptom.stops else []
+        if symptom.step >= min(len(ops), len(outcomes)):
             return set()
-        outcomes = self.emulated.run(ops).outcomes
-        if symptom.step >= len(outcomes):
-            return set()
-        kind = ops[symptom.step].kind
-        return {
-            (kind, EVENTS.index(event.rule), SUBJECTS.index(event.subject))
-            for event in outcomes[symptom.step].events
-            if event.rule == symptom.rule and event.subject in SUBJECTS and by_subject(event)
-        }
+        return tolerable(symptom, ops[symptom.step].kind, outcomes[symptom.step].events)

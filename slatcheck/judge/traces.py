@@ -29,7 +29,8 @@ class Trace:
 
     ``fingerprint`` is ``rule/entry point/trigger``; ``quirks`` are those of the built-in table;
     ``byte_order`` is the kernel's.
-    ``alone`` says whether the file holds no other finding.
+    ``alone`` says whether the file holds no other finding. ``seen_on`` are the names of all layouts
+    on which a report has the finding.
     """
 
     fingerprint: str
@@ -40,6 +41,7 @@ class Trace:
     ops: tuple[Op, ...]
     alone: bool = True
     byte_order: str = BIG
+    seen_on: tuple[str, ...] = ()
 
     @property
     def rule(self) -> str:
@@ -78,6 +80,22 @@ def load(path: Path, fingerprint: str | None = None, cause: str | None = None) -
         f"{path} is neither a replay file ({REPLAY_SCHEMA}) nor a JSON report ({SCHEMA}); "
         "check --replay-dir and check --format json write them"
     )
+
+
+def load_all(path: Path, fingerprint: str | None = None, cause: str | None = None) -> list[Trace]:
+    """Return the traces of all findings of a JSON report, or that of a replay file.
+
+    ``fingerprint`` and ``cause`` pick one, as for ``load``. Raises InputError.
+    """
+    data = read_json(path, _AGAIN)
+    picked = fingerprint is not None or cause is not None
+    if picked or not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        return [load(path, fingerprint, cause)]
+    found = data.get("findings")
+    if not isinstance(found, list) or not all(isinstance(finding, dict) for finding in found):
+        raise InputError(f"{path} is damaged: its findings are no list")
+    names = [str(finding.get("fingerprint")) for finding in found]
+    return [load(path, name) for name in names]
 
 
 def fingerprint_of(path: Path, fingerprint: str | None, cause: str | None) -> str | None:
@@ -159,7 +177,13 @@ def _trace(path: Path, data: dict[str, Any]) -> Trace:
         raise InputError(f"{path} is damaged: its byte order is neither {' nor '.join(ORDERS)}")
     quirks = tuple(str(name) for name in data["quirks"])
     mark = str(data["fingerprint"])
-    return Trace(mark, subject, layout, quirks, data["seed"], tuple(ops), byte_order=order)
+    seen = data.get("layouts", [layout.name])
+    if not isinstance(seen, list):
+        raise InputError(f"{path} is damaged: its layouts are no list")
+    seen_on = tuple(map(str, seen))
+    return Trace(
+        mark, subject, layout, quirks, data["seed"], tuple(ops), byte_order=order, seen_on=seen_on
+    )
 
 
 def _operations(path: Path, steps: Any) -> list[Op]:

@@ -481,7 +481,7 @@ def test_the_examples_of_the_documentation_are_what_is_written(
     whole, _, suite = blocks("c")
     assert whole == texts["c"]
     assert suite in texts["kunit"]
-    _, program, ktap = blocks("text")
+    _, program, ktap, _ = blocks("text")
     for form, shown in (("c", program), ("kunit", ktap)):
         _, ran = running.run(running.build(running.read(exports("stale", form)), tree, None))
         assert ran.output == shown

@@ -39,11 +39,16 @@ class HostCode:
         self._other = other
         self._toolchain = toolchain
 
+    def theirs(self, bits: int, big_endian: bool) -> dict[str, str]:
+        """Return the macros that the tree's headers ask the other processor's compiler for."""
+        code, clang = self._other, self._toolchain.clang
+        asked = *code.target(clang, bits, big_endian), *code.flags(clang, False)
+        known = predefined(self._toolchain, asked)
+        return {name: known[name] for name in sorted(known) if name.startswith(code.macros)}
+
     def target(self, clang: bool, bits: int, big_endian: bool) -> list[str]:
         """Return the compiler's arguments for one width."""
-        theirs = *self._other.target(clang, bits, big_endian), *self._other.flags(clang, False)
-        known = predefined(self._toolchain, theirs)
-        named = {name: known[name] for name in sorted(known) if name.startswith(self._other.macros)}
+        named = self.theirs(bits, big_endian)
         defines = [f"-D{name}={value}" for name, value in named.items()]
         ours = ["-DSLAT_NATIVE=1", f"-DSLAT_CALL_BYTES={RETURN}"]
         return [*compiler_target(bits), *(f"-U{name}" for name in OWN), *defines, *ours]

@@ -31,6 +31,12 @@ static void put_leaf(const struct slat_change *change)
 	after.used += i == after.used;
 }
 
+/* Another machine: nothing is mapped. */
+static void forget_cover(void)
+{
+	before.used = after.used = 0;
+}
+
 /* An operation has ended: what it changed is what the rings hold from here on. */
 static void follow_cover(u32 from)
 {

@@ -11,6 +11,9 @@
 
 void slat_stop(void);
 #include "system.h"
+#ifndef SLAT_PRINT
+#define SLAT_PRINT(text, bytes) system_call(SYS_WRITE, 1, (long)(text), bytes)
+#endif
 
 static void leave(int status)
 {
@@ -26,7 +29,7 @@ static void put(char c)
 	if (length < sizeof(line))
 		line[length++] = c;
 	if (c == '\n' || length == sizeof(line)) {
-		system_call(SYS_WRITE, 1, (long)line, length);
+		SLAT_PRINT(line, length);
 		length = 0;
 	}
 }
@@ -119,6 +122,8 @@ SLAT_START
 
 #ifdef SLAT_KUNIT
 #include "kunit.c"
+#elif defined(SLAT_MMU_TEST)
+#include "mmu-test.c"
 #else
 #include "reproduce.c"
 #endif

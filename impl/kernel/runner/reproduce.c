@@ -29,6 +29,8 @@ static const char *const subjects[] = {
 	"mmap_lock",
 };
 
+static void forget_cover(void);
+
 static void show(u64 raw)
 {
 	if (raw)
@@ -49,6 +51,8 @@ void about(const char *name, u32 last)
 {
 	finding = name;
 	slat_last = last;
+	slat_step = broken = broken_before = 0;
+	forget_cover();
 	slat_say("%s\n", name);
 }
 

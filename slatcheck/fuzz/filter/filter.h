@@ -9,7 +9,12 @@ typedef unsigned int u32;
 typedef signed int s32;
 typedef unsigned long long u64;
 typedef signed long long s64;
+#ifdef __SIZEOF_INT128__
 typedef unsigned __int128 u128;
+#else
+/* A compiler for 32 bits has no more: enough for sums of what a caller can pass, and is drawn. */
+typedef u64 u128;
+#endif
 
 /* --- the wire format of impl/kernel/runner/slat.h, in the byte order of the host --- */
 struct slat_op {
