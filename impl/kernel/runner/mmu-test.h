@@ -23,8 +23,8 @@ enum slat_fate { FATE_UNKNOWN, FATE_PASSED, FATE_FAILED };
 int slat_drawn(const unsigned char *fates, unsigned long long seed, unsigned long long sequences,
 	       const char **why);
 
-/* Run what lies in slat_ops, and end what does not end by itself. */
-void slat_guarded_batch(void);
+/* Run what lies in slat_ops. Returns 0 where something did not end by itself. */
+int slat_guarded_batch(void);
 const char *slat_code_name(unsigned int code);
 const char *slat_subject_name(unsigned int subject);
 #endif

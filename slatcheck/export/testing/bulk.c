@@ -24,6 +24,7 @@ static const struct rings rings = {
 };
 static struct slat_op drawn[ROOM];	/* as drawn: whoever overwrites slat_ops changes nothing here */
 static u32 starts[MOST_DRAWN + 1];
+static int ended;			/* whether the last run came to its end by itself */
 static struct generator generator;
 static struct filter filter;
 static struct operands operands;
@@ -132,7 +133,7 @@ static u32 run(u32 count)
 	for (i = 0; i < count; i++)
 		slat_ops[i] = drawn[i];
 	slat_control.ops = count;
-	slat_guarded_batch();
+	ended = slat_guarded_batch();
 	return slat_filter_check(&filter, drawn, &rings, 0, count);
 }
 
@@ -151,7 +152,8 @@ static u32 shortened(u32 count)
 	static struct slat_op whole[ROOM];
 	u32 i, which;
 
-	for (which = count - 1; which-- > 1;) {
+	/* what has to be ended takes seconds each time */
+	for (which = count - 1; ended && which-- > 1;) {
 		u32 at;
 
 		for (i = 0; i < count; i++)
@@ -176,12 +178,14 @@ static void say_failed(u64 seed, u64 number, u32 at)
 
 	while (starts[which + 1] <= at)
 		which++;
-	slat_say("sequence %u of seed %u, made short:\n", (u32)(number + which), (u32)seed);
+	slat_say("sequence %u of seed %u%s:\n", (u32)(number + which), (u32)seed,
+		 ended ? ", made short" : "");
 	begin = starts[which];
 	count = at - begin + 1;
 	for (i = 0; i < count; i++)
 		drawn[i] = drawn[begin + i];
-	count = run(count) < count ? shortened(count) : count;
+	if (ended && run(count) < count)
+		count = shortened(count);
 	run(count);	/* for what it records */
 	for (i = 0; i < count; i++)
 		say_op(i + 1, &drawn[i]);

@@ -50,8 +50,8 @@ def header(layout: Layout, kinds: Iterable[Kind], cases: Sequence[Case], before:
             left += [(test, *shape) for shape in _left_out(layout, case)]
     return render(
         "testing/numbers.h.j2",
-        layout=constants(numbers(layout)),
-        operands=constants(operands(layout, kinds)),
+        layout=constants(numbers(layout)).replace(", .", ",\n\t."),
+        operands=constants(operands(layout, kinds)).replace(", .", ",\n\t."),
         left=left,
         tolerated=tolerated,
     )

@@ -74,6 +74,7 @@ FAULTS = Edit(
     "a null pointer is written to", "kvm_mips_flush_gpa_pte",
     "set_pte(pte + i, __pte(0));", "set_pte(pte + i, __pte(0));\n\t\t*(volatile int *)8 = 1;",
 )  # fmt: skip
+ENDLESS = Edit("a counter that wraps", "kvm_mips_flush_gpa_pte", "int i;", "unsigned char i;")
 
 
 class Ran(NamedTuple):
@@ -186,6 +187,16 @@ def test_a_fault_of_the_tree_is_a_test_that_fails(wide: Path, tree: Path, tmp_pa
     assert "fault-age" not in ran.failed
     assert ran.lines[-1].startswith("8 tests run, ")
     assert any("BROKEN: bad-access: null pointer, address 0x8" in line for line in ran.lines)
+
+
+@pytest.mark.slow
+def test_a_loop_without_an_end_is_a_test_that_fails(wide: Path, tree: Path, tmp_path: Path) -> None:
+    make(wide, CC="gcc", KERNEL=edited(tree, [*REPAIRS, ENDLESS], tmp_path / "planted"))
+    ran = run(wide, 5)
+    assert {"fault-flush", "drawn-sequences"} <= set(ran.failed)
+    assert "fault-lookup-unmap" not in ran.failed
+    assert any("BROKEN: runaway" in line for line in ran.lines)
+    assert ran.lines[-1].startswith("8 tests run, ")
 
 
 def test_what_a_compiler_cannot_check_is_not_passed(tree: Path, tmp_path: Path) -> None:
