@@ -12,7 +12,7 @@ struct state {
 	u32 depth, tried, parent, by;
 	u32 next[MAX_SCOPE];
 };
-enum { NOWHERE = 0, NO_MACHINE = 1, MAX_STATES = 1 << 18, RESERVE = 96, NEAR = 256, MAX_ROUTE = 256, MOST_WALKED = 2048 };
+enum { NOWHERE = 0, NO_MACHINE = 1, MAX_STATES = 1 << 18, RESERVE = 96, NEAR = 512, MAX_ROUTE = 256, MOST_WALKED = 2048 };
 
 struct slat_signature slat_signature;
 int slat_signing;

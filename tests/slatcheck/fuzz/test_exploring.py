@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Small scopes on real trees: the states there are, what is found, and what a signature must see."""
+"""Small scopes on real trees: their states, what is found, and what a signature must see."""
 
 from __future__ import annotations
 
@@ -255,6 +255,31 @@ def test_a_signature_with_a_mistake_is_noticed(
     found = run(repaired, chosen, FAR, kernel)
     right = explored(chosen, FAR)
     assert found.part.disagreement or (found.levels, found.transitions) != right
+
+
+HIDDEN = Edit(
+    "a fault in two asks for more pages",
+    "kvm_mips_map_page",
+    "bool writeable;",
+    "bool writeable;\n\tstatic int turn;",
+)
+MORE = Edit(
+    "a fault in two asks for more pages",
+    "kvm_mips_map_page",
+    "KVM_MMU_CACHE_MIN_PAGES",
+    "KVM_MMU_CACHE_MIN_PAGES + (turn ^= 1)",
+)
+
+
+@pytest.mark.kernel
+@needs_host
+def test_what_no_signature_sees_is_noticed(root: Path, tmp_path: Path) -> None:
+    tree = edited(root, (*REPAIRS, HIDDEN, MORE), tmp_path / "linux")
+    found = run(tree, scope(ONE, ALL), FAR)
+    assert found.part.disagreement == (
+        "fault leads from one state to two: a signature does not see all"
+    )
+    assert not found.complete
 
 
 # What a process says need not be so
