@@ -254,6 +254,7 @@ def build(
             "slat_geometry",
             "slat_cache_min",
         ]
+        keep += ["slat_explore"] if host is not None else []
         flags = [f"-u{symbol}" for symbol in keep]
         command = [*link, *flags, "-T", str(runner / "image.ld"), "-o", str(output)]
         run_confined([*command, *map(str, objects)], job, "linking")

@@ -139,6 +139,7 @@ class Executor:
         self.records = {
             "control": self._control, "ops": self._op, "results": self._result,
             "changes": self._change, "dirty": self._word, "events": self._event,
+            "scope": struct.Struct(order + "6I"), "steps": struct.Struct(order + "QQII"),
         }  # fmt: skip
         """What lies in each buffer of runner/slat.h, record by record."""
         self.machine = machine(image, self.symbols)
@@ -150,6 +151,8 @@ class Executor:
                 "geometry", "format", "cache_min",
             )
         }  # fmt: skip
+        if image.native:
+            self._at["explore"] = at("slat_explore")
         self._boot()
 
     def _boot(self) -> None:
@@ -184,6 +187,14 @@ class Executor:
         is to be run again: ``done`` of slat_control says where it begins.
         """
         return self._broken or self._call("batch", operations)
+
+    def explore(self) -> tuple[int, str] | None:
+        """Go on with the walk that slat_scope describes; native code alone has it.
+
+        For callers who write the scope and read steps and records themselves. Returns (PC, cause)
+        where the machine faulted; they call ``recover`` then, after which nothing was explored.
+        """
+        return self._broken or self._call("explore", 0)
 
     def packed(self, ops: Sequence[Op]) -> bytes:
         """Return operations as they lie in slat_ops."""

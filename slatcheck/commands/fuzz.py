@@ -88,6 +88,14 @@ class Span(click.ParamType[float]):
     help="End after this time, such as 10m or 8h; the same command goes on from there.",
 )
 @click.option(
+    "--exhaustive",
+    "depth",
+    type=click.IntRange(1, 255),
+    metavar="DEPTH",
+    help="Try every sequence of at most so many of a few operations at the borders of each layout, "
+    "in place of drawing any; --ops and --time do not count.",
+)
+@click.option(
     "--trust-tree",
     is_flag=True,
     help="Run the tree's code also where this host cannot confine it.",
@@ -112,6 +120,7 @@ def command(
     patterns: tuple[str, ...],
     ops: int,
     limit: float | None,
+    depth: int | None,
     trust_tree: bool,
     scheduler: str | None,
     seed: int,
@@ -131,6 +140,9 @@ def command(
     the bit. Then operations are drawn, run and filtered in C. What the filter suspects is run again
     in the emulator and judged there, as 'check' does; nothing else gives a verdict.
 
+    With --exhaustive nothing is drawn: some twenty operations at the borders of each layout are
+    tried in every state that a sequence of at most DEPTH of them leads to.
+
     The code runs in a process that can do nothing but compute. What was done is kept, so that the
     same command goes on where it was ended, and more operations begin where fewer came to an end.
     """
@@ -146,7 +158,7 @@ def command(
         cc=cc,
         cache=cache,
     )
-    wanted = fuzzing.Wanted(ops, limit, trust_tree, scheduler)
+    wanted = fuzzing.Wanted(ops, limit, trust_tree, scheduler, depth)
     try:
         with progress.shown() as report:
             document = fuzzing.fuzz(request, wanted, report)

@@ -70,17 +70,18 @@ class Engine:
         self._seed = seed
         self._known = list(known)
         self._ops = OpBuffer(MAX_OPS)
-        self._buffers = native.buffers()
+        self.buffers = native.buffers()
+        """What the runner lays out, as this process sees it."""
         self._rings = Rings(
             *(
-                self._buffers[f"slat_{name}"].pointer
+                self.buffers[f"slat_{name}"].pointer
                 for name in ("control", "results", "changes", "dirty", "events")
             ),
             MAX_OPS,
             *ROOM.values(),
         )
         self._habits = self._seen_habits()
-        self._start()
+        self.start()
 
     def _seen_habits(self) -> frozenset[Habit]:
         """Return what the table is seen to do in its own way where what is known is shown."""
@@ -89,7 +90,7 @@ class Engine:
             judge.examine(self.emulated, hit.ops)
         return judge.habits
 
-    def _start(self) -> None:
+    def start(self) -> None:
         """Know of nothing but what is known from before."""
         self.judge.habits = self._habits
         self._marks: set[str] = set()
@@ -118,26 +119,30 @@ class Engine:
 
         What comes of it depends on seed, numbers and what is known, and on nothing else.
         """
-        self._start()
+        self.start()
         self.native.executor.forget_coverage()
         found = Slice()
         number = first
         while number < first + count and not found.disagreement:
             number += self._batch(found, number, first + count - number)
+        self.count(found)
+        return found
+
+    def count(self, found: Slice) -> None:
+        """Add what passed since the beginning, and the blocks that ran."""
         for kind, passed in self._filter.checked.items():
             if passed:
                 found.compared[kind] = found.compared.get(kind, 0) + passed
         found.blocks = frozenset(self.native.executor.coverage()[0])
-        return found
 
     def _batch(self, found: Slice, number: int, most: int) -> int:
         """Run sequences from a number on in one call; return how many, at least one."""
         starts = list(self._generator.fill(number, self._ops)[: most + 1])
         end = starts[-1]
         data = self._ops.data(0, end)
-        self._buffers["slat_ops"].view[: len(data)] = data
+        self.buffers["slat_ops"].view[: len(data)] = data
         fault = self.native.executor.batch(end)
-        control = WireControl.from_buffer_copy(self._buffers["slat_control"].view)
+        control = WireControl.from_buffer_copy(self.buffers["slat_control"].view)
         if fault is not None:
             return self._ended(found, number, starts, int(control.cursor))
         done = min(int(control.done), end)
@@ -154,7 +159,7 @@ class Engine:
         for kind in (self._ops.ops(place, place + 1)[0].kind for place in suspects):
             found.compared[kind] = found.compared.get(kind, 0) + 1
         for n, ops in sequences.items():
-            self._look_at(found, number + n, ops, n in at)
+            self.look_at(found, self._title(number + n), ops, n in at)
         return count
 
     def _ended(self, found: Slice, number: int, starts: Sequence[int], cursor: int) -> int:
@@ -165,32 +170,42 @@ class Engine:
         ops = self._ops.ops(starts[which], starts[which + 1])
         found.sequences += count
         found.lost += count - 1
-        self._look_at(found, number + which, ops, suspected=True)
+        self.look_at(found, self._title(number + which), ops, suspected=True)
         return count
 
-    def _look_at(self, found: Slice, number: int, ops: list[Op], suspected: bool) -> None:
-        """Judge a sequence in the emulator, and compare what both kinds of code do."""
+    def _title(self, number: int) -> str:
+        return f"sequence {number} of seed {self._seed}"
+
+    def first_suspect(self, ops: OpBuffer, count: int) -> int:
+        """Return the first of ``count`` operations of a call that is suspected, else ``count``."""
+        return self._filter.first(ops, self._rings, 0, count)
+
+    def look_at(self, found: Slice, title: str, ops: list[Op], suspected: bool) -> bool:
+        """Judge a sequence in the emulator, and compare what both kinds of code do.
+
+        Returns whether the judge finds anything, be it known or not. What is new goes into
+        ``found``, and is looked for no more.
+        """
         emulated, native = self.emulated.run(ops), self.native.run(ops)
         difference = first_difference(emulated, native, ops, self.layout.bits)
         if difference is not None:
-            found.disagreement = f"sequence {number} of seed {self._seed}: {difference}"
-            return
+            found.disagreement = f"{title}: {difference}"
+            return False
         examined = self.judge.examine(self.emulated, ops)
         symptoms = [s for s in examined.symptoms if s.fingerprint not in self._marks]
         if not suspected:
             found.sampled += 1
             if symptoms:
-                found.disagreement = (
-                    f"sequence {number} of seed {self._seed} passed, and the judge finds "
-                    f"{symptoms[0].fingerprint}"
-                )
-            return
+                mark = symptoms[0].fingerprint
+                found.disagreement = f"{title} passed, and the judge finds {mark}"
+            return bool(symptoms)
         found.judged += 1
         found.spared += not symptoms
         for symptom in symptoms:
             trace = ops[: symptom.step + 1]
             found.hits.setdefault(symptom.fingerprint, Hit(symptom, trace))
         self._follow([(symptom, ops[: symptom.step + 1]) for symptom in symptoms])
+        return bool(examined.symptoms)
 
     def _follow(self, shown: Iterable[tuple[Symptom, list[Op]]]) -> None:
         """Take over findings: from now on they are looked for no more."""

@@ -25,6 +25,8 @@ from slatcheck.fuzz.wire import (
     WireEvent,
     WireOp,
     WireResult,
+    WireScope,
+    WireStep,
 )
 from support import cache as keeping
 from support.cache import Mode
@@ -43,6 +45,10 @@ EXTENTS = (
 """How far the range of an operation goes, by its number in C."""
 MOST_ENTRIES = 16384
 """Guest frames that may be mapped at a time."""
+MOST_OPERATIONS = 32
+"""Operations that a scope may have, a create and a destroy among them."""
+MOST_STATES = 1 << 18
+"""States that an exploration has room for, and two more."""
 _FLAGS = [
     *["-std=gnu11", "-O2", "-fPIC", "-ffreestanding", "-nostdinc", "-fno-builtin", "-fwrapv"],
     *["-fno-strict-aliasing", "-Wall", "-Wextra", "-Werror"],
@@ -91,7 +97,8 @@ def _sizes() -> list[int]:
         KnownEvents,
     ]  # fmt: skip
     counts = [len(KINDS), len(TRIGGERS), len(PLACES), len(EXTENTS), MOST_ENTRIES]
-    return [*map(ctypes.sizeof, structures), *counts]
+    scope = [ctypes.sizeof(WireStep), ctypes.sizeof(WireScope), MOST_OPERATIONS, MOST_STATES]
+    return [*map(ctypes.sizeof, structures), *counts, *scope]
 
 
 def _declare(made: ctypes.CDLL) -> None:
@@ -109,6 +116,13 @@ def _declare(made: ctypes.CDLL) -> None:
         ("generator_draw", u32, [at, at, u64, u64, u32]),
         ("generator_fill", u32, [at, at, u32, u64, u64, u32, at, u32]),
         ("generator_counters", counters, [at]),
+        ("graph_begin", None, [at, u32]),
+        ("graph_copy", u32, [at, at, u32, at, at, at]),
+        ("graph_follow", u32, [at, at, u32]),
+        ("graph_at", u32, [at]),
+        ("graph_transitions", u64, [at]),
+        ("graph_measure", u64, [at, u32, u32, at, u32]),
+        ("graph_way", u32, [at, u32, at, u32]),
     ):
         function = getattr(made, f"slat_{name}")  # an attribute is kept, an item is not
         function.restype, function.argtypes = result, arguments

@@ -62,6 +62,18 @@ class WireControl(ctypes.Structure):
     )  # fmt: skip
 
 
+class WireStep(ctypes.Structure):
+    """``struct slat_step``: an operation by its place in a scope, and the state behind it."""
+
+    _fields_ = (("low", _U64), ("high", _U64), ("op", _U32), ("pad", _U32))
+
+
+class WireScope(ctypes.Structure):
+    """``struct slat_scope``: what is explored, and whether anything is open."""
+
+    _fields_ = tuple((name, _U32) for name in ("ops", "depth", "barred", "fresh", "closed", "full"))
+
+
 class Rings(ctypes.Structure):
     """The addresses of a batch's records, and how many of each there is room for.
 

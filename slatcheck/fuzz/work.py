@@ -18,8 +18,10 @@ from impl.kernel.native.kernel import NativeKernel, native_parts
 from impl.kernel.ports import open_for
 from impl.kernel.toolchain import find
 from model.operations import Kind
-from slatcheck.fuzz.engine import Engine, Slice
+from slatcheck.fuzz.engine import Slice
+from slatcheck.fuzz.exploring import Explored, Explorer
 from slatcheck.fuzz.parameters import NotCoveredError
+from slatcheck.fuzz.scope import scope
 from slatcheck.search.campaign import Hit, Search
 from slatcheck.search.kept_searches import by_image, hit_of, plain_hit, tool
 from slatcheck.search.unit import Report, Unit, kernel_image, search
@@ -112,6 +114,13 @@ _ONE_AT_A_TIME = threading.Lock()
 """Workers of a cluster may have several threads, and an engine is not for several."""
 
 
+def explore(item: tuple[Task, Kit, int]) -> Explored:
+    """Explore the scope of a layout to a depth. Raises IsolationError as ``carry_out`` does."""
+    task, kit, depth = item
+    engine = _engine(kit, task)
+    return engine.explore(scope(engine.layout, engine.native.capabilities.kinds), depth)
+
+
 def carry_out(item: tuple[Task, Kit]) -> Slice:
     """Run a piece of work.
 
@@ -145,13 +154,13 @@ def forget() -> None:
     _kernels.cache_clear()
 
 
-def _engine(kit: Kit, task: Task) -> Engine:
+def _engine(kit: Kit, task: Task) -> Explorer:
     """Raises IsolationError and NotCoveredError."""
     try:
         native, emulated = _kernels(kit, task.trusted)
     except IsolationError as reason:
         raise IsolationError(f"{reason}; --trust-tree runs it all the same") from None
-    return Engine(native, emulated, task.unit.seed, task.known)
+    return Explorer(native, emulated, task.unit.seed, task.known)
 
 
 def shortened(item: tuple[Task, Kit, Hit]) -> Hit:

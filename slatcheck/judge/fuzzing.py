@@ -16,8 +16,9 @@ from typing import Any
 from slatcheck.document.result import Check, Document, Verdict
 from slatcheck.fuzz import work
 from slatcheck.fuzz.engine import Slice
+from slatcheck.fuzz.exploring import Explored
 from slatcheck.fuzz.work import SEQUENCES, Begun, Kit, Task
-from slatcheck.judge import judging
+from slatcheck.judge import judging, scopes
 from slatcheck.judge.findings import merge
 from slatcheck.judge.judging import Request, checks_of
 from slatcheck.progress import Progress
@@ -40,13 +41,15 @@ class Wanted:
     """How much is to be done: operations on each layout, and seconds in all (None: no limit).
 
     ``trusted`` lets code run on a host that cannot confine it. ``scheduler`` is the address of a
-    Dask cluster that does the work, None where this machine does.
+    Dask cluster that does the work, None where this machine does. With a ``depth`` a small scope of
+    each layout is explored to that depth, and nothing is drawn.
     """
 
     operations: int
     seconds: float | None = None
     trusted: bool = False
     scheduler: str | None = None
+    depth: int | None = None
 
 
 @dataclass
@@ -56,6 +59,7 @@ class Course:
     task: Task
     begun: Begun
     slices: dict[int, Slice] = field(default_factory=dict)
+    explored: Explored | None = None
 
     @property
     def goes_on(self) -> bool:
@@ -101,7 +105,10 @@ def fuzz(request: Request, wanted: Wanted, report: Callable[[Progress], None]) -
         with shared(request.jobs):
             _begin(courses, request, wanted, report)
             with cluster(wanted.scheduler):
-                _run(courses, request, wanted, report)
+                if wanted.depth is None:
+                    _run(courses, request, wanted, report)
+                else:
+                    _explore(courses, request, wanted.depth, report)
             _shorten(courses, request)
     except KeyboardInterrupt:
         judging.interrupted(document)
@@ -208,6 +215,22 @@ def _pace(operations: int, spent: float, left: float, wanted: Wanted) -> str:
     return f"{rate:,} operations a second in all, {hours}:{minutes:02}:{seconds:02} left"
 
 
+def _explore(
+    courses: Sequence[Course], request: Request, depth: int, report: Callable[[Progress], None]
+) -> None:
+    """Explore the scope of each layout; nothing of that is kept."""
+    able = [course for course in courses if course.goes_on and course.begun.kit is not None]
+    items: list[tuple[Task, Any, int]] = []
+    for course in able:
+        known = tuple(course.begun.report.campaign.hits.values())
+        items.append((replace(course.task, known=known), ship(course.begun.kit), depth))
+    for count, (place, explored) in enumerate(spread(work.explore, items, request.jobs), 1):
+        course = able[place]
+        course.explored, course.slices[0] = explored, explored.part
+        title = f"{course.task.unit.title}, {explored.states:,} states"
+        report(Progress(count, len(able), title, len(_found(courses))))
+
+
 def _found(courses: Sequence[Course]) -> set[str]:
     """Return the fingerprints of all that was found so far."""
     return {m for course in courses for m in (*course.begun.report.campaign.hits, *course.new())}
@@ -232,6 +255,10 @@ def _fill(document: Document, courses: Sequence[Course], request: Request, wante
         document.checks += _agreement(course)
     document.notes += [note for course in courses for note in _notes(course, wanted)]
     document.notes += _left_out(courses, request)
+    explored = [(course.task.unit, course.explored) for course in courses if course.explored]
+    if wanted.depth is not None:
+        document.tool["scopes"] = [scopes.told(unit, one) for unit, one in explored]
+        return
     document.tool["campaigns"] = [asdict(_told(course)) for course in courses if course.slices]
 
 
@@ -303,6 +330,8 @@ def _told(course: Course) -> Told:
 
 def _notes(course: Course, wanted: Wanted) -> list[str]:
     """Return in words how far the campaign on a layout came, and what its code was seen to do."""
+    if course.explored is not None:
+        return scopes.notes(course.task.unit, course.explored)
     if not course.slices:
         return []
     told = _told(course)

@@ -53,7 +53,14 @@ class NativeKernel(CompiledKernel):
         for that to be scheduled, so that it is best given thousands of operations.
         """
         sizes = {name: record.size for name, record in self.executor.records.items()}
-        room = {"control": 1, "ops": MAX_OPS, "results": MAX_OPS, **ROOM}
+        room = {
+            "control": 1,
+            "ops": MAX_OPS,
+            "results": MAX_OPS,
+            **ROOM,
+            "scope": 1,
+            "steps": MAX_OPS,
+        }
         return {
             f"slat_{name}": self.machine.buffer(f"slat_{name}", count * sizes[name])
             for name, count in room.items()

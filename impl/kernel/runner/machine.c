@@ -8,3 +8,6 @@
 #include "environment.c"
 #include "observe.c"
 #include "runner.c"
+#ifdef SLAT_NATIVE
+#include "explore.c"
+#endif

@@ -5,6 +5,7 @@
  * instrumentation, and once a sequence in any case, every linked table is compared whole.
  */
 #include "slat.h"
+#include "signature.h"
 
 #define SHADOW_OF(address) ((unsigned long)(address) - SLAT_ARENA + SLAT_SHADOW)
 
@@ -157,6 +158,17 @@ static void note_stores(void) { }
 static void look_since(unsigned long slot) { (void)slot; }
 #endif
 
+/* A leaf that was there, or is there from now on. */
+static void sign_leaf(u32 which, u64 gpa, u64 raw, s32 times)
+{
+	slat_sign(PART_LEAF | which, gpa, raw, times);
+}
+
+static void sign_table(const struct page *page, s32 times)
+{
+	slat_sign(PART_TABLE | page->level, page->base, 0, times);
+}
+
 static void changed(u64 gpa, u64 raw, u32 which)
 {
 	struct slat_change *change;
@@ -190,6 +202,7 @@ static void unlink(unsigned long table)
 			continue;
 		if (is_leaf(which, value)) {
 			owe(which, start_of(page, i), value, level->empty);
+			sign_leaf(which, start_of(page, i), value, -1);
 			changed(start_of(page, i), 0, which);
 		} else {
 			unlink(table_in(which, value));
@@ -197,6 +210,7 @@ static void unlink(unsigned long table)
 		empty_slot(which, was);
 		page->live--;
 	}
+	sign_table(page, -1);
 	page->level = 0;
 	slat_grant(page);
 	slat.tables--;
@@ -240,6 +254,10 @@ static void compare(struct page *page, unsigned long table, u32 index)
 		unlink(table_in(which, old));
 	page->live += (new != level->empty) - (old != level->empty);
 	copy_slot(which, was, now);
+	if (left)
+		sign_leaf(which, gpa, old, -1);
+	if (comes)
+		sign_leaf(which, gpa, new, 1);
 	if (left || comes)
 		changed(gpa, comes ? new : 0, which);
 	if (new != level->empty && !comes)
@@ -295,6 +313,7 @@ static void link(unsigned long table, u32 which, u64 base, unsigned long slot)
 	page->base = base;
 	page->slot = slot;
 	page->live = 0;
+	sign_table(page, 1);
 	slat_grant(page);
 	if (which < LEVEL_ROOT)
 		slat.tables++;

@@ -35,7 +35,16 @@ struct slat_control {
 	u32 resume;			/* in: go on with the table that is there */
 };
 
-enum { MAX_OPS = 4096, MAX_CHANGES = 65536, MAX_DIRTY = 8192, MAX_EVENTS = 1024 };
+/* Of a signature see signature.h; one of no machine is 0. */
+struct slat_step { u64 low, high; u32 op, pad; };
+struct slat_scope {
+	u32 ops, depth;			/* in: the scope, and how deep a state may be to go on from */
+	u32 barred;			/* in: a bit for each operation that is not to be tried */
+	u32 fresh;			/* in: nothing was explored yet */
+	u32 closed, full;		/* out: nothing is open any more; no room for more states */
+};
+
+enum { MAX_OPS = 4096, MAX_CHANGES = 65536, MAX_DIRTY = 8192, MAX_EVENTS = 1024, MAX_SCOPE = 32 };
 extern struct slat_control slat_control;
 extern struct slat_op slat_ops[MAX_OPS];
 extern struct slat_result slat_results[MAX_OPS];

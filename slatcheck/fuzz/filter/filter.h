@@ -38,6 +38,15 @@ struct slat_control {
 	u32 resume;
 };
 
+struct slat_step { u64 low, high; u32 op, pad; };
+struct slat_scope {
+	u32 ops, depth;
+	u32 barred;
+	u32 fresh;
+	u32 closed, full;
+};
+enum { MAX_SCOPE = 32, MOST_STATES = 1 << 18 };
+
 enum kind {
 	OP_CREATE, OP_FAULT, OP_FAULT_FAST, OP_LOOKUP, OP_FLUSH, OP_MKCLEAN, OP_MKOLD,
 	OP_LOG_DIRTY_MASKED, OP_UNMAP, OP_AGE, OP_TEST_AGE, OP_FLUSH_SLOT, OP_FLUSH_ALL,

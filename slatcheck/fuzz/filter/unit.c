@@ -10,17 +10,20 @@
 #include "events.c"
 #include "check.c"
 #include "draw.c"
+#include "graph.c"
 
 /* What the tool must agree on with the compiler, in the order of library.py. */
 const u32 slat_sizes[] = {
 	sizeof(struct slat_op), sizeof(struct slat_result), sizeof(struct slat_change),
 	sizeof(struct slat_event), sizeof(struct slat_control), sizeof(struct layout), sizeof(struct operands),
 	sizeof(struct rings), sizeof(struct known_events), KINDS, TRIGGERS, PLACES, EXTENTS, MOST_ENTRIES,
+	sizeof(struct slat_step), sizeof(struct slat_scope), MAX_SCOPE, MOST_STATES,
 };
 
-/* How much memory a filter and a generator need; it must be zero before they are set up. */
+/* How much memory each of them needs; it must be zero before they are set up. */
 const u64 slat_filter_size = sizeof(struct filter);
 const u64 slat_generator_size = sizeof(struct generator);
+const u64 slat_graph_size = sizeof(struct graph);
 
 void slat_filter_setup(struct filter *filter, const struct layout *layout)
 {

@@ -179,7 +179,7 @@ def test_a_runner_that_says_what_cannot_be_is_not_believed(
 
     def forged(operations: int) -> tuple[int, str] | None:
         fault = batch(operations)
-        one._buffers["slat_control"].view[12:16] = done.to_bytes(4, "little")
+        one.buffers["slat_control"].view[12:16] = done.to_bytes(4, "little")
         return fault
 
     monkeypatch.setattr(one.native.executor, "batch", forged)

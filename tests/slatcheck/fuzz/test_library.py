@@ -42,7 +42,9 @@ def fields(text: str, name: str) -> list[str]:
     return members
 
 
-@pytest.mark.parametrize("name", ["slat_op", "slat_result", "slat_change", "slat_control"])
+@pytest.mark.parametrize(
+    "name", ["slat_op", "slat_result", "slat_change", "slat_control", "slat_step", "slat_scope"]
+)
 def test_the_records_are_those_of_the_runner(name: str) -> None:
     ours = (SOURCES / "filter.h").read_text()
     assert fields(ours, name) == fields(RUNNER.read_text(), name)
