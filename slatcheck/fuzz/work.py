@@ -114,13 +114,6 @@ _ONE_AT_A_TIME = threading.Lock()
 """Workers of a cluster may have several threads, and an engine is not for several."""
 
 
-def explore(item: tuple[Task, Kit, int]) -> Explored:
-    """Explore the scope of a layout to a depth. Raises IsolationError as ``carry_out`` does."""
-    task, kit, depth = item
-    engine = _engine(kit, task)
-    return engine.explore(scope(engine.layout, engine.native.capabilities.kinds), depth)
-
-
 def carry_out(item: tuple[Task, Kit]) -> Slice:
     """Run a piece of work.
 
@@ -128,13 +121,30 @@ def carry_out(item: tuple[Task, Kit]) -> Slice:
     was made by another version of the tool.
     """
     task, kit = item
-    if kit.tool != tool():
-        raise OtherVersionError("a worker has another version of slatcheck than the client")
+    _refuse_others(kit)
     with _ONE_AT_A_TIME:
         begun = time.monotonic()
         found = _engine(kit, task).run(task.first, task.count)
         found.seconds = time.monotonic() - begun
         return found
+
+
+def explore(item: tuple[Task, Kit, int]) -> Explored:
+    """Explore the scope of a layout to a depth.
+
+    Raises IsolationError and OtherVersionError as ``carry_out`` does.
+    """
+    task, kit, depth = item
+    _refuse_others(kit)
+    with _ONE_AT_A_TIME:
+        engine = _engine(kit, task)
+        return engine.explore(scope(engine.layout, engine.native.capabilities.kinds), depth)
+
+
+def _refuse_others(kit: Kit) -> None:
+    """Raise OtherVersionError for a kit that was made by another version of the tool."""
+    if kit.tool != tool():
+        raise OtherVersionError("a worker has another version of slatcheck than the client")
 
 
 class OtherVersionError(Exception):

@@ -12,7 +12,7 @@ struct state {
 	u32 depth, tried, parent, by;
 	u32 next[MAX_SCOPE];
 };
-enum { NOWHERE = 0, NO_MACHINE = 1, MAX_STATES = 1 << 18, RESERVE = 96, NEAR = 512, MAX_ROUTE = 256, MOST_WALKED = 2048 };
+enum { NOWHERE = 0, NO_MACHINE = 1, MAX_STATES = 1 << 18, RESERVE = 96, NEAR = 128, MAX_ROUTE = 256, MOST_WALKED = 2048 };
 
 struct slat_signature slat_signature;
 int slat_signing;
@@ -21,7 +21,8 @@ struct slat_step slat_steps[MAX_OPS];
 static struct slat_op scope_ops[MAX_SCOPE];
 static struct state states[MAX_STATES];	/* from NO_MACHINE on */
 static u32 states_used, index_of[2 * MAX_STATES], at;
-static u32 pending[MAX_STATES], pending_used;	/* states of which something may be open */
+/* States of which something may be open, the one that was met first in front. */
+static u32 pending[MAX_STATES], pending_first, pending_used;
 static u8 is_pending[MAX_STATES];
 static u32 route[MAX_ROUTE], route_used;	/* operations to come, the last one first */
 static u32 relaxed[MAX_STATES];
@@ -53,7 +54,7 @@ static void note_pending(u32 state)
 	if (is_pending[state] || pending_used >= MAX_STATES || !open_in(state))
 		return;
 	is_pending[state] = 1;
-	pending[pending_used++] = state;
+	pending[(pending_first + pending_used++) % MAX_STATES] = state;
 }
 
 /* Number a state, which is new if it was not met before. NOWHERE if there is no room. */
@@ -104,7 +105,7 @@ static void begin_graph(void)
 	clear(states, states_used * sizeof(states[0]));
 	clear(is_pending, sizeof(is_pending));
 	states_used = NO_MACHINE + 1;
-	pending_used = route_used = 0;
+	pending_first = pending_used = route_used = 0;
 	at = NO_MACHINE;
 	slat_scope.full = slat_scope.closed = 0;
 }
@@ -178,8 +179,10 @@ static int set_out(void)
 		return 1;
 	}
 	while (pending_used) {
-		u32 state = pending[--pending_used];
+		u32 state = pending[pending_first];
 
+		pending_first = (pending_first + 1) % MAX_STATES;
+		pending_used--;
 		is_pending[state] = 0;
 		if (!open_in(state))
 			continue;
@@ -211,7 +214,7 @@ static u32 choose(void)
 	open = open_in(at);
 	if (slat.used > SLAT_ARENA_PAGES - RESERVE || since_create > MOST_WALKED)
 		return leave();
-	if (open & ~(1u << last_op()))
+	if (open)
 		return __builtin_ctz(open);
 	return find_open() ? route[--route_used] : leave();
 }
