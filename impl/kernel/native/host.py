@@ -50,7 +50,7 @@ class HostCode:
         """Return the compiler's arguments for one width."""
         named = self.theirs(bits, big_endian)
         defines = [f"-D{name}={value}" for name, value in named.items()]
-        ours = ["-DSLAT_NATIVE=1", f"-DSLAT_CALL_BYTES={RETURN}"]
+        ours = ["-DSLAT_NATIVE=1", "-DSLAT_EXPLORE=1", f"-DSLAT_CALL_BYTES={RETURN}"]
         return [*compiler_target(bits), *(f"-U{name}" for name in OWN), *defines, *ours]
 
     def flags(self, clang: bool, instrument: bool) -> list[str]:

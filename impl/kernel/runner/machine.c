@@ -8,6 +8,6 @@
 #include "environment.c"
 #include "observe.c"
 #include "runner.c"
-#ifdef SLAT_NATIVE
+#ifdef SLAT_EXPLORE
 #include "explore.c"
 #endif

@@ -11,7 +11,7 @@ struct slat_signature { u64 low, high; };
 /* What a part of the state is; a leaf and a table of one level at one address are two parts. */
 enum slat_part { PART_LEAF = 0x10, PART_TABLE = 0x20, PART_HELD = 0x30, PART_LOGGING = 0x40 };
 
-#ifdef SLAT_NATIVE
+#ifdef SLAT_EXPLORE
 extern struct slat_signature slat_signature;
 extern int slat_signing;
 

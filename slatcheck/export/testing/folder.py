@@ -12,6 +12,7 @@ from impl.kernel.executor import BUDGET
 from impl.kernel.native.host import OWN, PLAIN, RETURN, WIDTH, HostCode, host
 from impl.kernel.ports import bind, open_for
 from impl.kernel.toolchain import COMMON, INSTRUMENT, find
+from model.layout import Layout
 from model.operations import Kind
 from model.ports import port_of
 from slatcheck import __version__
@@ -36,7 +37,7 @@ from slatcheck.export.testing.sorting import (
 from slatcheck.fuzz.library import KINDS, SOURCES
 from slatcheck.fuzz.parameters import why_not
 
-UNUSED = frozenset({"image.ld", "kunit.c"})
+UNUSED = frozenset({"explore.c", "image.ld", "kunit.c"})
 """Files of the runner that other programs are made of."""
 _CUT = re.compile(r'^#line \d+ "([^"]+)"$', re.MULTILINE)
 _OPTIMISED = ("-O", "-g")
@@ -59,7 +60,7 @@ def folder(chosen: Chosen, kernel: Path, cc: str | None) -> dict[str, str]:
     made = {key.removeprefix(f"{GENERATED}/"): text for key, text in made.items()}
     made["given.h"] = _given(job)
     made["tests.c"] = _tests(chosen, tree.version, _kinds(job))
-    reason = why_not(layout)
+    reason = why_not_drawn(layout)
     made["drawn.c"] = render("testing/drawn.c.j2", reason=reason)
     if not reason:
         found = [case for case, _ in chosen.cases]
@@ -69,6 +70,13 @@ def folder(chosen: Chosen, kernel: Path, cc: str | None) -> dict[str, str]:
     out |= _copied(job, bool(reason))
     cut_from = sorted({name for text in made.values() for name in _CUT.findall(text)})
     return out | _texts(chosen, job, reason, cut_from)
+
+
+def why_not_drawn(layout: Layout) -> str:
+    """Return why a folder draws no sequences for a layout, '' where it does."""
+    if layout.large:
+        return "its leaves have several sizes: what is known of them cannot be left out of a draw"
+    return why_not(layout)
 
 
 def _kinds(job: Job) -> frozenset[Kind]:
