@@ -46,7 +46,7 @@ class Explored:
     @property
     def complete(self) -> bool:
         """Whether all was tried that is within the depth, but for what is barred."""
-        return not (self.full or self.part.disagreement)
+        return bool(self.levels) and not (self.full or self.part.disagreement)
 
     @property
     def states(self) -> int:
