@@ -46,7 +46,7 @@ class Explored:
     @property
     def complete(self) -> bool:
         """Whether all was tried that is within the depth, but for what is barred."""
-        return not (self.full or self.part.disagreement)
+        return bool(self.levels) and not (self.full or self.part.disagreement)
 
     @property
     def states(self) -> int:
@@ -178,6 +178,8 @@ class _Walk:
         # What can be tolerated is from now on: then the step passes when it is taken again.
         if place in self._suspected:
             self._barred.add(place)
+            # Without a create there is nothing to explore.
+            self._closed = not place
         self._suspected.add(place)
         self._begin()
 
@@ -195,6 +197,9 @@ class _Walk:
         found = self._found
         barred = sum(1 << place for place in self._barred)
         opened, found.levels = self._graph.measure(found.depth, barred)
+        if 0 in self._barred:
+            found.barred = [self._scope.ops[place] for place in sorted(self._barred)]
+            return found
         if opened and not found.full and not found.part.disagreement:
             found.part.disagreement = f"a walk that ended with {opened} operations open"
         rest, _ = self._graph.measure(len(found.levels), barred)

@@ -179,6 +179,17 @@ def test_a_trap_is_judged_in_the_emulator_and_left_out(root: Path, tmp_path: Pat
 
 @pytest.mark.kernel
 @needs_host
+def test_where_no_table_can_be_made_there_are_no_states(root: Path) -> None:
+    chosen = scope(layout("mips32-64k"), ALL)
+    found = run(root, chosen, 3)
+    assert (found.states, found.closed, found.complete) == (0, False, False)
+    assert found.part.disagreement == ""
+    assert found.barred == [CREATE]
+    assert found.part.hits
+
+
+@pytest.mark.kernel
+@needs_host
 def test_telling_states_apart_loses_nothing(root: Path) -> None:
     chosen, depth = scope(ONE, ALL), 3
     one = Explorer(native(root, ONE), emulated(root, ONE), 3)
