@@ -5,6 +5,16 @@
  */
 #include "filter.h"
 
+/* Not the compiler's own: it may ask a library for it, and there is none. */
+static u32 bits_in(u64 set)
+{
+	u32 found = 0;
+
+	for (; set; set &= set - 1)
+		found++;
+	return found;
+}
+
 struct node {
 	u64 low, high;
 	u32 depth, tried, parent, by;
@@ -142,7 +152,7 @@ u64 slat_graph_measure(struct graph *graph, u32 depth, u32 barred, u32 *levels, 
 		if (node->depth < most)
 			levels[node->depth]++;
 		if (node->depth <= depth)
-			open += __builtin_popcount(all & ~1u & ~barred & ~node->tried &
+			open += bits_in(all & ~1u & ~barred & ~node->tried &
 						   (node->depth < depth ? ~0u : 1u << (graph->ops - 1)));
 		for (i = 1; i < graph->ops; i++)
 			reach(graph, node->next[i], state, i, &used);
