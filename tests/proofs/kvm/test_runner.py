@@ -15,6 +15,7 @@ from proofs import engine
 from proofs import kernel_runner as runner
 from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, ClauseResult, Proof
 from proofs.kernel_runner import INTERNAL, KEPT, LayoutProof, LemmaStore
+from support import cache
 from tests.kernels.copies import share
 from tests.proofs.c.edits import DROP, NARROW, PGD, PMD, PTE, WALK, Edit
 from tests.proofs.c.mutation import verdicts
@@ -117,7 +118,7 @@ def test_a_damaged_file_is_as_good_as_none(bench: Bench, tmp_path: Path, damage:
     with changed(bench.copy, bench.tree, ()) as tree:
         first = session(tree, NARROW, LemmaStore(where.folder)).run(titles)
         (file,) = tmp_path.glob("c-*.json")
-        file.write_text(damage, encoding="utf-8")
+        cache.write(file, damage)
         again = session(tree, NARROW, LemmaStore(where.folder)).run(titles)
         third = session(tree, NARROW, LemmaStore(where.folder)).run(titles)
     assert fresh(again) == set(titles)
@@ -169,7 +170,7 @@ def test_the_latest_proofs_are_kept(tmp_path: Path) -> None:
     for number in range(KEPT + 3):
         store.save("key", proof_with(exact=HOLDS), (), {"f": str(number)})
     (file,) = tmp_path.iterdir()
-    assert len(json.loads(file.read_text(encoding="utf-8"))) == KEPT
+    assert len(json.loads(cache.read(file))) == KEPT
     found = [store.load("key", {"f": str(number)}.__getitem__) for number in range(KEPT + 3)]
     assert [one is not None for one in found] == [False] * 3 + [True] * KEPT
 

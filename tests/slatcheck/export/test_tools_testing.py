@@ -155,7 +155,7 @@ def test_a_report_without_findings_is_a_folder_of_ordinary_tests(
     report.write_text(json.dumps({"schema": SCHEMA, "findings": []}))
     arguments = ["export", str(report), "--as", "tools-testing", "--layout", "mips32-4k"]
     assert cli.run([*arguments, "--kernel", str(repaired), "-o", str(folder)]) == 0
-    assert f"KERNEL ?= {repaired}\n" in (folder / "Makefile").read_text()
+    assert f"KERNEL := {repaired}\n" in (folder / "Makefile").read_text()
     make(folder, CC="gcc")
     ran = run(folder, 40)
     assert ran.lines[-1] == "7 tests run, 7 passed, 0 failed" and ran.status == 0
