@@ -32,8 +32,9 @@ from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
 from model.abstract_map import AbstractMap
 from model.layout import Layout
+from model.machines import BIG
 from model.operations import ENOMEM, Answer, Kind, Op
-from model.ports import layout
+from model.ports import byte_orders, layout
 from model.triggers import trigger
 from slatcheck.search.campaign import Search
 from slatcheck.search.drawing import LENGTH
@@ -57,7 +58,8 @@ def kernel(tree: Path, chosen: Layout) -> EmulatedKernel:
     """Build and load the tree for a layout."""
     opened = open_tree(tree, chosen.port)
     binding = bind(opened)
-    return EmulatedKernel(build(opened, binding, chosen, True, find()), binding.missing)
+    big = BIG in byte_orders(chosen)
+    return EmulatedKernel(build(opened, binding, chosen, big, find()), binding.missing)
 
 
 def engine(tree: Path, chosen: Layout, operations: int, seed: int) -> Speed:
