@@ -169,16 +169,6 @@ class Executor:
         self.machine.write(self._at["control"], control)
         return self.machine.call(self._at[name])
 
-    def execute(
-        self, operations: int, resume: bool = False, logged: bool = True
-    ) -> tuple[int, str] | None:
-        """Run so many operations that lie in slat_ops; return (PC, cause) where that faulted.
-
-        For callers who write operations and read records themselves; see ``run`` for the rest.
-        After a fault they call ``recover``.
-        """
-        return self._broken or self._call("run", operations, resume, logged)
-
     def batch(self, operations: int) -> tuple[int, str] | None:
         """Run so many operations in slat_ops, sequences one behind the other, in one call.
 

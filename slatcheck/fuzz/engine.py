@@ -7,6 +7,7 @@ the emulated run of a sequence.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -52,6 +53,30 @@ class Slice:
     disagreement: str = ""
 
 
+@dataclass
+class _Seen:
+    """Findings that are looked for no more, and by what they are passed over.
+
+    ``marks`` are their fingerprints; ``excluded`` is not drawn, ``tolerated`` are events.
+    """
+
+    marks: set[str] = field(default_factory=set)
+    excluded: set[tuple[str, str]] = field(default_factory=set)
+    tolerated: set[Known] = field(default_factory=set)
+
+    def add(self, symptom: Symptom, shown_by: set[Known]) -> None:
+        """Take over a finding that is ``shown_by`` events alone, or by more (none)."""
+        self.marks.add(symptom.fingerprint)
+        if shown_by:
+            self.tolerated |= shown_by
+        else:
+            self.excluded.add((symptom.entry, symptom.trigger))
+
+    def copy(self) -> _Seen:
+        """Return one of its own with the same content."""
+        return _Seen(set(self.marks), set(self.excluded), set(self.tolerated))
+
+
 class Engine:
     """The native and the emulated code of one layout, the filter between, and what is known.
 
@@ -80,24 +105,25 @@ class Engine:
             MAX_OPS,
             *ROOM.values(),
         )
-        self._habits = self._seen_habits()
+        self._before = self._seen_before()
         self.start()
 
-    def _seen_habits(self) -> frozenset[Habit]:
-        """Return what the table is seen to do in its own way where what is known is shown."""
+    def _seen_before(self) -> tuple[_Seen, frozenset[Habit]]:
+        """Return what is known, and the habits of the table where that is shown."""
+        seen = _Seen()
         judge = Judge(self.layout, self.emulated.capabilities.pages)
         for hit in self._known:
             judge.examine(self.emulated, hit.ops)
-        return judge.habits
+            seen.add(hit.symptom, self._tolerable(hit.symptom, hit.ops))
+        return seen, judge.habits
 
     def start(self) -> None:
         """Know of nothing but what is known from before."""
-        self.judge.habits = self._habits
-        self._marks: set[str] = set()
-        self._excluded: set[tuple[str, str]] = set()
-        self._tolerated: set[Known] = set()
+        before, self.judge.habits = self._before
+        self._seen = before.copy()
         self._filter = Filter(self.layout, self.emulated.capabilities.pages)
-        self._follow([(hit.symptom, hit.ops) for hit in self._known])
+        self._generator = Generator(self.layout, self._kinds(), self._seed)
+        self._follow()
 
     def disagreement(self, numbers: Iterable[int]) -> str:
         """Return where native and emulated code differ in what they are or do, '' if nowhere.
@@ -152,7 +178,7 @@ class Engine:
             found.disagreement = f"the runner says that {done} of {end} operations were done"
             return 1
         suspects = self._filter.suspects(self._ops, self._rings, done)
-        at = {max(n for n in range(count) if starts[n] <= place) for place in suspects}
+        at = {bisect(starts, place) - 1 for place in suspects}
         sampled = {n for n in range(count) if (number + n) % SAMPLED == 0}
         sequences = {n: self._ops.ops(starts[n], starts[n + 1]) for n in sorted(at | sampled)}
         found.sequences += count
@@ -166,7 +192,8 @@ class Engine:
         """Judge the sequence that ended the machine; the batch is lost."""
         self.native.executor.recover()
         count = len(starts) - 1
-        which = max(n for n in range(count) if starts[n] <= cursor or n == 0)
+        # The cursor is what the process says.
+        which = min(bisect(starts, cursor), count) - 1
         ops = self._ops.ops(starts[which], starts[which + 1])
         found.sequences += count
         found.lost += count - 1
@@ -192,7 +219,7 @@ class Engine:
             found.disagreement = f"{title}: {difference}"
             return False
         examined = self.judge.examine(self.emulated, ops)
-        symptoms = [s for s in examined.symptoms if s.fingerprint not in self._marks]
+        symptoms = [s for s in examined.symptoms if s.fingerprint not in self._seen.marks]
         if not suspected:
             found.sampled += 1
             if symptoms:
@@ -201,29 +228,29 @@ class Engine:
             return bool(symptoms)
         found.judged += 1
         found.spared += not symptoms
+        kinds = self._kinds()
         for symptom in symptoms:
             trace = ops[: symptom.step + 1]
             found.hits.setdefault(symptom.fingerprint, Hit(symptom, trace))
-        self._follow([(symptom, ops[: symptom.step + 1]) for symptom in symptoms])
+            self._seen.add(symptom, self._tolerable(symptom, trace))
+        if self._kinds() != kinds:
+            self._generator = Generator(self.layout, self._kinds(), self._seed)
+        self._follow()
         return bool(examined.symptoms)
 
-    def _follow(self, shown: Iterable[tuple[Symptom, list[Op]]]) -> None:
-        """Take over findings: from now on they are looked for no more."""
-        for symptom, ops in shown:
-            self._marks.add(symptom.fingerprint)
-            tolerable = self._tolerable(symptom, ops)
-            if tolerable:
-                self._tolerated |= tolerable
-            else:
-                self._excluded.add((symptom.entry, symptom.trigger))
+    def _kinds(self) -> frozenset[Kind]:
+        """Return the operations that can be drawn."""
         destroys = entry_point(self.layout, Kind.DESTROY)
         kinds = self.native.capabilities.kinds
-        if any(entry == destroys for entry, _ in self._excluded):
+        if any(entry == destroys for entry, _ in self._seen.excluded):
             # It ends every sequence, so that it can only be left out as a whole.
             kinds -= {Kind.DESTROY}
-        self._generator = Generator(self.layout, kinds, self._seed)
-        self._generator.exclude(self._excluded, self.judge.habits)
-        self._filter.tolerate(self._tolerated)
+        return kinds
+
+    def _follow(self) -> None:
+        """Look no more for what was seen."""
+        self._generator.exclude(self._seen.excluded, self.judge.habits)
+        self._filter.tolerate(self._seen.tolerated)
 
     def _tolerable(self, symptom: Symptom, ops: list[Op]) -> set[Known]:
         """Return the events that show a finding, if they end nothing and are named by subject."""

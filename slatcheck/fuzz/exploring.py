@@ -27,8 +27,9 @@ class Explored:
     """What became of a scope.
 
     ``levels`` are the numbers of states by their depth: behind a create is depth 0. ``barred`` are
-    operations that were no longer tried once they had shown a finding. ``transitions`` are pairs of
-    a state and an operation that were tried, ``steps`` the operations carried out for that.
+    operations that were no longer tried once they had shown a finding; ``unexplained`` says that
+    one of them had shown none, and was suspected all the same. ``transitions`` are pairs of a state
+    and an operation that were tried, ``steps`` the operations carried out for that.
     ``closed`` says that no operation leads to a state that is not counted: then no other depth has
     more. ``part`` is what was found, as of a piece of a campaign.
     """
@@ -41,12 +42,14 @@ class Explored:
     closed: bool = False
     full: bool = False
     barred: list[Op] = field(default_factory=list)
+    unexplained: bool = False
     part: Slice = field(default_factory=Slice)
 
     @property
     def complete(self) -> bool:
-        """Whether all was tried that is within the depth, but for what is barred."""
-        return bool(self.levels) and not (self.full or self.part.disagreement)
+        """Whether all was tried that is within the depth, but for what shows a finding."""
+        cut = self.full or self.unexplained or self.part.disagreement
+        return bool(self.levels) and not cut
 
     @property
     def states(self) -> int:
@@ -178,6 +181,7 @@ class _Walk:
         # What can be tolerated is from now on: then the step passes when it is taken again.
         if place in self._suspected:
             self._barred.add(place)
+            self._found.unexplained |= not shown
             # Without a create there is nothing to explore.
             self._closed = not place
         self._suspected.add(place)

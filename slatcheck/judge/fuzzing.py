@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from model.operations import Kind
+from slatcheck.document.causes import GEOMETRY
 from slatcheck.document.result import Check, Document, Verdict
 from slatcheck.fuzz import work
 from slatcheck.fuzz.engine import Slice
@@ -34,6 +36,9 @@ EVERY = 2.0
 """Seconds between two lines of progress."""
 AGREEMENT = "kernel/native/agreement"
 """The check that native code does what emulated code does, and the judge what the filter says."""
+
+SCOPE = "kernel/native/scope"
+"""The check that all of a small scope was explored, where that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,20 @@ class Course:
     @property
     def goes_on(self) -> bool:
         """Whether anything is to be run natively."""
-        begun = self.begun
-        report = begun.report
-        broken = report.failure is not None or report.ends_everything is not None
-        return not (broken or begun.refused or self.disagreement)
+        report = self.begun.report
+        broken = report.failure is not None or report.ends_everything is not None or self.barrier
+        return not (broken or self.begun.refused or self.disagreement)
+
+    @property
+    def barrier(self) -> str:
+        """The finding that every create shows, so that nothing can follow it; '' if none."""
+        for mark, hit in self.begun.report.campaign.hits.items():
+            symptom = hit.symptom
+            creates = hit.ops[symptom.step].kind is Kind.CREATE
+            # What is said of the geometry is seen without a run.
+            if creates and symptom.trigger == "any" and symptom.rule != GEOMETRY:
+                return mark
+        return ""
 
     @property
     def disagreement(self) -> str:
@@ -252,7 +267,7 @@ def _fill(document: Document, courses: Sequence[Course], request: Request, wante
     document.findings = merge(reports, request.seed)
     for course in courses:
         document.checks += checks_of(course.begun.report)
-        document.checks += _agreement(course)
+        document.checks += [*_agreement(course), *_scope(course)]
     document.notes += [note for course in courses for note in _notes(course, wanted)]
     document.notes += _left_out(courses, request)
     explored = [(course.task.unit, course.explored) for course in courses if course.explored]
@@ -283,6 +298,27 @@ def _agreement(course: Course) -> list[Check]:
         return [replace(base, verdict=Verdict.ERROR, reason=course.disagreement)]
     compared = sum(part.judged + part.sampled for part in course.slices.values())
     return [replace(base, cases=work.TRIED + compared)]
+
+
+def _scope(course: Course) -> list[Check]:
+    """Return what is to be said of an exploration: one that is not complete is no pass."""
+    explored, unit = course.explored, course.task.unit
+    if explored is None or course.disagreement:
+        return []
+    verdict = Verdict.HOLDS if explored.complete else Verdict.UNKNOWN
+    reason = "" if explored.complete else "the exploration of the small scope is not complete"
+    return [
+        Check(
+            SCOPE,
+            "differential",
+            unit.layout,
+            "",
+            verdict,
+            reason,
+            cases=explored.transitions,
+            byte_order=unit.byte_order,
+        )
+    ]
 
 
 @dataclass
@@ -332,22 +368,25 @@ def _notes(course: Course, wanted: Wanted) -> list[str]:
     """Return in words how far the campaign on a layout came, and what its code was seen to do."""
     if course.explored is not None:
         return scopes.notes(course.task.unit, course.explored)
-    if not course.slices:
+    title = course.task.unit.title
+    if course.barrier and not course.begun.refused:
+        return [f"{title}: nothing was run natively, as every create shows {course.barrier}"]
+    if not course.slices and not course.goes_on:
         return []
     told = _told(course)
     rate = int(told.operations / max(told.seconds, 0.1))
     said = [
-        f"{course.task.unit.title}: {told.operations:,} operations natively, {rate:,} a second of "
-        f"a process; {told.judged:,} of {told.sequences:,} sequences were suspected, "
-        f"{told.spared:,} of them for nothing, and {told.sampled:,} others judged as well; "
+        f"{title}: {told.operations:,} operations natively, {rate:,} a second of a process; "
+        f"{told.judged:,} of {told.sequences:,} sequences were suspected, {told.spared:,} of them "
+        f"for nothing, and {told.sampled:,} others judged as well; "
         f"{told.blocks_run} of {told.blocks} basic blocks ran, the last new one within the first "
         f"{told.last_new_block:,} operations"
     ]
     asked = -(-wanted.operations // LENGTH)
     if told.sequences < asked:
         said.append(
-            f"{course.task.unit.title}: {told.sequences:,} of {asked:,} sequences were run; the "
-            "same command goes on from there"
+            f"{title}: {told.sequences:,} of {asked:,} sequences were run; the same command goes "
+            "on from there"
         )
     return said
 

@@ -48,7 +48,7 @@ class NativeKernel(CompiledKernel):
     def buffers(self) -> dict[str, Buffer]:
         """Return what runner/slat.h lays out, by name, as this process sees it without a copy.
 
-        A loop writes ``slat_ops``, calls ``executor.execute`` and reads the others. They stay
+        A loop writes ``slat_ops``, calls ``executor.batch`` and reads the others. They stay
         where they are, also when the machine is started afresh. A call into another process waits
         for that to be scheduled, so that it is best given thousands of operations.
         """

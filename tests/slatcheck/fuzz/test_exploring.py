@@ -20,7 +20,7 @@ from model.operations import Kind, Op
 from model.ports import layout, layouts
 from slatcheck.fuzz.exploring import Explored, Explorer
 from slatcheck.fuzz.scope import PFN, Scope, borders, scope
-from slatcheck.fuzz.wire import WireStep
+from slatcheck.fuzz.wire import OpBuffer, WireStep
 from support.cache import Mode
 from tests.impl.kernel.native.builds import emulated, native, needs_host
 from tests.proofs.c.edits import REPAIRS, Edit, edited
@@ -175,6 +175,26 @@ def test_a_trap_is_judged_in_the_emulator_and_left_out(root: Path, tmp_path: Pat
     assert found.part.disagreement == ""
     assert {mark.partition("/")[0] for mark in found.part.hits} == {"bad-access"}
     assert {op.kind for op in found.barred} >= {Kind.UNMAP, Kind.DESTROY}
+
+
+@pytest.mark.kernel
+@needs_host
+def test_what_is_left_out_without_a_finding_is_not_complete(
+    repaired: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = Explorer.first_suspect
+
+    def wary(self: Explorer, ops: OpBuffer, count: int) -> int:
+        drawn = ops.ops(0, count)
+        first = next((at for at, op in enumerate(drawn) if op.kind is Kind.FLUSH_ALL), count)
+        return min(first, usual(self, ops, count))
+
+    monkeypatch.setattr(Explorer, "first_suspect", wary)
+    found = run(repaired, scope(ONE, ALL), 2)
+    assert (found.part.disagreement, found.part.hits) == ("", {})
+    assert [op.kind for op in found.barred] == [Kind.FLUSH_ALL]
+    assert found.unexplained
+    assert not found.complete
 
 
 @pytest.mark.kernel

@@ -126,6 +126,20 @@ def test_a_run_that_is_cut_off_goes_on_where_it_was(
     assert campaign["sequences"] == 4 * PIECE
 
 
+def test_a_layout_whose_turn_did_not_come_is_said(root: Path) -> None:
+    cut = run(request_of(root, ONE.name, "mips32-4k"), 1, seconds=0.0)
+    assert len(cut.tool["campaigns"]) == 1
+    short = [note for note in cut.notes if f": 0 of {PIECE} sequences were run" in note]
+    assert len(short) == 1
+
+
+def test_where_every_create_shows_something_nothing_is_run(root: Path) -> None:
+    document = run(request_of(root, "mips64-4k-va48"), 1)
+    assert document.tool["campaigns"] == []
+    assert document.verdict is Verdict.VIOLATED
+    assert any("every create shows uninitialised/kvm_pgd_alloc/any" in n for n in document.notes)
+
+
 def test_an_interrupted_run_gives_what_it_has(root: Path) -> None:
     steps: list[Progress] = []
 

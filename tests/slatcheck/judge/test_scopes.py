@@ -15,7 +15,7 @@ from slatcheck.document.result import Document, Verdict
 from slatcheck.document.schema import DOCUMENT, validated
 from slatcheck.fuzz.exploring import Explored, Explorer
 from slatcheck.judge import scopes
-from slatcheck.judge.fuzzing import AGREEMENT, Wanted, fuzz
+from slatcheck.judge.fuzzing import AGREEMENT, SCOPE, Wanted, fuzz
 from slatcheck.judge.judging import Request
 from slatcheck.search.unit import Unit
 from tests.impl.kernel.native.builds import needs_host
@@ -79,6 +79,26 @@ def test_a_disagreement_is_an_error(root: Path, monkeypatch: pytest.MonkeyPatch)
     document = run(root, 3)
     assert document.verdict is Verdict.ERROR
     assert any("it is not complete" in note for note in document.notes)
+
+
+@pytest.mark.parametrize("cut", ["full", "unexplained"])
+def test_what_is_not_complete_is_no_pass(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    tree = edited(root, REPAIRS, tmp_path / "linux")
+    (whole,) = [check for check in run(tree, 2).checks if check.id == SCOPE]
+    assert (whole.verdict, whole.reason) == (Verdict.HOLDS, "")
+    assert whole.cases > 20
+
+    def short(*_: object) -> Explored:
+        found = Explored(2, 5, levels=[1, 4])
+        setattr(found, cut, True)
+        return found
+
+    monkeypatch.setattr(Explorer, "explore", short)
+    document = run(tree, 2)
+    (scope,) = [check for check in document.checks if check.id == SCOPE]
+    assert scope.verdict is document.verdict is Verdict.UNKNOWN
 
 
 def test_where_there_is_no_room_nothing_is_claimed() -> None:

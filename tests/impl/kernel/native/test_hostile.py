@@ -186,7 +186,7 @@ def test_of_all_system_calls_none_is_carried_out(
         kernel.machine.write(
             kernel.executor.symbols.address("slat_ops"), kernel.executor.packed(ops)
         )
-        fault = kernel.executor.execute(len(ops))
+        fault = kernel.executor.batch(len(ops))
         cause = fault and fault[1]
         if number == end:
             assert cause == "it ended by itself, with status 7"

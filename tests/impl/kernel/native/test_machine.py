@@ -63,7 +63,7 @@ def test_a_loop_sees_the_buffers_without_a_copy(
     ops = sequences(kernel, 1)[0]
     packed = executor.packed(ops)
     buffers["slat_ops"].view[: len(packed)] = packed
-    assert executor.execute(len(ops)) is None
+    assert executor.batch(len(ops)) is None
     results = executor.records["results"]
     count = len(ops) * results.size
     shown = [r[0] for r in results.iter_unpack(buffers["slat_results"].view[:count])]
@@ -397,7 +397,7 @@ def test_an_image_that_does_not_start_shows_it_in_every_sequence(
         assert [event.detail for event in run.outcomes[0].events] == [
             "an instruction that there is not"
         ]
-    assert executor.execute(1) == (CODE, "an instruction that there is not")
+    assert executor.batch(1) == (CODE, "an instruction that there is not")
 
 
 def test_a_layout_of_another_port_has_its_own_arena(kernel_trees: dict[str, Path]) -> None:
