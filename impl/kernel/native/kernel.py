@@ -85,21 +85,3 @@ def native_parts(
     except UnsupportedError as problem:
         raise UnsupportedError(f"emulated only, if at all: {problem}") from None
     return made, loader(layout.bits, toolchain, folder, mode)
-
-
-def native_kernel(
-    tree: Tree,
-    layout: Layout,
-    big_endian: bool,
-    toolchain: Toolchain,
-    mode: Mode = Mode.USE,
-    trusted: bool = False,
-    limits: Limits = USUAL,
-) -> NativeKernel:
-    """Build a layout of a tree for this host, and start it.
-
-    Raises UnsupportedError as ``native_parts`` does, and IsolationError where this host cannot
-    confine it and it is not ``trusted``.
-    """
-    made, program = native_parts(tree, layout, big_endian, toolchain, mode)
-    return NativeKernel(made, bind(tree).missing, program, trusted, limits)

@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 
 import impl.kernel.build as building
-from impl.kernel.native.kernel import NativeKernel, native_kernel
-from impl.kernel.ports import open_tree
-from impl.kernel.toolchain import find
+from impl.kernel.native.kernel import NativeKernel
 from model.leaf_map import map_of
 from model.operations import Kind, Op
 from model.ports import layout, layouts
@@ -281,8 +279,7 @@ def test_a_signature_with_a_mistake_is_noticed(
     text = path.read_text()
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
-    tree = open_tree(repaired, ONE.port)
-    kernel = native_kernel(tree, ONE, False, find(), Mode.OFF)
+    kernel = native(repaired, ONE, mode=Mode.OFF)
     found = run(repaired, chosen, FAR, kernel)
     right = explored(chosen, FAR)
     assert found.part.disagreement or (found.levels, found.transitions) != right

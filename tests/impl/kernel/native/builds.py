@@ -10,12 +10,11 @@ from random import Random
 
 import pytest
 
-from impl.kernel import images
 from impl.kernel.build import Image
 from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.executor import CompiledKernel
-from impl.kernel.native.host import emulated_only, host
-from impl.kernel.native.kernel import NativeKernel, native_kernel
+from impl.kernel.native.host import emulated_only
+from impl.kernel.native.kernel import NativeKernel, native_parts
 from impl.kernel.native.loader import loader
 from impl.kernel.native.process import USUAL, Limits
 from impl.kernel.ports import bind, open_tree
@@ -26,7 +25,7 @@ from model.operations import Kind, Op
 from model.ports import layout
 from slatcheck.search.leaf_sequences import decoder_of
 from slatcheck.search.sequences import BLOCK, HEADER
-from support.cache import Mode, place
+from support.cache import Mode
 from tests.kernels.copies import image_of
 
 SHORT = Limits(computing=0.3, waiting=4.0)
@@ -38,20 +37,23 @@ needs_host = pytest.mark.skipif(bool(_WHY), reason=_WHY or "runs here")
 
 def native_image(root: Path, one: Layout) -> Image:
     """Return the image of a layout for this host."""
-    tree, made_by = open_tree(root, one.port), find()
-    folder = place(Mode.USE)
-    return images.image(tree, bind(tree), one, False, made_by, folder, host=host(one, made_by))
+    return native_parts(open_tree(root, one.port), one, False, find())[0]
 
 
 def native(
-    root: Path, one: Layout, limits: Limits = USUAL, leave_out: int = 0, trusted: bool = False
+    root: Path,
+    one: Layout,
+    limits: Limits = USUAL,
+    leave_out: int = 0,
+    trusted: bool = False,
+    mode: Mode = Mode.USE,
 ) -> NativeKernel:
     """Return the tree's code in a confined process."""
     tree = open_tree(root, one.port)
-    if not leave_out:
-        return native_kernel(tree, one, False, find(), Mode.USE, trusted, limits)
-    program = loader(one.bits, find(), None, leave_out=leave_out)
-    return NativeKernel(native_image(root, one), bind(tree).missing, program, trusted, limits)
+    image, program = native_parts(tree, one, False, find(), mode)
+    if leave_out:
+        program = loader(one.bits, find(), None, leave_out=leave_out)
+    return NativeKernel(image, bind(tree).missing, program, trusted, limits)
 
 
 @cache

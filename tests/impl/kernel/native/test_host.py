@@ -13,7 +13,7 @@ import pytest
 
 from impl.kernel.errors import TreeError, UnsupportedError
 from impl.kernel.native.host import HostCode, compiler_target, emulated_only, host
-from impl.kernel.native.kernel import native_kernel
+from impl.kernel.native.kernel import native_parts
 from impl.kernel.port import Code
 from impl.kernel.ports import kernel_port, open_tree
 from impl.kernel.toolchain import Toolchain, find, predefined
@@ -96,4 +96,4 @@ def test_two_layouts_of_a_width_share_a_target() -> None:
 def test_what_is_emulated_only_says_why(kernel_trees: dict[str, Path]) -> None:
     tree = open_tree(kernel_trees["6.12"])
     with pytest.raises(UnsupportedError, match="emulated only: big-endian"):
-        native_kernel(tree, layout("mips64-4k"), True, find())
+        native_parts(tree, layout("mips64-4k"), True, find())
