@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.kernel, needs_host]
 
 @pytest.fixture(scope="module", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what is kept apart: traces that other trees left decide which of two short ones shows."""
+    """Keep what is kept apart: traces that other trees left decide which of two is shown."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLATCHECK_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
