@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from itertools import compress
 from typing import Protocol
 
 from impl.interface import Capabilities, Event, Outcome, Run
@@ -153,6 +154,8 @@ class Executor:
         }  # fmt: skip
         if image.native:
             self._at["explore"] = at("slat_explore")
+        start, end = at("__start_coverage"), at("__stop_coverage")
+        self._flags = start, max(end - start, 0)
         self._boot()
 
     def _boot(self) -> None:
@@ -212,24 +215,32 @@ class Executor:
         return [v[0] for v in self._read("format", self._word, 10)]
 
     def coverage(self) -> tuple[set[int], set[int]]:
-        """Return (reached, all) addresses of the basic blocks of the tree's code."""
+        """Return (reached, all) addresses of the basic blocks of the tree's code.
+
+        A block lies at the end of an edge: where several lead to one, each has a block of its own.
+        """
+        blocks = self.blocks()
+        return set(compress(blocks, self.flags())), set(blocks)
+
+    def blocks(self) -> list[int]:
+        """Return the addresses of all basic blocks of the tree's code, in the image's order."""
         at = self.symbols.address
-        start, end = at("__start_coverage"), at("__stop_coverage")
-        seen = self.machine.read(start, end - start) if end > start else b""
         wide = "Q" if self.image.layout.bits == 64 else "I"
         block = struct.Struct(self._op.format[0] + 2 * wide)
         first, last = at("__start_blocks"), at("__stop_blocks")
         data = self.machine.read(first, last - first) if last > first else b""
-        blocks = [pc for pc, _ in block.iter_unpack(data)]
-        reached = {pc for pc, flag in zip(blocks, seen, strict=False) if flag}
-        return reached, set(blocks)
+        return [pc for pc, _ in block.iter_unpack(data)]
 
-    def forget_coverage(self) -> None:
-        """Let no block of the tree's code count as reached."""
-        at = self.symbols.address
-        start, end = at("__start_coverage"), at("__stop_coverage")
-        if end > start:
-            self.machine.write(start, bytes(end - start))
+    def flags(self) -> bytes:
+        """Return for each basic block, in the image's order, 0 if it was not reached."""
+        start, size = self._flags
+        return self.machine.read(start, size) if size else b""
+
+    def set_flags(self, flags: bytes = b"") -> None:
+        """Let those blocks count as reached that ``flags`` gave; without any, none."""
+        start, size = self._flags
+        if size:
+            self.machine.write(start, flags or bytes(size))
 
     def run(self, ops: Sequence[Op], resume: bool = False, logged: bool = True) -> Run:
         """Execute a sequence in one call. Raises ToolLimitError where the runner ran out.

@@ -140,7 +140,7 @@ class KernelStepper:
         """Carry out ``ops`` one at a time; see impl.snapshot.Stepper."""
         executor = self._executor
         for number, op in enumerate(ops):
-            self._forget()
+            self._executor.set_flags()
             run = executor.run([op], resume=number > 0)
             outcome = run.outcomes[-1]
             stopped = run.stop is not None
@@ -152,13 +152,6 @@ class KernelStepper:
             yield Step(outcome, snapshot, self._lines(), stopped)
             if stopped or (op.kind is Kind.CREATE and outcome.result):
                 return
-
-    def _forget(self) -> None:
-        """Clear what the image knows of blocks that ran."""
-        at = self._executor.symbols.address
-        start, end = at("__start_coverage"), at("__stop_coverage")
-        if end > start:
-            self._executor.machine.write(start, bytes(end - start))
 
     def _lines(self) -> tuple[tuple[str, str], ...]:
         """Return the places at which a block of the tree's code began to run, in file order."""

@@ -32,8 +32,8 @@ from support.pool import ClusterError
 
 with lazily():
     from impl.kernel.errors import IsolationError
-    from slatcheck.fuzz import work
-    from slatcheck.judge import fuzzing, judging
+    from slatcheck.fuzz import inheritance, work
+    from slatcheck.judge import course, fuzzing, judging
 
 DEFAULT = "10M"
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e\d+)?)([kMG]?)", re.ASCII)
@@ -106,6 +106,12 @@ class Span(click.ParamType[float]):
     help="Have the work done by a Dask cluster, such as tcp://head:8786, and not by this machine. "
     "Needs the extra 'cluster'.",
 )
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where the inputs are kept that reach something new; beside the cache if it is not given.",
+)
 @seed_option
 @jobs_option
 @cache_option
@@ -123,6 +129,7 @@ def command(
     depth: int | None,
     trust_tree: bool,
     scheduler: str | None,
+    corpus: Path | None,
     seed: int,
     jobs: int,
     cache: Mode,
@@ -143,6 +150,10 @@ def command(
     With --exhaustive nothing is drawn: some twenty operations at the borders of each layout are
     tried in every state that a sequence of at most DEPTH of them leads to.
 
+    Sequences that reach what none did before (code, pairs of operands, sizes of the table) are
+    kept, and every second one is bred from them. The next campaign on the layout, of this tree or
+    another, begins with them.
+
     The code runs in a process that can do nothing but compute. What was done is kept, so that the
     same command goes on where it was ended, and more operations begin where fewer came to an end.
     """
@@ -158,7 +169,9 @@ def command(
         cc=cc,
         cache=cache,
     )
-    wanted = fuzzing.Wanted(ops, limit, trust_tree, scheduler, depth)
+    if corpus is None and cache is not Mode.OFF:
+        corpus = inheritance.usual_place()
+    wanted = course.Wanted(ops, limit, trust_tree, scheduler, depth, corpus)
     try:
         with progress.shown() as report:
             document = fuzzing.fuzz(request, wanted, report)

@@ -35,6 +35,7 @@ text { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace
 .good-text { fill: #116329 }
 .arrow { fill: none; stroke: #b3131b; stroke-width: 1.8 }
 .arrow-head { fill: #b3131b }
+.curve { fill: none; stroke: #24508f; stroke-width: 2 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 }
 .paper { fill: #0f141a }
@@ -56,6 +57,7 @@ text { fill: #e6edf3 }
 .good-text { fill: #7ee787 }
 .arrow { stroke: #ff7b72 }
 .arrow-head { fill: #ff7b72 }
+.curve { stroke: #6ea8ff }
 }
 """
 """Rules for every picture: plain ones first, so that a viewer without dark mode has them."""
@@ -90,6 +92,11 @@ class Canvas:
     def polygon(self, points: list[tuple[float, float]], look: str) -> None:
         """Draw a polygon."""
         made = self._add("polygon", look)
+        made.set("points", " ".join(f"{x:.1f},{y:.1f}" for x, y in points))
+
+    def line(self, points: list[tuple[float, float]], look: str) -> None:
+        """Draw a line through ``points``."""
+        made = self._add("polyline", look)
         made.set("points", " ".join(f"{x:.1f},{y:.1f}" for x, y in points))
 
     def arrow(self, points: list[tuple[float, float]]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from model.layout import Layout
 from model.operations import Kind
+from slatcheck.fuzz.coverage import Watch
 from slatcheck.fuzz.library import KINDS, KnownEvents, Memory, library
 from slatcheck.fuzz.operands import NAMES
 from slatcheck.fuzz.parameters import numbers
@@ -66,6 +67,11 @@ class Filter:
         for kind, code, subject in events:
             known.subjects[kind][code] |= 1 << subject
         self._c.slat_filter_tolerate(self._memory.address, ctypes.addressof(known))
+
+    def watch(self, states: Watch) -> None:
+        """Note, from now on, which steps of the table were taken by operations that pass."""
+        self._states = states  # its memory is used from now on
+        self._c.slat_filter_watch(self._memory.address, states.address)
 
     def shapes(self, ops: OpBuffer, count: int) -> tuple[list[str], list[bool]]:
         """Return the trigger of each of the first operations, and whether it is in contract.

@@ -19,8 +19,11 @@ from model.leaf_map import Habit
 from model.operations import Kind, Op
 from model.ports import entry_point
 from slatcheck.fuzz.checker import Filter
+from slatcheck.fuzz.corpus import EMPTY, Corpus, Input
+from slatcheck.fuzz.coverage import NOTHING, Features, united
 from slatcheck.fuzz.generator import Generator
 from slatcheck.fuzz.known import Known, tolerable
+from slatcheck.fuzz.news import News
 from slatcheck.fuzz.wire import OpBuffer, Rings, WireControl
 from slatcheck.search.campaign import Hit
 from slatcheck.search.differential import Judge, Symptom
@@ -34,15 +37,19 @@ class Slice:
     """What became of some sequences of a seed.
 
     ``compared`` counts the operations that passed or were judged, by kind. ``hits`` are findings
-    that were not known, by fingerprint. ``judged`` sequences were suspected, and ``spared`` of them
-    showed nothing to the judge; ``sampled`` ones were judged without being suspected. ``lost`` are
-    sequences that came after one which ended the machine. ``blocks`` are the basic blocks of the
-    tree's code that ran, by their addresses in the native image. ``disagreement`` says where native
-    and emulated code, or filter and judge, differ: then nothing else counts.
+    that were not known, by fingerprint. ``reached`` is what had not been reached before, and
+    ``inputs`` are the sequences that did so, as far as a corpus has room for them. ``judged``
+    sequences were suspected, and ``spared`` of them showed nothing to the judge; ``sampled`` ones
+    were judged without being suspected. ``lost`` are sequences that came after one which ended the
+    machine. ``blocks`` are the basic blocks of the tree's code that ran, by their addresses in the
+    native image. ``disagreement`` says where native and emulated code, or filter and judge, differ:
+    then nothing else counts.
     """
 
     compared: dict[Kind, int] = field(default_factory=dict)
     hits: dict[str, Hit] = field(default_factory=dict)
+    inputs: list[Input] = field(default_factory=list)
+    reached: Features = NOTHING
     sequences: int = 0
     judged: int = 0
     spared: int = 0
@@ -117,12 +124,25 @@ class Engine:
             seen.add(hit.symptom, self._tolerable(hit.symptom, hit.ops))
         return seen, judge.habits
 
-    def start(self) -> None:
-        """Know of nothing but what is known from before."""
+    def start(self, corpus: Corpus = EMPTY, again: bool = False) -> None:
+        """Know of nothing but what is known from before, and breed from a corpus.
+
+        With ``again`` the sequence of a number is the input of that number.
+        """
         before, self.judge.habits = self._before
         self._seen = before.copy()
+        self._corpus, self._again = corpus, again
+        self._news = News(self.native, corpus.reached)
+        self._reached: list[Features] = []
+        self._room = EMPTY.room if again else corpus.room
         self._filter = Filter(self.layout, self.emulated.capabilities.pages)
+        self._filter.watch(self._news.states)
+        self._generate()
+
+    def _generate(self) -> None:
+        """Draw from now on what is of use with what was seen."""
         self._generator = Generator(self.layout, self._kinds(), self._seed)
+        self._generator.breed(self._corpus, self._again, self._news.pairs)
         self._follow()
 
     def disagreement(self, numbers: Iterable[int]) -> str:
@@ -140,13 +160,12 @@ class Engine:
         end = self._generator.draw(number, self._ops)
         return self._ops.ops(0, end)
 
-    def run(self, first: int, count: int) -> Slice:
+    def run(self, first: int, count: int, corpus: Corpus = EMPTY, again: bool = False) -> Slice:
         """Run the sequences ``first`` .. ``first`` + ``count`` - 1.
 
-        What comes of it depends on seed, numbers and what is known, and on nothing else.
+        What comes of it depends on seed, numbers, corpus and what is known, and on nothing else.
         """
-        self.start()
-        self.native.executor.forget_coverage()
+        self.start(corpus, again)
         found = Slice()
         number = first
         while number < first + count and not found.disagreement:
@@ -159,11 +178,14 @@ class Engine:
         for kind, passed in self._filter.checked.items():
             if passed:
                 found.compared[kind] = found.compared.get(kind, 0) + passed
-        found.blocks = frozenset(self.native.executor.coverage()[0])
+        found.blocks = self._news.edges
+        found.reached = united(self._reached)
 
     def _batch(self, found: Slice, number: int, most: int) -> int:
         """Run sequences from a number on in one call; return how many, at least one."""
-        starts = list(self._generator.fill(number, self._ops)[: most + 1])
+        starts = list(self._generator.fill(number, self._ops))
+        self._news.drawn(number, starts)
+        del starts[most + 1 :]
         end = starts[-1]
         data = self._ops.data(0, end)
         self.buffers["slat_ops"].view[: len(data)] = data
@@ -184,9 +206,23 @@ class Engine:
         found.sequences += count
         for kind in (self._ops.ops(place, place + 1)[0].kind for place in suspects):
             found.compared[kind] = found.compared.get(kind, 0) + 1
+        self._keep_inputs(found, number, starts[: count + 1])
         for n, ops in sequences.items():
             self.look_at(found, self._title(number + n), ops, n in at)
         return count
+
+    def _keep_inputs(self, found: Slice, number: int, starts: Sequence[int]) -> None:
+        """Keep the sequences that reached something, of those that were run from a number on."""
+
+        def ops(n: int) -> list[Op]:
+            return self._ops.ops(starts[n], starts[n + 1])
+
+        for n, new in self._news.of_batch(number, starts, ops):
+            input_ = Input(self._generator.bytes_of(number + n), new)
+            if input_.rare or self._room:
+                found.inputs.append(input_)
+                self._room -= not input_.rare
+            self._reached.append(new)
 
     def _ended(self, found: Slice, number: int, starts: Sequence[int], cursor: int) -> int:
         """Judge the sequence that ended the machine; the batch is lost."""
@@ -197,6 +233,7 @@ class Engine:
         ops = self._ops.ops(starts[which], starts[which + 1])
         found.sequences += count
         found.lost += count - 1
+        self._news.lost(number, count)
         self.look_at(found, self._title(number + which), ops, suspected=True)
         return count
 
@@ -234,8 +271,9 @@ class Engine:
             found.hits.setdefault(symptom.fingerprint, Hit(symptom, trace))
             self._seen.add(symptom, self._tolerable(symptom, trace))
         if self._kinds() != kinds:
-            self._generator = Generator(self.layout, self._kinds(), self._seed)
-        self._follow()
+            self._generate()
+        else:
+            self._follow()
         return bool(examined.symptoms)
 
     def _kinds(self) -> frozenset[Kind]:

@@ -69,7 +69,7 @@ class Explorer(Engine):
         """
         begun = time.monotonic()
         self.start()
-        self.native.executor.forget_coverage()
+        self.native.executor.set_flags()
         walk = _Walk(self, scope, depth)
         while walk.goes_on:
             walk.call()

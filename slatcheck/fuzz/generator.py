@@ -11,11 +11,14 @@ from typing import TypeVar
 from model.layout import Layout
 from model.leaf_map import Habit
 from model.operations import Kind
-from slatcheck.fuzz.library import EXTENTS, KINDS, MOST_ENTRIES, PLACES, Memory, library
+from slatcheck.fuzz.corpus import Corpus
+from slatcheck.fuzz.coverage import Watch
+from slatcheck.fuzz.library import EXTENTS, KINDS, MOST_LENGTH, PLACES, Memory, library
 from slatcheck.fuzz.operands import NAMES, excluded, habits_of, operands
 from slatcheck.fuzz.parameters import kinds_of, numbers
-from slatcheck.fuzz.wire import OpBuffer, WireOp
+from slatcheck.fuzz.wire import OpBuffer, WireCorpus, WireOp
 from slatcheck.search.drawing import LENGTH
+from slatcheck.search.sequences import BLOCK, HEADER
 
 U64 = (1 << 64) - 1
 BESIDE = 6
@@ -48,11 +51,11 @@ class Generator:
     Each is a create, at most ``length`` operations of ``kinds`` within the contract, and a destroy
     if that is of ``kinds``; where the create is refused for want of memory, it stands alone. Where
     leaves have several sizes, there may be up to four more behind the create. What
-    is drawn depends on the seed, the number of the sequence and what is excluded, and on nothing
-    else. Not safe to share between threads.
+    is drawn depends on the seed, the number of the sequence, what is excluded and what is bred
+    from, and on nothing else. Not safe to share between threads.
 
     Raises NotCoveredError for a layout that the filter cannot follow, ValueError for a ``length``
-    below 1 or above the number of frames that the map has room for.
+    that is not from 1 to MOST_LENGTH.
     """
 
     def __init__(
@@ -64,14 +67,17 @@ class Generator:
         reach_only: bool = False,
         made: ctypes.CDLL | None = None,
     ) -> None:
-        if not 1 <= length < MOST_ENTRIES:
-            raise ValueError(f"a sequence of {length} operations, not of 1 to {MOST_ENTRIES - 1}")
+        if not 1 <= length <= MOST_LENGTH:
+            raise ValueError(f"a sequence of {length} operations, not of 1 to {MOST_LENGTH}")
         self.layout, self.length = layout, length
         self._seed = seed & U64
         self._c = made or library()
         self._memory = Memory(self._c, "generator")
         self._numbers = numbers(layout)
         self._operands = operands(layout, frozenset(kinds) & kinds_of(layout), reach_only)
+        self._size = HEADER + BLOCK * length
+        self._inputs = b""
+        self._pairs: Watch | None = None
         self.exclude(())
 
     def exclude(
@@ -86,6 +92,31 @@ class Generator:
         self._operands.habits = habits_of(habits)
         given = ctypes.addressof(self._numbers), ctypes.addressof(self._operands)
         self._c.slat_generator_setup(self._memory.address, *given)
+
+    def breed(self, corpus: Corpus, again: bool = False, pairs: Watch | None = None) -> None:
+        """Draw every second sequence, more or less, from inputs of a corpus, with a few changes.
+
+        With ``again`` the sequence of a number is the input of that number as it is. ``pairs`` is
+        where it is noted which pairs of operand classes were drawn. Raises ValueError for inputs
+        of another length, and where there is nothing to be done again.
+        """
+        inputs = [input_.data for input_ in corpus.sorted]
+        if any(len(data) != self._size for data in inputs):
+            raise ValueError(f"an input is {self._size} bytes for {self.length} operations")
+        if again and not inputs:
+            raise ValueError("there is no input to be run again")
+        # The memory of both is used for as long as sequences are drawn.
+        self._inputs, self._pairs = b"".join(inputs), pairs
+        given = WireCorpus(self._inputs, len(inputs), corpus.rare, again)
+        at = pairs.address if pairs else 0
+        self._c.slat_generator_breed(self._memory.address, ctypes.addressof(given), at)
+
+    def bytes_of(self, number: int) -> bytes:
+        """Return the bytes that the sequence of a number is drawn from."""
+        made = ctypes.create_string_buffer(self._size)
+        given = self._seed, number & U64, self.length, ctypes.addressof(made)
+        self._c.slat_generator_bytes(self._memory.address, *given)
+        return made.raw
 
     def draw(self, number: int, ops: OpBuffer, at: int = 0) -> int:
         """Write the sequence of a number from ``at`` on and return where it ends.

@@ -22,8 +22,10 @@ from slatcheck.fuzz.wire import (
     Rings,
     WireChange,
     WireControl,
+    WireCorpus,
     WireEvent,
     WireOp,
+    WireReached,
     WireResult,
     WireScope,
     WireStep,
@@ -45,6 +47,8 @@ EXTENTS = (
 """How far the range of an operation goes, by its number in C."""
 MOST_ENTRIES = 16384
 """Guest frames that may be mapped at a time."""
+MOST_LENGTH = 4096
+"""Operations that a sequence may be drawn with."""
 MOST_OPERATIONS = 32
 """Operations that a scope may have, a create and a destroy among them."""
 MOST_STATES = 1 << 18
@@ -98,7 +102,8 @@ def _sizes() -> list[int]:
     ]  # fmt: skip
     counts = [len(KINDS), len(TRIGGERS), len(PLACES), len(EXTENTS), MOST_ENTRIES]
     scope = [ctypes.sizeof(WireStep), ctypes.sizeof(WireScope), MOST_OPERATIONS, MOST_STATES]
-    return [*map(ctypes.sizeof, structures), *counts, *scope]
+    breeding = [ctypes.sizeof(WireReached), ctypes.sizeof(WireCorpus), MOST_LENGTH]
+    return [*map(ctypes.sizeof, structures), *counts, *breeding, *scope]
 
 
 def _declare(made: ctypes.CDLL) -> None:
@@ -115,6 +120,9 @@ def _declare(made: ctypes.CDLL) -> None:
         ("generator_setup", None, [at, at, at]),
         ("generator_draw", u32, [at, at, u64, u64, u32]),
         ("generator_fill", u32, [at, at, u32, u64, u64, u32, at, u32]),
+        ("generator_breed", None, [at, at, at]),
+        ("generator_bytes", None, [at, u64, u64, u32, at]),
+        ("filter_watch", None, [at, at]),
         ("generator_counters", counters, [at]),
         ("graph_begin", None, [at, u32]),
         ("graph_copy", u32, [at, at, u32, at, at, at]),

@@ -94,6 +94,33 @@ class Rings(ctypes.Structure):
     )
 
 
+MOST_NEWS = 8192
+"""Features that one look at what was reached can find to be new."""
+
+
+class WireReached(ctypes.Structure):
+    """``struct reached``: bits of what was reached so far, and what of it is new, by operation."""
+
+    _fields_ = (
+        ("bits", ctypes.c_void_p),
+        ("count", _U32),
+        ("pad", _U32),
+        ("at", _U32 * MOST_NEWS),
+        ("which", _U32 * MOST_NEWS),
+    )
+
+
+class WireCorpus(ctypes.Structure):
+    """``struct corpus``: the bytes of inputs one behind the other, and how they are used."""
+
+    _fields_ = (
+        ("inputs", ctypes.c_char_p),
+        ("count", _U32),
+        ("rare", _U32),
+        ("again", _U32),
+    )
+
+
 class OpBuffer:
     """Operations as C reads them, in memory that no other process can write."""
 

@@ -18,6 +18,8 @@ from impl.kernel.native.kernel import NativeKernel, native_parts
 from impl.kernel.ports import open_for
 from impl.kernel.toolchain import find
 from model.operations import Kind
+from slatcheck.fuzz.corpus import EMPTY, Corpus, input_of, plain_input
+from slatcheck.fuzz.coverage import features_of, plain_features
 from slatcheck.fuzz.engine import Slice
 from slatcheck.fuzz.exploring import Explored, Explorer
 from slatcheck.fuzz.parameters import NotCoveredError
@@ -53,7 +55,7 @@ class Task:
     """Sequences ``first`` .. ``first`` + ``count`` - 1 of a unit, natively.
 
     ``trusted`` lets code run on a host that cannot confine it. ``known`` are the findings that a
-    search made before.
+    search made before. Sequences are bred from ``corpus``; with ``again`` they are its inputs.
     """
 
     unit: Unit
@@ -61,6 +63,8 @@ class Task:
     count: int
     trusted: bool = False
     known: tuple[Hit, ...] = ()
+    corpus: Corpus = EMPTY
+    again: bool = False
 
 
 @dataclass
@@ -124,7 +128,7 @@ def carry_out(item: tuple[Task, Kit]) -> Slice:
     _refuse_others(kit)
     with _ONE_AT_A_TIME:
         begun = time.monotonic()
-        found = _engine(kit, task).run(task.first, task.count)
+        found = _engine(kit, task).run(task.first, task.count, task.corpus, task.again)
         found.seconds = time.monotonic() - begun
         return found
 
@@ -217,7 +221,10 @@ def _title(task: Task) -> str:
 
 def _file(task: Task, kit: Kit) -> Path | None:
     marks = sorted(hit.symptom.fingerprint for hit in task.known)
-    about = (task.unit.title, task.unit.seed, task.first, task.count, marks)
+    about = (
+        *(task.unit.title, task.unit.seed, task.first, task.count, marks),
+        *(task.corpus.digest, task.again),
+    )
     return by_image(task.unit.folder, "fuzz", kit.native, about)
 
 
@@ -231,7 +238,8 @@ def _load(file: Path | None) -> Slice | None:
 
 
 def _alike(kept: Slice, made: Slice) -> bool:
-    return kept.hits.keys() == made.hits.keys() and kept.compared == made.compared
+    same = kept.hits.keys() == made.hits.keys() and kept.compared == made.compared
+    return same and kept.inputs == made.inputs
 
 
 def _plain(found: Slice) -> dict[str, Any]:
@@ -239,6 +247,8 @@ def _plain(found: Slice) -> dict[str, Any]:
         "compared": {kind.name: cases for kind, cases in found.compared.items()},
         "hits": {mark: plain_hit(hit) for mark, hit in found.hits.items()},
         "blocks": sorted(found.blocks),
+        "reached": plain_features(found.reached),
+        "inputs": [plain_input(input_) for input_ in found.inputs],
     }
     return plain
 
@@ -248,6 +258,8 @@ def _slice_of(data: dict[str, Any]) -> Slice:
         compared={Kind[name]: int(cases) for name, cases in data["compared"].items()},
         hits={mark: hit_of(mark, hit) for mark, hit in data["hits"].items()},
         blocks=frozenset(map(int, data["blocks"])),
+        reached=features_of(data["reached"]),
+        inputs=[input_of(input_) for input_ in data["inputs"]],
         seconds=float(data["seconds"]),
         sequences=int(data["sequences"]),
         judged=int(data["judged"]),

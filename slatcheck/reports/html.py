@@ -11,9 +11,10 @@ from typing import Any
 from model.rules import RULES
 from model.triggers import TRIGGERS
 from slatcheck.display import web
+from slatcheck.display.canvas import STYLE
 from slatcheck.display.words import clean, layout_names, spared_names
 from slatcheck.document.result import Cause, Check, Document, Finding, Verdict
-from slatcheck.reports import gated, lines, standings
+from slatcheck.reports import campaigns, gated, lines, standings
 from slatcheck.reports.forms import Replay
 from slatcheck.reports.matrix import Cell, matrix
 
@@ -78,6 +79,8 @@ def render(document: Document, replay: Replay | None = None) -> str:
         functions=_functions(document),
         coverage=_coverage(document),
         slug=_slug,
+        campaigns=campaigns.shown(document),
+        picture_style=STYLE,
     )
 
 

@@ -24,7 +24,18 @@ struct filter {
 	struct borders borders;
 	struct known_events known;
 	u64 checked[KINDS];		/* operations that passed, by kind */
+	struct reached *states;		/* steps that were taken; may be none */
 };
+
+enum { SIZES = 16 };
+
+/* An operation has passed: a step from some tables to some, with so many leaves. */
+static void reach_state(struct filter *filter, u32 kind, u32 tables, u32 at)
+{
+	u32 step = size_class(filter->tables) * SIZES + size_class(tables);
+
+	feature(filter->states, (kind * SIZES * SIZES + step) * SIZES + size_class(filter->map.count), at);
+}
 
 static struct slat_result take_result(const struct rings *rings, u32 at)
 {
@@ -147,7 +158,7 @@ static int is_allowed(struct filter *filter, const struct slat_op *op)
 
 /* Whether one operation passes. Where it does not, nothing but a create may follow. */
 static int passes(struct filter *filter, const struct rings *rings, const struct slat_op *op,
-		  const struct slat_result *before, const struct slat_result *got)
+		  const struct slat_result *before, const struct slat_result *got, u32 at)
 {
 	enum sight sight = op->kind == OP_CREATE ? FOLLOWED : filter->sight;
 
@@ -165,6 +176,7 @@ static int passes(struct filter *filter, const struct rings *rings, const struct
 	} else {
 		sight = LEFT_ALONE;
 	}
+	reach_state(filter, op->kind, got->tables, at);
 	filter->tables = got->tables;
 	if (op->kind != OP_DESTROY && !filter->refused)
 		filter->sight = sight;
@@ -202,7 +214,7 @@ u32 slat_filter_check(struct filter *filter, const struct slat_op *ops, const st
 		struct slat_op op = ops[at];
 		struct slat_result got = take_result(rings, at);
 
-		if (!passes(filter, rings, &op, &before, &got))
+		if (!passes(filter, rings, &op, &before, &got, at))
 			return at;
 		before = got;
 	}

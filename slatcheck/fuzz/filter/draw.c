@@ -6,7 +6,7 @@
 #include "filter.h"
 
 enum { MOST_FRAMES = 64, MOST_PFNS = 192, MOST_SPANS = 8, KEPT_KINDS = 32 };
-enum { HEADER = 6, BLOCK = 7, FOCUS = 4 };
+enum { FOCUS = 4 };
 enum { MOST_BESIDE = 6 };		/* operations of a sequence beside those of its blocks */
 
 /* Where operands come from: filled in by operands.py. */
@@ -39,30 +39,11 @@ struct generator {
 	u64 drawn[KINDS][TRIGGERS], left_out[KINDS][TRIGGERS];
 	u64 operand_classes[KINDS][PLACES][EXTENTS];
 	u64 followed[KINDS][KINDS];		/* by the kind before, and the kind */
+	struct corpus corpus;
+	struct reached *pairs;			/* of operand classes, one behind the other; may be none */
+	u32 base, class;			/* where the sequence begins; the class of what was kept last */
+	u8 bytes[HEADER + BLOCK * MOST_LENGTH];	/* of the sequence that is drawn */
 };
-
-/* SplitMix64: a counter and a mixer; every seed gives a stream of its own. */
-static u64 mixed(u64 value)
-{
-	value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9ULL;
-	value = (value ^ value >> 27) * 0x94d049bb133111ebULL;
-	return value ^ value >> 31;
-}
-
-static u64 next_number(u64 *state)
-{
-	*state += 0x9e3779b97f4a7c15ULL;
-	return mixed(*state);
-}
-
-static void next_bytes(u64 *state, u8 *bytes, u32 count)
-{
-	u64 number = next_number(state);
-	u32 i;
-
-	for (i = 0; i < count; i++)
-		bytes[i] = number >> 8 * i;
-}
 
 /* A frame and a small step, kept within reach. */
 static u64 stepped(const struct generator *from, u64 frame, u32 which)
@@ -272,6 +253,7 @@ static int keep(struct generator *from, const struct slat_op *op)
 		return 0;
 	from->drawn[op->kind][class]++;
 	from->operand_classes[op->kind][from->place][from->extent]++;
+	from->class = (op->kind * PLACES + from->place) * EXTENTS + from->extent;
 	return 1;
 }
 
@@ -286,25 +268,26 @@ static void clear_op(struct slat_op *op, u32 kind)
 /* Keep an operation behind another. Returns how many are kept. */
 static u32 keep_behind(struct generator *from, const struct slat_op *ops, u32 at)
 {
+	u32 before = from->class;
+
 	if (!keep(from, &ops[at]))
 		return 0;
 	from->followed[ops[at - 1].kind][ops[at].kind]++;
+	feature(from->pairs, before * KINDS * PLACES * EXTENTS + from->class, from->base + at);
 	return 1;
 }
 
 /*
- * Draw the sequence of a number: a create, at most ``length`` operations and a destroy, or a create
+ * Draw a sequence from its bytes: a create, at most ``length`` operations and a destroy, or a create
  * that is refused and nothing else; where leaves have several sizes, a few more behind the create.
  * Returns how many operations were written; there must be room for MOST_BESIDE more than ``length``.
  */
-u32 slat_generator_draw(struct generator *from, struct slat_op *ops, u64 seed, u64 number, u32 length)
+static u32 draw(struct generator *from, struct slat_op *ops, const u8 *bytes, u32 length)
 {
-	u64 state = mixed(seed) + mixed(~number);
-	u8 header[HEADER], block[BLOCK];
+	const u8 *header = bytes, *block = &bytes[HEADER];
 	struct slat_op beginning[4];
 	u32 used = 0, i, count;
 
-	next_bytes(&state, header, HEADER);
 	for (i = 0; i < FOCUS; i++)
 		from->focus[i] = from->operands.near[header[i] % from->operands.nears];
 	from->place = from->extent = 0;
@@ -315,18 +298,14 @@ u32 slat_generator_draw(struct generator *from, struct slat_op *ops, u64 seed, u
 	keep(from, &ops[used++]);
 	if (ops[0].oom)
 		return used;
-	next_bytes(&state, block, BLOCK);
 	count = from->layout.large ? draw_beginning(from, header[4], ops[0].first, block, beginning) : 0;
 	for (i = 0; i < count; i++) {
 		ops[used] = beginning[i];
 		used += keep_behind(from, ops, used);
 	}
-	for (i = 0; i < length; i++) {
-		u8 kind;
+	for (i = 0; i < length; i++, block += BLOCK) {
+		u8 kind = from->operands.kind_of[block[0]];
 
-		if (i)
-			next_bytes(&state, block, BLOCK);
-		kind = from->operands.kind_of[block[0]];
 		if (!block[0] || !(from->operands.kinds >> kind & 1))
 			continue;
 		clear_op(&ops[used], kind);
@@ -339,4 +318,11 @@ u32 slat_generator_draw(struct generator *from, struct slat_op *ops, u64 seed, u
 		used += keep_behind(from, ops, used);
 	}
 	return used;
+}
+
+/* Draw the sequence of a number, of at most MOST_LENGTH operations, as ``draw`` does. */
+u32 slat_generator_draw(struct generator *from, struct slat_op *ops, u64 seed, u64 number, u32 length)
+{
+	bytes_of(&from->corpus, seed, number, length, from->bytes);
+	return draw(from, ops, from->bytes, length);
 }

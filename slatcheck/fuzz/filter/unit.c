@@ -8,7 +8,9 @@
 #include "triggers.c"
 #include "apply.c"
 #include "events.c"
+#include "reached.c"
 #include "check.c"
+#include "breed.c"
 #include "draw.c"
 #include "graph.c"
 
@@ -17,6 +19,7 @@ const u32 slat_sizes[] = {
 	sizeof(struct slat_op), sizeof(struct slat_result), sizeof(struct slat_change),
 	sizeof(struct slat_event), sizeof(struct slat_control), sizeof(struct layout), sizeof(struct operands),
 	sizeof(struct rings), sizeof(struct known_events), KINDS, TRIGGERS, PLACES, EXTENTS, MOST_ENTRIES,
+	sizeof(struct reached), sizeof(struct corpus), MOST_LENGTH,
 	sizeof(struct slat_step), sizeof(struct slat_scope), MAX_SCOPE, MOST_STATES,
 };
 
@@ -49,6 +52,25 @@ void slat_generator_setup(struct generator *generator, const struct layout *layo
 	generator->operands = *operands;
 }
 
+/* Breed, from now on, from kept inputs, and say in ``pairs`` what is reached; both stay the caller's. */
+void slat_generator_breed(struct generator *generator, const struct corpus *corpus, struct reached *pairs)
+{
+	generator->corpus = *corpus;
+	generator->pairs = pairs;
+}
+
+/* The bytes that the sequence of a number is drawn from. */
+void slat_generator_bytes(const struct generator *generator, u64 seed, u64 number, u32 length, u8 *bytes)
+{
+	bytes_of(&generator->corpus, seed, number, length, bytes);
+}
+
+/* Say, from now on, in ``states`` which steps from one size of the table to the next were taken. */
+void slat_filter_watch(struct filter *filter, struct reached *states)
+{
+	filter->states = states;
+}
+
 /* The counters of a generator: drawn and left out, classes of operands, what followed what. */
 const u64 *slat_generator_counters(const struct generator *generator)
 {
@@ -74,6 +96,7 @@ u32 slat_generator_fill(struct generator *generator, struct slat_op *ops, u32 ro
 
 	while (count < most && room - used >= length + MOST_BESIDE) {
 		starts[count] = used;
+		generator->base = used;
 		used += slat_generator_draw(generator, &ops[used], seed, number + count++, length);
 	}
 	starts[count] = used;

@@ -18,8 +18,9 @@ import pytest
 from model.ports import layout
 from slatcheck import cli
 from slatcheck.fuzz import work
-from slatcheck.judge import fuzzing
-from slatcheck.judge.fuzzing import Wanted, fuzz
+from slatcheck.judge import generations
+from slatcheck.judge.course import Wanted
+from slatcheck.judge.fuzzing import fuzz
 from slatcheck.judge.judging import Request
 from slatcheck.progress import Progress
 from slatcheck.search.drawing import LENGTH
@@ -85,8 +86,8 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 @pytest.fixture
 def root(kernel_trees: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SLATCHECK_CACHE", str(tmp_path / "client"))
-    monkeypatch.setattr(fuzzing, "SEQUENCES", PIECE)
-    monkeypatch.setattr(fuzzing, "EVERY", 0.0)
+    monkeypatch.setattr(generations, "SEQUENCES", PIECE)
+    monkeypatch.setattr(generations, "EVERY", 0.0)
     return kernel_trees["6.12"]
 
 

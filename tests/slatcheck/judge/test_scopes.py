@@ -16,7 +16,8 @@ from slatcheck.document.result import Document, Verdict
 from slatcheck.document.schema import DOCUMENT, validated
 from slatcheck.fuzz.exploring import Explored, Explorer
 from slatcheck.judge import scopes
-from slatcheck.judge.fuzzing import AGREEMENT, SCOPE, Wanted, fuzz
+from slatcheck.judge.course import AGREEMENT, SCOPE, Wanted
+from slatcheck.judge.fuzzing import fuzz
 from slatcheck.judge.judging import Request
 from slatcheck.search.unit import Unit
 from tests.impl.kernel.native.builds import needs_host
