@@ -6,6 +6,7 @@ NAMES = (
     "baseline",
     "cache",
     "check",
+    "corpus",
     "diff",
     "explain",
     "export",

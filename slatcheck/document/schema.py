@@ -19,6 +19,7 @@ LAYOUTS = "schema-layouts.json"
 COMPARISON = "schema-diff.json"
 RULES = "schema-rules.json"
 CACHE = "schema-cache.json"
+CORPUS = "schema-corpus.json"
 CHANGES = "schema-changes.json"
 
 

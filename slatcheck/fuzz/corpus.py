@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import heapify, heappop, heapreplace
 from pathlib import Path
 from typing import Any
 
@@ -104,14 +105,19 @@ def smallest(inputs: Sequence[tuple[bytes, Features]]) -> list[bytes]:
     The one that adds most is taken first (a greedy cover; the fewest are not worth the search).
     """
     left = united(features for _, features in inputs)
-    open_ = dict(sorted(inputs, key=lambda given: given[0]))
+    # What an input adds never grows, so that only the one on top is counted again.
+    heap = [(-len(features), data, features) for data, features in inputs]
+    heapify(heap)
     taken: list[bytes] = []
-    while left:
-        adding = {data: len(features) - len(features - left) for data, features in open_.items()}
-        best = max(adding, key=lambda data: adding[data])
-        taken.append(best)
-        left -= open_.pop(best)
-        open_ = {data: features for data, features in open_.items() if adding[data]}
+    while left and heap:
+        _, data, features = heap[0]
+        adds = features - (features - left)
+        if heap[0][0] == -len(adds):
+            heappop(heap)
+            taken.append(data)
+            left -= adds
+        else:
+            heapreplace(heap, (-len(adds), data, adds))
     return taken
 
 

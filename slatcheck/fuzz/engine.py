@@ -226,14 +226,14 @@ class Engine:
 
     def _ended(self, found: Slice, number: int, starts: Sequence[int], cursor: int) -> int:
         """Judge the sequence that ended the machine; the batch is lost."""
-        self.native.executor.recover()
         count = len(starts) - 1
+        self._news.lost(number, count)
+        self.native.executor.recover()
         # The cursor is what the process says.
         which = min(bisect(starts, cursor), count) - 1
         ops = self._ops.ops(starts[which], starts[which + 1])
         found.sequences += count
         found.lost += count - 1
-        self._news.lost(number, count)
         self.look_at(found, self._title(number + which), ops, suspected=True)
         return count
 

@@ -19,7 +19,7 @@ from impl.kernel.ports import open_for
 from impl.kernel.toolchain import find
 from model.operations import Kind
 from slatcheck.fuzz.corpus import EMPTY, Corpus, input_of, plain_input
-from slatcheck.fuzz.coverage import features_of, plain_features
+from slatcheck.fuzz.coverage import Features, features_of, plain_features
 from slatcheck.fuzz.engine import Slice
 from slatcheck.fuzz.exploring import Explored, Explorer
 from slatcheck.fuzz.parameters import NotCoveredError
@@ -131,6 +131,19 @@ def carry_out(item: tuple[Task, Kit]) -> Slice:
         found = _engine(kit, task).run(task.first, task.count, task.corpus, task.again)
         found.seconds = time.monotonic() - begun
         return found
+
+
+def reach(item: tuple[Task, Kit]) -> list[Features]:
+    """Return what each input of a task's corpus reaches; nothing where it was not run to its end.
+
+    Raises IsolationError as ``carry_out`` does.
+    """
+    task, kit = item
+    _refuse_others(kit)
+    with _ONE_AT_A_TIME:
+        engine = _engine(kit, task)
+        numbers = range(len(task.corpus.inputs))
+        return [engine.run(number, 1, task.corpus, again=True).reached for number in numbers]
 
 
 def explore(item: tuple[Task, Kit, int]) -> Explored:

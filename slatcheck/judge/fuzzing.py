@@ -43,7 +43,7 @@ def fuzz(request: Request, wanted: Wanted, report: Callable[[Progress], None]) -
     begun = time.monotonic()
     try:
         with shared(request.jobs):
-            _begin(courses, request, wanted, report)
+            courses += begun_courses(request, wanted.trusted, report)
             with cluster(wanted.scheduler):
                 if wanted.depth is None:
                     Campaign(courses, wanted, request.jobs, report, begun).run()
@@ -69,16 +69,20 @@ def _tasks(request: Request, trusted: bool) -> list[Task]:
     ]
 
 
-def _begin(
-    courses: list[Course], request: Request, wanted: Wanted, report: Callable[[Progress], None]
-) -> None:
-    tasks = _tasks(request, wanted.trusted)
+def begun_courses(
+    request: Request, trusted: bool, report: Callable[[Progress], None]
+) -> list[Course]:
+    """Search every layout, and compare native with emulated code, before anything is run in bulk.
+
+    Raises what ``fuzz`` raises for bad input.
+    """
+    tasks = _tasks(request, trusted)
     begun: dict[int, Begun] = {}
     for index, one in spread(work.begin, tasks, request.jobs):
         begun[index] = one
         found = {mark for other in begun.values() for mark in other.report.campaign.hits}
         report(Progress(len(begun), len(tasks), f"{tasks[index].unit.title}, begun", len(found)))
-    courses += [Course(tasks[index], begun[index]) for index in sorted(begun)]
+    return [Course(tasks[index], begun[index]) for index in sorted(begun)]
 
 
 def _explore(

@@ -23,6 +23,8 @@ KINDS = {
     "answers.sqlite": "answers of solvers",
     "contracts": "contracts of pure functions",
     "revision": "reports of revisions",
+    "fuzz": "pieces of campaigns",
+    "filter": "filters of campaigns",
 }
 """What the names of files begin with, up to the first '-', and what lies in them."""
 REFERENCE = "proofs of the reference table"

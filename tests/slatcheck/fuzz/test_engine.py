@@ -13,6 +13,8 @@ from impl.kernel.native.kernel import NativeKernel
 from model.operations import Kind, Op
 from model.ports import layout
 from slatcheck.fuzz.checker import Filter
+from slatcheck.fuzz.corpus import EMPTY, Corpus, Input
+from slatcheck.fuzz.coverage import NOTHING, united
 from slatcheck.fuzz.engine import SAMPLED, Engine, Slice
 from slatcheck.search.campaign import Hit, Search
 from tests.impl.kernel.native.builds import emulated, native, needs_host
@@ -185,3 +187,93 @@ def test_a_runner_that_says_what_cannot_be_is_not_believed(
     monkeypatch.setattr(one.native.executor, "batch", forged)
     part = one.run(1, 3)
     assert bool(part.disagreement) == (done < 1 << 31)
+
+
+# What is reached
+
+
+def size_class(number: int) -> int:
+    """Return the class of a number of tables or leaves, as the filter has them."""
+    if number < 6:
+        return number
+    bits = number.bit_length() - 1
+    return min(2 * bits + (number >> (bits - 1) & 1) + 1, 15)
+
+
+def steps(root: Path, ops: Sequence[Op]) -> set[int]:
+    """Return the steps of the table that a sequence takes in the emulator."""
+    tables, mapped, found = 0, set(), set()
+    for op, outcome in zip(ops, emulated(root, ONE).run(ops).outcomes, strict=False):
+        before = 0 if op.kind is Kind.CREATE else tables
+        tables = outcome.tables
+        mapped -= {gfn for gfn, raw in outcome.changes.items() if not raw}
+        mapped |= {gfn for gfn, raw in outcome.changes.items() if raw}
+        sizes = size_class(before) * 16 + size_class(tables)
+        found.add((op.kind * 256 + sizes) * 16 + size_class(len(mapped)))
+        if op.kind is Kind.CREATE:
+            mapped = set()
+    return found
+
+
+def test_steps_of_the_table_are_those_of_the_emulator(repaired: Path) -> None:
+    one = engine(repaired)
+    for number in range(6):
+        part = one.run(number, 1)
+        ops = one.sequence(number)
+        wanted = steps(repaired, ops[:-1])
+        assert wanted <= part.reached.states
+        # What a destroy leaves mapped is nothing that the map follows.
+        assert {state // 4096 for state in part.reached.states - wanted} <= {int(Kind.DESTROY)}
+
+
+def test_code_is_attributed_to_the_first_that_runs_it(repaired: Path) -> None:
+    one = engine(repaired)
+    part = one.run(0, FEW)
+    assert united(input_.new for input_ in part.inputs).edges == part.blocks == part.reached.edges
+    first = part.inputs[0]
+    one.run(0, 1)
+    assert first.new.edges == one.run(0, 1).blocks
+    assert len(part.blocks) > len(first.new.edges)
+
+
+def test_what_is_known_is_not_reached_again(repaired: Path) -> None:
+    one = engine(repaired)
+    part = one.run(0, FEW)
+    corpus = EMPTY.joined(part.inputs, part.reached)
+    fresh = Corpus((), corpus.reached)
+    assert counts(one.run(0, FEW, fresh))["inputs"] == []
+    assert one.run(0, FEW, fresh).blocks == part.blocks
+
+
+def test_inputs_that_are_run_again_reach_what_they_did(repaired: Path) -> None:
+    one = engine(repaired)
+    part = one.run(0, FEW)
+    corpus = EMPTY.joined(part.inputs, part.reached)
+    again = one.run(0, len(corpus.inputs), corpus_of_nothing(corpus), again=True)
+    assert again.sequences == len(corpus.inputs)
+    assert again.reached.edges == part.reached.edges
+    assert again.reached.states == part.reached.states
+    assert again.reached.pairs == part.reached.pairs
+
+
+def corpus_of_nothing(corpus: Corpus) -> Corpus:
+    """Return the same inputs, of which nothing is known."""
+    return Corpus(tuple(Input(input_.data, NOTHING) for input_ in corpus.inputs))
+
+
+def test_what_is_bred_is_judged_as_any_other(repaired: Path) -> None:
+    one = engine(repaired)
+    part = one.run(0, FEW)
+    corpus = EMPTY.joined(part.inputs, part.reached)
+    bred = one.run(FEW, 400, corpus)
+    assert (bred.disagreement, bred.hits, bred.judged) == ("", {}, 0)
+    assert counts(bred) == counts(one.run(FEW, 400, corpus))
+    assert counts(bred) != counts(one.run(FEW, 400))
+    assert not {input_.data for input_ in bred.inputs} & {input_.data for input_ in corpus.inputs}
+
+
+def test_a_trap_does_not_hide_the_code_that_ran(root: Path, tmp_path: Path) -> None:
+    tree = edited(root, (*REPAIRS, TRAP), tmp_path / "linux")
+    found, sound = engine(tree).run(0, FEW), engine(edited(root, REPAIRS, tmp_path / "other"))
+    assert found.lost
+    assert len(found.blocks) >= len(sound.run(0, FEW).blocks) - 5
