@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from slatcheck.errors import InputError
 from slatcheck.fuzz import work
 from slatcheck.fuzz.corpus import Corpus, Input, Store, smallest
 from slatcheck.fuzz.coverage import NOTHING
@@ -39,9 +40,14 @@ def stored(folder: Path) -> list[Stored]:
 
 
 def merge(folder: Path, others: Sequence[Path]) -> dict[str, int]:
-    """Take over the inputs of other folders; return how many were new, by layout."""
+    """Take over the inputs of other folders; return how many were new, by layout.
+
+    Raises InputError for a folder that has none.
+    """
     new: dict[str, int] = {}
     for other in others:
+        if not stored(other):
+            raise InputError(f"{other}: no inputs are in it, one folder for each layout")
         for store in _stores(other):
             into = Store(folder / store.folder.name)
             added = into.add(store.load().values())
