@@ -202,7 +202,9 @@ def size_class(number: int) -> int:
 
 def steps(root: Path, ops: Sequence[Op]) -> set[int]:
     """Return the steps of the table that a sequence takes in the emulator."""
-    tables, mapped, found = 0, set(), set()
+    tables = 0
+    mapped: set[int] = set()
+    found: set[int] = set()
     for op, outcome in zip(ops, emulated(root, ONE).run(ops).outcomes, strict=False):
         before = 0 if op.kind is Kind.CREATE else tables
         tables = outcome.tables
