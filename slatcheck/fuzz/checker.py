@@ -48,12 +48,16 @@ class Filter:
         found: int = self._c.slat_filter_check(memory, ops.address, at, begin, end)
         return found
 
-    def suspects(self, ops: OpBuffer, rings: Rings, count: int) -> list[int]:
-        """Return the first suspected operation of each sequence among the first ``count``."""
-        found = []
+    def suspects(self, ops: OpBuffer, rings: Rings, count: int) -> dict[int, str]:
+        """Return the first suspected operation of each sequence among the first ``count``.
+
+        With its trigger, where leaves have several sizes; '' where it has none, or they have not.
+        """
+        found = {}
         at = self.first(ops, rings, 0, count)
         while at < count:
-            found.append(at)
+            class_ = self._c.slat_filter_class(self._memory.address)
+            found[at] = NAMES[class_] if class_ < len(NAMES) else ""
             at = self._c.slat_filter_next(ops.address, at + 1, count)
             at = self.first(ops, rings, at, count)
         return found

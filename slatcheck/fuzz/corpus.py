@@ -12,6 +12,7 @@ from heapq import heapify, heappop, heapreplace
 from pathlib import Path
 from typing import Any
 
+from model.leaf_map import Habit
 from slatcheck.fuzz.coverage import NOTHING, Features, features_of, plain_features, united
 from slatcheck.search.drawing import LENGTH
 from slatcheck.search.sequences import BLOCK, HEADER
@@ -40,10 +41,14 @@ class Input:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Inputs that sequences are bred from, and all that was reached until now."""
+    """Inputs that sequences are bred from, and all that was reached until now.
+
+    ``habits`` are those of the table that were seen on the way; None where nobody looked yet.
+    """
 
     inputs: tuple[Input, ...] = ()
     reached: Features = NOTHING
+    habits: frozenset[Habit] | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -51,6 +56,8 @@ class Corpus:
         digest = hashlib.sha256()
         for input_ in self.inputs:
             digest.update(input_.data + bytes([input_.rare]))
+        names = [] if self.habits is None else ["", *sorted(habit.name for habit in self.habits)]
+        digest.update(repr(names).encode())
         return digest.hexdigest()
 
     @cached_property
@@ -68,10 +75,12 @@ class Corpus:
         """How many more inputs are kept that are not rare."""
         return max(MOST_OTHERS - (len(self.inputs) - self.rare), 0)
 
-    def joined(self, more: Iterable[Input], reached: Features) -> Corpus:
+    def joined(
+        self, more: Iterable[Input], reached: Features, habits: frozenset[Habit] = frozenset()
+    ) -> Corpus:
         """Return one that has reached more, and the inputs of it that nothing before them covers.
 
-        There is room for MOST_RARE and MOST_OTHERS of them.
+        There is room for MOST_RARE and MOST_OTHERS of them. ``habits`` were seen as well.
         """
         known, rare, room = self.reached, MOST_RARE - self.rare, self.room
         inputs = [*self.inputs]
@@ -83,7 +92,7 @@ class Corpus:
                 inputs.append(fresh)
                 known |= fresh.new
                 rare, room = rare - fresh.rare, room - (not fresh.rare)
-        return Corpus(tuple(inputs), known | reached)
+        return Corpus(tuple(inputs), known | reached, habits | (self.habits or frozenset()))
 
 
 EMPTY = Corpus()

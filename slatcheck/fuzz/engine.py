@@ -8,6 +8,7 @@ the emulated run of a sequence.
 from __future__ import annotations
 
 from bisect import bisect
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +31,10 @@ from slatcheck.search.differential import Judge, Symptom
 
 SAMPLED = 512
 """Of so many sequences that pass, one is judged as well, and compared with the emulator."""
+JUDGED = 16
+"""Of so many sequences that end at what is left out of the draw, one is judged as well."""
+FIRST_JUDGED = 2
+"""So many of them are judged in any case, for each entry point and trigger."""
 
 
 @dataclass
@@ -38,7 +43,9 @@ class Slice:
 
     ``compared`` counts the operations that passed or were judged, by kind. ``hits`` are findings
     that were not known, by fingerprint. ``reached`` is what had not been reached before, and
-    ``inputs`` are the sequences that did so, as far as a corpus has room for them. ``judged``
+    ``inputs`` are the sequences that did so, as far as a corpus has room for them. ``habits`` are
+    those of the table that the judge saw, or was told. ``known``
+    sequences ended at an operation that is left out where it is foreseen. ``judged``
     sequences were suspected, and ``spared`` of them showed nothing to the judge; ``sampled`` ones
     were judged without being suspected. ``lost`` are sequences that came after one which ended the
     machine. ``blocks`` are the basic blocks of the tree's code that ran, by their addresses in the
@@ -50,7 +57,9 @@ class Slice:
     hits: dict[str, Hit] = field(default_factory=dict)
     inputs: list[Input] = field(default_factory=list)
     reached: Features = NOTHING
+    habits: frozenset[Habit] = frozenset()
     sequences: int = 0
+    known: int = 0
     judged: int = 0
     spared: int = 0
     sampled: int = 0
@@ -129,11 +138,13 @@ class Engine:
 
         With ``again`` the sequence of a number is the input of that number.
         """
-        before, self.judge.habits = self._before
+        before, habits = self._before
+        self.judge.habits = habits | (corpus.habits or frozenset())
         self._seen = before.copy()
         self._corpus, self._again = corpus, again
         self._news = News(self.native, corpus.reached)
         self._reached: list[Features] = []
+        self._ends: Counter[tuple[str, str]] = Counter()
         self._room = EMPTY.room if again else corpus.room
         self._filter = Filter(self.layout, self.emulated.capabilities.pages)
         self._filter.watch(self._news.states)
@@ -180,6 +191,7 @@ class Engine:
                 found.compared[kind] = found.compared.get(kind, 0) + passed
         found.blocks = self._news.edges
         found.reached = united(self._reached)
+        found.habits = self.judge.habits
 
     def _batch(self, found: Slice, number: int, most: int) -> int:
         """Run sequences from a number on in one call; return how many, at least one."""
@@ -200,7 +212,11 @@ class Engine:
             found.disagreement = f"the runner says that {done} of {end} operations were done"
             return 1
         suspects = self._filter.suspects(self._ops, self._rings, done)
-        at = {bisect(starts, place) - 1 for place in suspects}
+        at = {
+            n
+            for n, place, trigger in ((bisect(starts, p) - 1, p, t) for p, t in suspects.items())
+            if not self._is_known(found, number + n, place, trigger)
+        }
         sampled = {n for n in range(count) if (number + n) % SAMPLED == 0}
         sequences = {n: self._ops.ops(starts[n], starts[n + 1]) for n in sorted(at | sampled)}
         found.sequences += count
@@ -210,6 +226,21 @@ class Engine:
         for n, ops in sequences.items():
             self.look_at(found, self._title(number + n), ops, n in at)
         return count
+
+    def _is_known(self, found: Slice, number: int, place: int, trigger: str) -> bool:
+        """Return whether a suspected operation is left out of what is drawn, had it been foreseen.
+
+        The map that the draw foresees is not always the one that it meets: a table has habits that
+        nobody told it. The first such sequences are judged all the same, which tells them, unless
+        that was done before; and then one now and then.
+        """
+        shape = entry_point(self.layout, self._ops.ops(place, place + 1)[0].kind), trigger
+        if shape not in self._seen.excluded:
+            return False
+        found.known += 1
+        self._ends[shape] += 1
+        told = self._corpus.habits is not None or self._ends[shape] > FIRST_JUDGED
+        return told and number % JUDGED != 0
 
     def _keep_inputs(self, found: Slice, number: int, starts: Sequence[int]) -> None:
         """Keep the sequences that reached something, of those that were run from a number on."""

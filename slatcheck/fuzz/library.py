@@ -117,6 +117,7 @@ def _declare(made: ctypes.CDLL) -> None:
         ("filter_next", u32, [at, u32, u32]),
         ("filter_triggers", None, [at, at, u32, at, at]),
         ("filter_checked", counters, [at]),
+        ("filter_class", u32, [at]),
         ("generator_setup", None, [at, at, at]),
         ("generator_draw", u32, [at, at, u64, u64, u32]),
         ("generator_fill", u32, [at, at, u32, u64, u64, u32, at, u32]),

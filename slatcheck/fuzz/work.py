@@ -17,6 +17,7 @@ from impl.kernel.errors import IsolationError, TreeError, UnsupportedError
 from impl.kernel.native.kernel import NativeKernel, native_parts
 from impl.kernel.ports import open_for
 from impl.kernel.toolchain import find
+from model.leaf_map import Habit
 from model.operations import Kind
 from slatcheck.fuzz.corpus import EMPTY, Corpus, input_of, plain_input
 from slatcheck.fuzz.coverage import Features, features_of, plain_features
@@ -261,6 +262,7 @@ def _plain(found: Slice) -> dict[str, Any]:
         "hits": {mark: plain_hit(hit) for mark, hit in found.hits.items()},
         "blocks": sorted(found.blocks),
         "reached": plain_features(found.reached),
+        "habits": sorted(habit.name for habit in found.habits),
         "inputs": [plain_input(input_) for input_ in found.inputs],
     }
     return plain
@@ -272,9 +274,11 @@ def _slice_of(data: dict[str, Any]) -> Slice:
         hits={mark: hit_of(mark, hit) for mark, hit in data["hits"].items()},
         blocks=frozenset(map(int, data["blocks"])),
         reached=features_of(data["reached"]),
+        habits=frozenset(Habit[name] for name in data["habits"]),
         inputs=[input_of(input_) for input_ in data["inputs"]],
         seconds=float(data["seconds"]),
         sequences=int(data["sequences"]),
+        known=int(data["known"]),
         judged=int(data["judged"]),
         spared=int(data["spared"]),
         sampled=int(data["sampled"]),

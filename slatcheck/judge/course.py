@@ -13,7 +13,7 @@ from slatcheck.document.result import Check, Verdict
 from slatcheck.fuzz import work
 from slatcheck.fuzz.corpus import EMPTY, Corpus, Store
 from slatcheck.fuzz.coverage import NOTHING
-from slatcheck.fuzz.engine import Slice
+from slatcheck.fuzz.engine import JUDGED, Slice
 from slatcheck.fuzz.exploring import Explored
 from slatcheck.fuzz.work import Begun, Task
 from slatcheck.judge import scopes
@@ -120,6 +120,7 @@ class Told:
     byte_order: str
     operations: int
     sequences: int
+    known: int
     judged: int
     spared: int
     sampled: int
@@ -145,6 +146,7 @@ def told(course: Course) -> Told:
         byte_order=course.task.unit.byte_order,
         operations=end.operations,
         sequences=sum(part.sequences for part in parts),
+        known=sum(part.known for part in parts),
         judged=sum(part.judged for part in parts),
         spared=sum(part.spared for part in parts),
         sampled=sum(part.sampled for part in parts),
@@ -232,14 +234,16 @@ def notes(course: Course, wanted: Wanted) -> list[str]:
         return [f"{title}: nothing was run natively, as every create shows {course.barrier}"]
     if not course.slices and not course.goes_on:
         return []
-    said, inputs = told(course), ""
+    said, more = told(course), ""
     rate = int(said.operations / max(said.seconds, 0.1))
+    if said.known:
+        more += f"; {said.known:,} ended at what is known, one in {JUDGED} of them judged as well"
     if said.replayed:
-        inputs = f"; {said.replayed:,} inputs of earlier campaigns were run first"
+        more += f"; {said.replayed:,} inputs of earlier campaigns were run first"
     lines = [
         f"{title}: {said.operations:,} operations natively, {rate:,} a second of a process; "
         f"{said.judged:,} of {said.sequences:,} sequences were suspected, {said.spared:,} of them "
-        f"for nothing, and {said.sampled:,} others judged as well{inputs}",
+        f"for nothing, and {said.sampled:,} others judged as well{more}",
         f"{title}: {said.blocks_run} of {said.blocks} basic blocks ran, the last new one within "
         f"the first {said.last_new_block:,} operations; {said.pairs:,} pairs of operand classes, "
         f"{said.states:,} steps from one size of the table to another, "

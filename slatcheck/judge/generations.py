@@ -23,7 +23,7 @@ from slatcheck.progress import Progress
 from slatcheck.search.drawing import LENGTH
 from support.pool import ship, spread
 
-SLOWER = 20
+SLOWER = 4
 """How many times as long a sequence takes where leaves have several sizes, more or less."""
 FIRST, MOST = 2, 64
 """Pieces of work on a layout in the first generation, and in a late one: each has twice as many."""
@@ -166,7 +166,7 @@ def _take_over(course: Course, generation: int) -> None:
     before = len(course.corpus.inputs)
     for key, part in sorted(course.slices.items()):
         if key[0] == generation:
-            course.corpus = course.corpus.joined(part.inputs, part.reached)
+            course.corpus = course.corpus.joined(part.inputs, part.reached, part.habits)
     if course.store is not None and generation:
         course.store.add(input_.data for input_ in course.corpus.inputs[before:])
 

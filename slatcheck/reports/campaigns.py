@@ -51,6 +51,7 @@ def _numbers(told: dict[str, Any]) -> list[tuple[str, str]]:
         ("operations", f"{told['operations']:,}, {rate:,} a second of a process"),
         ("sequences", f"{told['sequences']:,}, {told['replayed']:,} of them inputs from before"),
         ("judged", f"{told['judged']:,} suspected, {told['spared']:,} for nothing"),
+        ("ended at what is known", f"{told['known']:,}"),
         ("sampled", f"{told['sampled']:,} that nothing was suspected of"),
         ("basic blocks", f"{told['blocks_run']:,} of {told['blocks']:,}"),
         ("last new block", f"within {told['last_new_block']:,} operations"),

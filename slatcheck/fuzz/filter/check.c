@@ -25,6 +25,7 @@ struct filter {
 	struct known_events known;
 	u64 checked[KINDS];		/* operations that passed, by kind */
 	struct reached *states;		/* steps that were taken; may be none */
+	u32 class;			/* trigger of the operation looked at last; TRIGGERS if it has none */
 };
 
 enum { SIZES = 16 };
@@ -156,12 +157,25 @@ static int is_allowed(struct filter *filter, const struct slat_op *op)
 	return !layout->large || in_contract_now(layout, &filter->slots, &filter->map, op);
 }
 
+/*
+ * The trigger of an operation. Where leaves have one size nobody asks: a finding of theirs that the
+ * draw cannot leave out ends nothing, and is tolerated.
+ */
+static u32 class_of(struct filter *filter, const struct slat_op *op)
+{
+	struct foreseen in = { &filter->layout, &filter->map, &filter->slots, &filter->borders, 0 };
+
+	return filter->layout.large ? leaf_trigger(&in, op) : TRIGGERS;
+}
+
 /* Whether one operation passes. Where it does not, nothing but a create may follow. */
 static int passes(struct filter *filter, const struct rings *rings, const struct slat_op *op,
 		  const struct slat_result *before, const struct slat_result *got, u32 at)
 {
 	enum sight sight = op->kind == OP_CREATE ? FOLLOWED : filter->sight;
+	int allowed = sight == FOLLOWED && is_known(&filter->layout, op->kind) && is_allowed(filter, op);
 
+	filter->class = allowed ? class_of(filter, op) : TRIGGERS;
 	filter->sight = NO_MACHINE;
 	filter->refused = 0;
 	if (!is_known(&filter->layout, op->kind) || sight == NO_MACHINE || !is_in_order(rings, before, got) ||
@@ -169,7 +183,7 @@ static int passes(struct filter *filter, const struct rings *rings, const struct
 		return 0;
 	if (op->kind == OP_CREATE)
 		filter->tables = 0;
-	if (sight == FOLLOWED && is_allowed(filter, op)) {
+	if (allowed) {
 		if (!(filter->layout.large ? leaves_agree : agrees)(filter, rings, op, before, got))
 			return 0;
 		filter->refused = op->kind == OP_CREATE && got->result;
@@ -202,6 +216,7 @@ u32 slat_filter_check(struct filter *filter, const struct slat_op *ops, const st
 	u32 done = rings->control->done, stopped = rings->control->stopped, at = begin;
 	struct slat_result before = { 0 };
 
+	filter->class = TRIGGERS;
 	/* what there is no room for was not recorded: it is suspected */
 	if (end > rings->most_results)
 		end = at_least(rings->most_results, begin);
@@ -218,6 +233,7 @@ u32 slat_filter_check(struct filter *filter, const struct slat_op *ops, const st
 			return at;
 		before = got;
 	}
+	filter->class = TRIGGERS;
 	if (at < end)
 		return !stopped && ended_early(filter, ops, at, end) ? end : at;
 	/* stopped, or something was recorded behind the last operation */

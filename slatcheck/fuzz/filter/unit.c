@@ -39,6 +39,12 @@ void slat_filter_tolerate(struct filter *filter, const struct known_events *know
 	filter->known = *known;
 }
 
+/* The trigger of the operation that was looked at last; TRIGGERS where it has none. */
+u32 slat_filter_class(const struct filter *filter)
+{
+	return filter->class;
+}
+
 /* Operations that passed so far, by kind. */
 const u64 *slat_filter_checked(const struct filter *filter)
 {

@@ -10,14 +10,17 @@ import pytest
 
 from impl.interface import Run
 from impl.kernel.native.kernel import NativeKernel
+from impl.kernel.ports.riscv.files import MMU
 from model.operations import Kind, Op
 from model.ports import layout
+from slatcheck.fuzz import engine as engines
 from slatcheck.fuzz.checker import Filter
 from slatcheck.fuzz.corpus import EMPTY, Corpus, Input
 from slatcheck.fuzz.coverage import NOTHING, united
 from slatcheck.fuzz.engine import SAMPLED, Engine, Slice
 from slatcheck.search.campaign import Hit, Search
 from tests.impl.kernel.native.builds import emulated, native, needs_host
+from tests.kernels.gstage_repairs import tree_with
 from tests.proofs.c.edits import REPAIRS, Edit, edited
 
 ONE = layout("mips64-4k")
@@ -137,7 +140,7 @@ def test_a_trap_costs_a_batch_and_is_judged_in_the_emulator(root: Path, tmp_path
 def test_what_the_filter_lets_pass_is_judged_now_and_then(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Filter, "suspects", lambda *_: [])
+    monkeypatch.setattr(Filter, "suspects", lambda *_: {})
     part = engine(root).run(SAMPLED, 1)
     assert f"sequence {SAMPLED} of seed {SEED} passed, and the judge finds " in part.disagreement
 
@@ -281,3 +284,34 @@ def test_a_trap_does_not_hide_the_code_that_ran(root: Path, tmp_path: Path) -> N
     before = one.run(clean, 1)
     assert before.blocks - one.run(clean + 1, 1).blocks, "else nothing could be hidden"
     assert one.run(clean, 2).blocks >= before.blocks
+
+
+def test_what_is_left_out_where_it_is_foreseen_is_seldom_judged(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = layout("riscv64-sv39x4")
+    hits = Search(emulated(root, large), SEED, large.name).run(30_000).hits
+    one = Engine(native(root, large), emulated(root, large), SEED, [*hits.values()])
+    part = one.run(0, 2000)
+    assert (part.disagreement, part.hits) == ("", {})
+    assert part.known > part.judged > 0
+    taught = one.run(0, 2000, EMPTY.joined([], NOTHING, part.habits))
+    assert taught.judged < part.judged
+    assert 0 < taught.known < 100
+    untaught = one.run(0, 2000, EMPTY.joined([], NOTHING))
+    assert untaught.known > 3 * taught.known
+    monkeypatch.setattr(engines, "JUDGED", 1)
+    each = one.run(0, 2000)
+    assert each.judged == each.spared >= each.known > 0
+    assert (each.disagreement, each.hits) == ("", {})
+
+
+def test_what_is_new_is_judged_where_much_is_known(root: Path, tmp_path: Path) -> None:
+    large = layout("riscv64-sv39x4")
+    hits = Search(emulated(root, large), SEED, large.name).run(30_000).hits
+    main = (root / MMU).read_text().replace("return pte_young(", "return !pte_young(")
+    tree = tree_with(root, main, tmp_path / "linux")
+    one = Engine(native(tree, large), emulated(tree, large), SEED, [*hits.values()])
+    part = one.run(0, 400)
+    assert part.disagreement == ""
+    assert {mark.split("/")[1] for mark in part.hits} == {"kvm_test_age_gfn"}

@@ -15,15 +15,23 @@ from model.layout import Layout
 from model.leaf_map import Habit, LeafMap
 from model.operations import CLEANING, REMOVING, Answer, Kind, Op
 from model.ports import layouts, port_of
-from model.triggers import trigger
+from model.triggers import TRIGGERS, trigger
 from slatcheck.fuzz.checker import Filter
 from slatcheck.fuzz.generator import Generator
 from slatcheck.fuzz.operands import NAMES
 from slatcheck.fuzz.wire import OpBuffer
-from slatcheck.search.differential import plan
+from slatcheck.search.differential import Judge, plan
 from slatcheck.search.leaf_sequences import decoder_of
 from slatcheck.search.sequences import BLOCK, HEADER
-from tests.slatcheck.fuzz.comparing import CHANGES, altered, filtered, judged
+from tests.slatcheck.fuzz.comparing import (
+    BUFFER,
+    CHANGES,
+    RECORDS,
+    Recorded,
+    altered,
+    filtered,
+    judged,
+)
 from tests.slatcheck.fuzz.test_generator import data_of
 from tests.slatcheck.search.ideal import Ideal, Twist
 from tests.slatcheck.search.test_leaves import (
@@ -203,3 +211,25 @@ def test_every_kind_and_many_classes_are_drawn(one: Layout) -> None:
         "leaf-beyond-slot", "large-page", "logged", "part-of-leaf", "after-a-hole",
         "behind-the-first", "ends-at-top", "next-page-mapped", "mask-with-holes",
     }  # fmt: skip
+
+
+NAMED_OTHERWISE = {"collateral-change", "unflushed"}
+
+
+def test_a_suspected_operation_has_the_trigger_that_the_judge_sees() -> None:
+    seen: set[str] = set()
+    for one in LARGE:
+        faulty = table(one, [quirk.name for quirk in quirks_of(one)])
+        for number in range(50):
+            ops = drawn(one, Random(number), 40)
+            run = faulty.run(ops)
+            symptoms = Judge(one).examine(Recorded(one, run), ops).symptoms
+            RECORDS.clear()
+            RECORDS.put(run)
+            suspects = checker(one).suspects(BUFFER, RECORDS.rings, BUFFER.put(ops))
+            # Others are named by an event, or by frames beside those of the operation.
+            first = next((s for s in symptoms if s.trigger in TRIGGERS), None)
+            if first and first.rule not in NAMED_OTHERWISE and first.step in suspects:
+                assert suspects[first.step] in (first.trigger, ""), (one.name, number)
+                seen.add(suspects[first.step])
+    assert len(seen - {""}) > 3
