@@ -17,11 +17,13 @@ from model.ports import byte_orders, permitted_layouts, port_of
 from model.ports import layout as layout_named
 from model.ports.port import Port
 from model.rules import RULES, Rule
+from proofs.desk import Options
 from slatcheck import __version__
 from slatcheck.document.result import Check, Document, Verdict
 from slatcheck.judge import prove
 from slatcheck.judge.code.claims import disagreements
 from slatcheck.judge.contract_checks import contract_checks, kept_contracts
+from slatcheck.judge.deciders import notes_of_solvers
 from slatcheck.judge.findings import merge, relate
 from slatcheck.judge.subject import kernel_facts
 from slatcheck.judge.tie import comparable, ties
@@ -112,6 +114,7 @@ def _fill(document: Document, request: Request, report: Callable[[Progress], Non
     if "proof" in request.evidence:
         _add_proofs(document, request, report)
         _add_kernel_proof(document, request, report)
+        document.notes += notes_of_solvers(document.checks, Options())
         _add_tie(document, request)
     document.checks += contracts()
     document.notes += _left_out(request.kernel)
