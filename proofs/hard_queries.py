@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The record of queries that are hard: what Z3 answered to each, and who answers it fastest.
+"""The record of queries that are hard: what Z3 answered, which premises do, and who is fastest.
 
 ``make hard-queries`` writes it. It is a hint and half of a decision, never an answer: a query that
 changes has another digest and is not in it, and what is in it is asked again in every run.
@@ -8,6 +8,7 @@ changes has another digest and is not in it, and what is in it is asked again in
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,17 +26,38 @@ DIGITS = 32
 _SEAL = "# sha256 of the rows: "
 _HEAD = """\
 # SPDX-License-Identifier: GPL-2.0-only
-# Queries that are hard for Z3: digest, what Z3 answered, the fastest way to ask. See docs/proof.md.
+# Queries that are hard for Z3: digest, what Z3 answered, the fastest way to ask, and in hexadecimal
+# the premises that suffice, the first one the lowest bit; 0 for all. See docs/proof.md.
 # 'make hard-queries' writes this; who changes it by hand changes no verdict and makes it invalid.
 """
 
 
+_ASSERTION = "(assert "
+_ROW = re.compile(rf"([0-9a-f]{{{DIGITS}}}) ({SAT}|{UNSAT}) (\S+) ([0-9a-f]+)")
+
+
 @dataclass(frozen=True)
 class HardQuery:
-    """What is on record of one query: Z3's answer, and the way that was fastest."""
+    """What is on record of one query: Z3's answer, and the way that was fastest.
+
+    ``premises`` are those that suffice to refute it, the first one the lowest bit; 0 for all.
+    """
 
     answer: str
     way: str
+    premises: int = 0
+
+    def part_of(self, text: str) -> str:
+        """Return a query that is refuted only where ``text`` is, '' where there is none of less.
+
+        It asks the same with fewer premises. The last assertion, of goals, is always kept.
+        """
+        if self.answer != UNSAT or not self.premises:
+            return ""
+        lines = text.split("\n")
+        places = [place for place, line in enumerate(lines) if line.startswith(_ASSERTION)]
+        left_out = {place for bit, place in enumerate(places[:-1]) if not self.premises >> bit & 1}
+        return "\n".join(line for place, line in enumerate(lines) if place not in left_out)
 
 
 @dataclass(frozen=True)
@@ -77,15 +99,17 @@ def read(file: Path) -> Record:
         return Record()
     rows = {}
     for line in body.splitlines():
-        query, answer, way = line.split() if line.count(" ") == 2 else ("", "", "")
-        if len(query) == DIGITS and answer in (SAT, UNSAT) and way in WAYS:
-            rows[query] = HardQuery(answer, way)
+        row = _ROW.fullmatch(line)
+        if row is not None and row[3] in WAYS:
+            rows[row[1]] = HardQuery(row[2], row[3], int(row[4], 16))
     return Record(rows, head.rpartition("# Asked were ")[2].strip(), digest if rows else "")
 
 
 def written(rows: Mapping[str, HardQuery], asked: str) -> str:
     """Return the text of a record that ``read`` reads; ``asked`` names solvers and versions."""
-    lines = sorted(f"{query[:DIGITS]} {row.answer} {row.way}\n" for query, row in rows.items())
+    lines = sorted(
+        f"{query[:DIGITS]} {row.answer} {row.way} {row.premises:x}\n" for query, row in rows.items()
+    )
     body = "".join(lines)
     return f"{_HEAD}# Asked were {asked}\n{_SEAL}{_digest(body)}\n{body}"
 

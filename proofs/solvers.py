@@ -27,16 +27,19 @@ class Strategy:
 
     With ``cases`` goals are taken one by one, as ``alternatives`` takes them apart, each on top of
     what was learned of the others; the limit is that of each. ``name`` is how it is recorded.
+    ``shared`` with other queries, Z3's memory holds what came before, by which work and answer may
+    differ; one of its own takes some milliseconds.
     """
 
     name: str
     logic: str
     limit: int
     cases: int | None = None
+    shared: bool = False
 
 
 STRATEGIES = (
-    Strategy("z3-core", "", 300_000),
+    Strategy("z3-core", "", 300_000, shared=True),
     Strategy("z3-bits", "QF_UFBV", 30_000_000),
     Strategy("z3-cases", "", 20_000_000, cases=6),
     Strategy("z3-bits-long", "QF_UFBV", 100_000_000),
@@ -48,6 +51,8 @@ The core decides nearly every query in a few milliseconds. What it does not is m
 of many goals at once, each of which is easy by cases. What is hard for one way is often easy for
 the next, so each is tried for a short while before one is tried for long.
 """
+CORE_FIRST = (STRATEGIES[0], STRATEGIES[2], STRATEGIES[1], *STRATEGIES[3:])
+"""The same for what is no refutation of goals: most of it holds, and the core finds models soon."""
 CVC5_LIMIT = 20_000_000
 BITWUZLA_LIMIT = 2_000_000
 """Calls of the terminator, Bitwuzla's only measure of work that is not a time."""
@@ -86,7 +91,8 @@ class Z3Query:
 
         The strategy that is called ``first``, if there is one, is tried before the others.
         """
-        for strategy in sorted(STRATEGIES, key=lambda strategy: strategy.name != first):
+        strategies = STRATEGIES if self.goals else CORE_FIRST
+        for strategy in sorted(strategies, key=lambda strategy: strategy.name != first):
             answer = self.attempt(strategy)
             if answer != UNKNOWN:
                 return answer
@@ -96,7 +102,8 @@ class Z3Query:
         """Return what Z3 says when it is asked in one way."""
         self._model = None
         logic = strategy.logic
-        self.solver = z3.SolverFor(logic) if logic else z3.SimpleSolver()
+        context = z3.main_ctx() if strategy.shared else z3.Context()
+        self.solver = z3.SolverFor(logic, ctx=context) if logic else z3.SimpleSolver(ctx=context)
         self.solver.set("rlimit", strategy.limit)
         if not logic:
             # Facts that come of a decision one by one are put off: many of them are never needed.
@@ -108,7 +115,7 @@ class Z3Query:
 
     def _apart(self, cases: int) -> str:
         """Return whether one of the alternatives of the last assertion can hold."""
-        *premises, last = z3.parse_smt2_string(self.text)
+        *premises, last = z3.parse_smt2_string(self.text, ctx=self.solver.ctx)
         self.solver.add(premises)
         for facts in alternatives(last, cases):
             self.solver.push()
@@ -124,9 +131,12 @@ class Z3Query:
         """Return the value of a constant of ``width`` bits, 0 for a truth; the answer was 'sat'."""
         if self._model is None:
             self._model = self.solver.model()
+        context = self.solver.ctx
         if width == BOOL:
-            return int(z3.is_true(self._model.eval(z3.Bool(name), model_completion=True)))
-        return int(self._model.eval(z3.BitVec(name, width), model_completion=True).as_long())
+            truth = z3.Bool(name, ctx=context)
+            return int(z3.is_true(self._model.eval(truth, model_completion=True)))
+        number = z3.BitVec(name, width, ctx=context)
+        return int(self._model.eval(number, model_completion=True).as_long())
 
 
 def _z3(text: str, goals: bool, first: str) -> str:

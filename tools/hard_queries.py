@@ -36,7 +36,7 @@ from proofs.hard_queries import DIGITS, HELPERS, HardQuery, Record, digest_of_qu
 from proofs.kernel_runner import LemmaStore, Session, read_unit
 from proofs.ports import CODES, has_table
 from proofs.runner import MAP, ProofTask, carry_out, sources, tasks_of
-from proofs.solvers import STRATEGIES, UNKNOWN, SolverFailure, Z3Query
+from proofs.solvers import STRATEGIES, UNKNOWN, UNSAT, SolverFailure, Z3Query
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / ".cache/hard-queries"
@@ -50,10 +50,14 @@ ALONE = Options(alone=True)
 
 @dataclass
 class Measured:
-    """What all solvers answer to one query, and seconds of the processor by way."""
+    """What all solvers answer to one query, and seconds of the processor by way.
+
+    ``premises`` are those that were asked about; see ``HardQuery``.
+    """
 
     answer: str
     seconds: dict[str, float]
+    premises: int = 0
 
     @property
     def fastest(self) -> str:
@@ -137,7 +141,9 @@ class Notebook:
         self.measured: dict[str, Measured] = {}
         for line in _lines(self._queries):
             if line["asked"] == asked:
-                self.measured[line["query"]] = Measured(line["answer"], line["seconds"])
+                self.measured[line["query"]] = Measured(
+                    line["answer"], line["seconds"], line["premises"]
+                )
         self.done: dict[tuple[str, str], list[str]] = {
             (line["unit"], line["key"]): line["hard"] for line in _lines(self._units)
         }
@@ -186,7 +192,7 @@ def record(chosen: Iterable[Unit], notebook: Notebook, say: Callable[[str], None
         for query in queries if of == key else ():
             found = notebook.measured.get(query)
             if found is not None:
-                rows[query[:DIGITS]] = HardQuery(found.answer, found.fastest)
+                rows[query[:DIGITS]] = HardQuery(found.answer, found.fastest, found.premises)
     return Record(rows, notebook.asked)
 
 
@@ -206,7 +212,19 @@ def _noted(hard: dict[str, None], notebook: Notebook, text: str, goals: bool) ->
 
 
 def measure(text: str, goals: bool) -> Measured | None:
-    """Return what all solvers say, None where Z3 does not answer. Raises SolverFailure."""
+    """Return what all solvers say, None where Z3 does not answer. Raises SolverFailure.
+
+    Where fewer premises are enough to refute it, and Z3 does so, all are asked about these.
+    """
+    premises = sufficient(text)
+    part = HardQuery(UNSAT, "", premises).part_of(text)
+    found = _measured(part, goals) if part else None
+    if found is not None and found.answer == UNSAT:
+        return Measured(UNSAT, found.seconds, premises)
+    return _measured(text, goals)
+
+
+def _measured(text: str, goals: bool) -> Measured | None:
     seconds: dict[str, float] = {}
     answers: dict[str, str] = {}
     for strategy in STRATEGIES[1:]:
@@ -228,6 +246,39 @@ def measure(text: str, goals: bool) -> Measured | None:
     if len(set(answers.values())) > 1:
         raise SolverFailure(f"solvers disagree on query {digest_of_query(text)}: {answers}")
     return Measured(next(iter(answers.values())), seconds)
+
+
+ROUNDS = 3
+"""How often premises are left out of those that were left."""
+
+
+def sufficient(text: str) -> int:
+    """Return the premises that Bitwuzla needs to refute a query; 0 for all, or if it does not."""
+    left, found = list(range(text.count("\n(assert ") - 1)), 0
+    for _ in range(ROUNDS):
+        part = HardQuery(UNSAT, "", found).part_of(text) or text
+        core = _core(part)
+        if not core or len(core) == len(left):
+            break
+        left = [left[number] for number in core]
+        found = sum(1 << bit for bit in left)
+    return found
+
+
+def _core(text: str) -> list[int]:
+    """Return the numbers of the premises in Bitwuzla's unsatisfiable core, none without one."""
+    import bitwuzla
+
+    options = bitwuzla.Options()
+    options.set(bitwuzla.Option.PRODUCE_UNSAT_CORES, 1)
+    parser = bitwuzla.Parser(bitwuzla.TermManager(), options)
+    parser.parse(text.replace("(check-sat)", ""), True, False)
+    solver = parser.bitwuzla()
+    *premises, _ = solver.get_assertions()
+    if solver.check_sat() != bitwuzla.Result.UNSAT:
+        return []
+    needed = {term.id() for term in solver.get_unsat_core()}
+    return [number for number, term in enumerate(premises) if term.id() in needed]
 
 
 # Confirming

@@ -52,8 +52,9 @@ def says(monkeypatch: pytest.MonkeyPatch, name: str, answer: str) -> None:
     monkeypatch.setitem(solvers.SOLVERS, name, lambda *_: answer)
 
 
-def record(text: str, answer: str, way: str) -> Record:
-    return Record({digest_of_query(text)[: hard_queries.DIGITS]: HardQuery(answer, way)})
+def record(text: str, answer: str, way: str, premises: int = 0) -> Record:
+    row = HardQuery(answer, way, premises)
+    return Record({digest_of_query(text)[: hard_queries.DIGITS]: row})
 
 
 def decide(
@@ -173,6 +174,71 @@ def test_answers_of_z3_alone_are_kept_apart() -> None:
     assert alone == solvers.versions(("z3",))
     assert hard_queries.shipped().digest[:16] in helped
     assert Options(("z3", "cvc5")).identity == solvers.versions(("z3", "cvc5"))
+
+
+# Parts of queries
+
+HEAD_OF_MORE = HEAD.replace("(assert", "(assert (bvult a #xf0))\n(assert")
+MORE = f"{HEAD_OF_MORE}(assert (bvult #x02 a))\n(check-sat)\n"
+"""Of its two premises the second one is enough."""
+ENOUGH, TOO_FEW = 0b10, 0b01
+
+
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Note who is asked, and how many assertions there are."""
+    noted: list[tuple[str, int]] = []
+    plain = solvers.ask
+
+    def ask(name: str, text: str, goals: bool = False, first: str = "") -> str:
+        noted.append((name, text.count("(assert")))
+        return plain(name, text, goals, first)
+
+    monkeypatch.setattr(solvers, "ask", ask)
+    return noted
+
+
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("way", sorted(hard_queries.WAYS))
+def test_what_refutes_a_part_refutes_the_whole(
+    way: str, alone: bool, sizes: list[tuple[str, int]], tmp_path: Path
+) -> None:
+    decided = decide(MORE, record(MORE, UNSAT, way, ENOUGH), tmp_path, alone=alone)
+    helper = "" if alone or way not in HELPERS else way
+    assert decided == Decision(UNSAT, (helper or "z3",), on_record=bool(helper))
+    assert sizes == [(helper or "z3", 2)]
+
+
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("way", sorted(hard_queries.WAYS))
+def test_premises_that_do_not_suffice_cost_time_only(
+    way: str, alone: bool, sizes: list[tuple[str, int]], tmp_path: Path
+) -> None:
+    decided = decide(MORE, record(MORE, UNSAT, way, TOO_FEW), tmp_path, alone=alone)
+    helper = "" if alone or way not in HELPERS else way
+    assert decided == Decision(UNSAT, (helper or "z3",), on_record=bool(helper))
+    assert sizes == [(helper or "z3", 2), (helper or "z3", 3)]
+
+
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("premises", range(8))
+@pytest.mark.parametrize("way", sorted(hard_queries.WAYS))
+def test_no_premises_on_record_refute_what_holds(
+    way: str, premises: int, alone: bool, tmp_path: Path
+) -> None:
+    text = f"{HEAD_OF_MORE}(assert (= a #x01))\n(check-sat)\n"
+    known = record(text, UNSAT, way, premises)
+    if alone:
+        assert decide(text, known, tmp_path, alone=True) == Decision(SAT, ("z3",))
+        return
+    with pytest.raises(SolverFailure, match=r"the record: unsat, .*z3: sat"):
+        decide(text, known, tmp_path)
+
+
+def test_of_several_each_is_asked_the_whole(sizes: list[tuple[str, int]], tmp_path: Path) -> None:
+    three = ("z3", "bitwuzla", "cvc5")
+    decide(MORE, record(MORE, UNSAT, "bitwuzla", ENOUGH), tmp_path, solvers=three)
+    assert sizes == [(name, 3) for name in three]
 
 
 # Lemmas

@@ -10,7 +10,7 @@ import pytest
 
 from proofs import hard_queries
 from proofs.hard_queries import DIGITS, FILE, HELPERS, WAYS, HardQuery, Record, digest_of_query
-from proofs.solvers import SAT, SOLVERS, UNSAT, versions
+from proofs.solvers import SAT, SOLVERS, UNSAT, ask, versions
 
 QUERIES = [digest_of_query(str(number)) for number in range(40)]
 DRAW = random.Random(3)
@@ -51,12 +51,54 @@ def test_one_that_was_damaged_has_no_rows(tmp_path: Path) -> None:
         assert of(tmp_path / "record", bytes(damaged)) == Record()
 
 
-@pytest.mark.parametrize("row", ["{} unsat", "{} yes z3-core", "{} unsat z4", "{}  unsat z3-core"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        "{} unsat z3-core",
+        "{} yes z3-core 0",
+        "{} unsat z4 0",
+        "{}  unsat z3-core 0",
+        "{} unsat z3-core -1",
+        "{} unsat z3-core 1 2",
+        "0{} unsat z3-core 1",
+    ],
+)
 def test_a_row_that_is_none_is_left_out(tmp_path: Path, row: str) -> None:
     body = row.format(QUERIES[0][:DIGITS]) + "\n"
     seal = hard_queries._digest(body)
     text = f"# sha256 of the rows: {seal}\n{body}"
     assert of(tmp_path / "record", text.encode()) == Record()
+
+
+QUERY = """\
+(set-logic QF_BV)
+(declare-fun |a| () (_ BitVec 8))
+(assert (bvult |a| #x05))
+(define-fun t0 () Bool (bvult #x02 |a|))
+(assert t0)
+(assert (= |a| #x04))
+(assert (not (= |a| #x04)))
+(check-sat)
+"""
+
+
+def test_a_part_has_the_premises_on_record_and_the_goals() -> None:
+    part = HardQuery(UNSAT, "cvc5", 0b101).part_of(QUERY)
+    assert part == QUERY.replace("(assert t0)\n", "")
+    assert HardQuery(UNSAT, "cvc5", 0b100).part_of(QUERY).count("(assert ") == 2
+    assert HardQuery(UNSAT, "cvc5", 1 << 40).part_of(QUERY).count("(assert ") == 1
+
+
+def test_of_what_holds_and_of_all_premises_there_is_no_part() -> None:
+    assert HardQuery(SAT, "cvc5", 0b101).part_of(QUERY) == ""
+    assert HardQuery(UNSAT, "cvc5").part_of(QUERY) == ""
+
+
+@pytest.mark.parametrize("premises", range(1, 16))
+def test_a_part_is_refuted_only_where_the_whole_is(premises: int) -> None:
+    """A model of the whole is one of each part, so a part that has none leaves none."""
+    holding = QUERY.replace("(not (= |a| #x04))", "(= |a| #x04)")
+    assert ask("z3", HardQuery(UNSAT, "cvc5", premises).part_of(holding)) == SAT
 
 
 def test_the_shipped_record_is_as_it_was_written() -> None:

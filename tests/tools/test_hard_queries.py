@@ -16,7 +16,18 @@ from proofs.desk import Desk
 from proofs.hard_queries import DIGITS, HELPERS, HardQuery, Record, digest_of_query
 from proofs.solvers import SAT, STRATEGIES, UNSAT, SolverFailure
 from tools import hard_queries as tool
-from tools.hard_queries import ALONE, Measured, Notebook, Unit, confirm, main, record, units
+from tools.hard_queries import (
+    ALONE,
+    Measured,
+    Notebook,
+    Unit,
+    confirm,
+    main,
+    measure,
+    record,
+    sufficient,
+    units,
+)
 
 HEAD = """\
 (set-logic QF_UFBV)
@@ -81,6 +92,34 @@ def test_a_run_that_was_cut_goes_on(tmp_path: Path) -> None:
     again = record([unit("one", HOLDING)], Notebook(tmp_path), lambda _: None)
     assert Notebook(tmp_path).measured.keys() == {digest_of_query(HOLDING)}
     assert whole.rows.keys() == again.rows.keys()
+
+
+NEEDED = """\
+(set-logic QF_BV)
+(declare-fun |a| () (_ BitVec 8))
+(declare-fun |b| () (_ BitVec 8))
+(assert (bvult |b| #x70))
+(assert (bvult |a| |b|))
+(assert (= |b| (bvmul |b| #x01)))
+(assert (bvult #x6f |a|))
+(check-sat)
+"""
+
+
+def test_premises_that_suffice_are_found() -> None:
+    assert sufficient(NEEDED) == 0b11
+    assert sufficient(NEEDED.replace("(bvult |a| |b|)", "(= |a| #x01)")) == 0b010
+    assert sufficient(NEEDED.replace("#x6f", "#x0f")) == 0
+    found = measure(NEEDED, True)
+    assert found is not None and found.premises == 0b11
+
+
+def test_premises_that_z3_does_not_find_enough_are_not_on_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tool, "sufficient", lambda _: 0b100)
+    found = measure(NEEDED, True)
+    assert found is not None and (found.answer, found.premises) == (UNSAT, 0)
 
 
 @pytest.mark.parametrize("name", HELPERS)
