@@ -51,7 +51,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def unit(name: str, *texts: str) -> Unit:
     def work() -> None:
-        desk = Desk(ALONE, record=Record())
+        desk = Desk(ALONE)
         for text in texts:
             desk.decide(text, goals=True)
 
@@ -82,6 +82,18 @@ def test_what_was_measured_is_not_measured_again(
     idle = Unit("one", lambda: pytest.fail("it is worked on"))
     assert record([idle], Notebook(tmp_path), lambda _: None) == first
     assert record([unit("two", HOLDING)], Notebook(tmp_path), lambda _: None) == first
+
+
+def test_what_is_on_record_is_asked_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Record({row(NEEDED): HardQuery(UNSAT, "cvc5", 0b11)})
+    monkeypatch.setattr(hard_queries, "shipped", lambda: known)
+    found = record([unit("one", NEEDED)], Notebook(tmp_path), lambda _: None)
+    assert found.rows.keys() == {row(NEEDED)}
+    again = confirm([unit("one", NEEDED)], found, 1.0, random.Random(0))
+    assert again.asked == {row(NEEDED)} and not again.otherwise
+    assert hard_queries.shipped() is known
 
 
 def test_a_run_that_was_cut_goes_on(tmp_path: Path) -> None:
