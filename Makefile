@@ -5,6 +5,7 @@
 #   make prove                   prove the built-in page table in every permitted layout
 #   make prove KERNEL=~/linux    prove the C of a kernel tree
 #   make prove-all               in every layout, each quirk refuted, three solvers in agreement
+#   make hard-queries            ask all solvers what is hard for Z3, and put it on record
 #   make trees TREES=DIR         judge every kernel tree in a folder, side by side
 #   make test                    test slatcheck itself
 #
@@ -28,7 +29,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check prove prove-all trees test kernels man docs coverage lint format lock bench bench-native bench-spin bench-proof bench-c-proof bench-latency bench-mutants clean
+.PHONY: help setup check prove prove-all hard-queries trees test kernels man docs coverage lint format lock bench bench-native bench-spin bench-proof bench-c-proof bench-latency bench-mutants clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -64,6 +65,11 @@ prove-all: setup
 	@$(BIN)/slatcheck prove --all $(ARGS)
 	@$(BIN)/slatcheck prove --solver z3,bitwuzla,cvc5 $(ARGS)
 	@SLATCHECK_PROVE_ALL=1 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/proofs
+
+# The record of hard queries, written again; a run that was ended goes on where it was. That Z3
+# confirms what is on record: make hard-queries ARGS=--confirm.
+hard-queries: setup
+	@$(BIN)/python -m tools.hard_queries $(ARGS)
 
 test: lint
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -19,7 +19,7 @@ from model.layout import Layout
 from model.machines import BIG
 from model.ports import layout as layout_named
 from model.ports import permitted_layouts
-from proofs.engine import Options
+from proofs.desk import Options
 from slatcheck.judge.code.task import CodeOutcome
 from slatcheck.judge.code.trees import prove_tree
 from slatcheck.progress import Progress

@@ -26,14 +26,13 @@ from impl.multilevel import MultiLevel, index, pte, table
 from model.layout import Layout
 from model.operations import Kind
 from model.ports import layout as layout_named
+from proofs.desk import Desk, Options
 from proofs.engine import (
     HOLDS,
     OPEN,
     REFUTED,
     UNSUPPORTED,
     VACUOUS,
-    Desk,
-    Options,
     Proof,
     prove,
 )
@@ -44,7 +43,7 @@ from proofs.ports.mips.table import LOOPS, ROLES
 from proofs.ports.mips.table_lemmas import ENTRY_CLAUSES, lemmas
 from proofs.program import Callables
 from proofs.python_source import PythonProgram
-from proofs.solvers import STRATEGIES, UNKNOWN, Z3Query
+from proofs.solvers import STRATEGIES, UNKNOWN, Decision, Z3Query
 from slatcheck.judge.candidates import confirm
 from slatcheck.search.campaign import Search
 
@@ -252,11 +251,12 @@ class Verdict:
 class Hasty(Desk):
     """Gives up on queries that cost too much: a mutant's may be far harder than the table's."""
 
-    def _ask(self, text: str, key: str, goals: bool) -> str:
+    def _ask(self, text: str, key: str, goals: bool) -> Decision:
         query = Z3Query(text, goals)
         # The last one is for what must be decided, whatever it costs.
         answers = (query.attempt(strategy) for strategy in STRATEGIES[:-1])
-        return next((answer for answer in answers if answer != UNKNOWN), UNKNOWN)
+        answer = next((answer for answer in answers if answer != UNKNOWN), UNKNOWN)
+        return Decision(answer, ("z3",))
 
 
 class Trial:

@@ -28,7 +28,7 @@ import z3
 from model.layout import Layout
 from model.ports import layout
 from proofs import engine, solvers
-from proofs.engine import Options
+from proofs.desk import Options
 from proofs.ports.mips.table_lemmas import lemmas
 from proofs.runner import ProofTask, carry_out, tasks_of
 
@@ -92,10 +92,10 @@ def stopwatch() -> Iterator[list[float]]:
     """Give the list of the seconds of every query that Z3 is asked meanwhile."""
     plain, seconds = solvers.SOLVERS["z3"], list[float]()
 
-    def ask(text: str, goals: bool) -> str:
+    def ask(text: str, goals: bool, first: str) -> str:
         begin = time.process_time()
         try:
-            return plain(text, goals)
+            return plain(text, goals, first)
         finally:
             seconds.append(time.process_time() - begin)
 

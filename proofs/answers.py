@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from proofs.solvers import SAT, UNSAT
+from proofs.solvers import SAT, SOLVERS, UNSAT, Decision
 from support.cache import different
 from support.upkeep import TABLE, USED
 
@@ -23,8 +23,11 @@ _WAIT = 10.0
 _DAY = 86_400
 
 
+_ON_RECORD = "on-record"
+
+
 class Answers:
-    """Answers on disk, shared by all processes; where that fails, every query is asked.
+    """Answers and who gave them on disk, shared by all processes; else every query is asked.
 
     With ``audit`` every query is asked, and another answer than was kept is a CacheError.
     """
@@ -35,8 +38,8 @@ class Answers:
         self._file = folder / "answers.sqlite"
         self._open: sqlite3.Connection | None = None
 
-    def ask(self, key: str, solve: Callable[[], str]) -> str:
-        """Return the kept answer to the query with this digest, or solve it and keep that.
+    def ask(self, key: str, solve: Callable[[], Decision]) -> Decision:
+        """Return the kept decision of the query with this digest, or solve it and keep that.
 
         Only 'sat' and 'unsat' are kept: what was too hard once is asked again.
         """
@@ -44,12 +47,13 @@ class Answers:
         if found is not None and not self._audit:
             return found
         begun = time.monotonic()
-        answer = solve()
-        if found is not None and answer in (SAT, UNSAT) and answer != found:
+        made = solve()
+        decided = made.answer in (SAT, UNSAT)
+        if found is not None and decided and made.answer != found.answer:
             raise different(f"the answer to query {key[:16]}")
-        if answer in (SAT, UNSAT) and time.monotonic() - begun >= SLOW:
-            self._save(key, answer)
-        return answer
+        if decided and time.monotonic() - begun >= SLOW:
+            self._save(key, _written(made))
+        return made
 
     def _connection(self) -> sqlite3.Connection:
         if self._open is None:
@@ -64,20 +68,20 @@ class Answers:
             )
         return self._open
 
-    def _load(self, key: str) -> str | None:
+    def _load(self, key: str) -> Decision | None:
         try:
             rows = self._connection().execute(
                 f"SELECT answer, seal, {USED} FROM {TABLE} WHERE solvers = ? AND query = ?",
                 (self._solvers, key),
             )
             row = rows.fetchone()
-            if row is None or row[0] not in (SAT, UNSAT) or row[1] != self._seal(key, row[0]):
+            if row is None or row[1] != self._seal(key, row[0]):
                 return None
             if row[2] != _today():
                 self._save(key, row[0])
         except (sqlite3.Error, OSError):
             return None
-        return str(row[0])
+        return _read(str(row[0]))
 
     def _save(self, key: str, answer: str) -> None:
         row = (self._solvers, key, answer, self._seal(key, answer), _today())
@@ -90,6 +94,26 @@ class Answers:
 
     def _seal(self, key: str, answer: str) -> str:
         return hashlib.sha256(f"{self._solvers} {key} {answer}".encode()).hexdigest()[:16]
+
+
+def _written(decision: Decision) -> str:
+    """Return a decision as it is kept: ``unsat z3``, ``unsat bitwuzla on-record``."""
+    who = ",".join(decision.solvers)
+    return " ".join([decision.answer, who, *([_ON_RECORD] if decision.on_record else [])])
+
+
+def _read(text: str) -> Decision | None:
+    """Return the decision that was kept, None where the text is none."""
+    answer, _, rest = text.partition(" ")
+    who, _, record = rest.partition(" ")
+    names = tuple(who.split(","))
+    if (
+        answer not in (SAT, UNSAT)
+        or record not in ("", _ON_RECORD)
+        or not set(names) <= set(SOLVERS)
+    ):
+        return None
+    return Decision(answer, names, bool(record))
 
 
 def _today() -> int:

@@ -8,20 +8,17 @@ assumes may rule out what was possible before it.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path as File
 from time import perf_counter
 
-from proofs import solvers
-from proofs.answers import Answers
-from proofs.certificates import Certificates
+from proofs.desk import Desk
+from proofs.hard_queries import digest_of_query
 from proofs.paths import Checkpoint, Goal, Mismatch, Path, Query, Unsupported, explore
 from proofs.smtlib import smtlib
-from proofs.solvers import SAT, UNKNOWN, UNSAT, SolverFailure, Z3Query
+from proofs.solvers import SAT, UNKNOWN, UNSAT, Decision, SolverFailure, Z3Query
 from proofs.terms import BOOL, FALSE, Term, Truth, agree, either, negate, same, truth, variable
 
 HOLDS, REFUTED, OPEN, VACUOUS, UNSUPPORTED, FAILED = (
@@ -38,7 +35,8 @@ _WORST = (FAILED, REFUTED, OPEN, UNSUPPORTED, VACUOUS, HOLDS)
 NOT_REACHED = "not reached: an earlier promise fails"
 """Why a clause is unknown where every path that would come to it ends in a failure."""
 
-
+NOBODY = Decision(UNSAT)
+"""What follows from premises that are false as they stand."""
 NESTING = 20_000
 """Python's limit on recursion while terms are built; a table filled piece by piece nests deep."""
 
@@ -50,7 +48,8 @@ class ClauseResult:
     ``values`` are those of the first counterexample, by name; a number that is none of the
     function's operands is named ``at ...`` and is a frame that matters in it. ``mismatch`` says
     that the reason is an invariant that does not fit: runs may still tell. ``certified`` of its
-    ``goals`` were refuted, negated, with a certificate that was checked.
+    ``goals`` were refuted, negated, with a certificate that was checked. ``decided`` says of each
+    solver of how many it gave the answer, and of ``on_record`` of these Z3's word is on record.
     """
 
     name: str
@@ -63,11 +62,19 @@ class ClauseResult:
     statements: list[str] = field(default_factory=list)
     values: dict[str, int] = field(default_factory=dict)
     mismatch: bool = False
+    decided: dict[str, int] = field(default_factory=dict)
+    on_record: int = 0
 
     def becomes(self, verdict: str, reason: str, mismatch: bool = False) -> None:
         """Take a worse verdict, with its reason; the worst one stays."""
         if _WORST.index(verdict) < _WORST.index(self.verdict):
             self.verdict, self.reason, self.mismatch = verdict, reason, mismatch
+
+    def count(self, decision: Decision, goals: int = 1) -> None:
+        """Note who decided some of its goals."""
+        for name in decision.solvers:
+            self.decided[name] = self.decided.get(name, 0) + goals
+        self.on_record += goals if decision.on_record else 0
 
 
 @dataclass
@@ -89,69 +96,6 @@ class Proof:
         if self.reason and not found & {OPEN, UNSUPPORTED}:
             found.add(UNSUPPORTED)
         return next((verdict for verdict in _WORST if verdict in found), VACUOUS)
-
-
-@dataclass
-class Options:
-    """How queries are asked: by which solvers, and where their texts are written, if anywhere.
-
-    ``certify`` is the share of the refutations, from 0 to 1, that are certified as well.
-    """
-
-    solvers: tuple[str, ...] = ("z3",)
-    emit: str = ""
-    saved: str = "."
-    certify: float = 0.0
-
-    @property
-    def anew(self) -> bool:
-        """Whether every query has to be asked here: a kept proof has neither text nor terms."""
-        return bool(self.emit) or self.certify > 0
-
-
-class Desk:
-    """Asks queries, each text once; ``kept`` are the answers of other runs."""
-
-    def __init__(self, options: Options, kept: Answers | None = None) -> None:
-        self.options = options
-        self.kept = kept
-        self._answers: dict[str, str] = {}
-        self._certificates = Certificates(options.certify)
-        self.asked = 0
-
-    def certified(self, text: str, assertions: Iterable[Term]) -> bool:
-        """Return whether there is a certificate for a text that is refuted.
-
-        Raises SolverFailure where a certificate was wanted and is none.
-        """
-        if not self.options.certify:
-            return False
-        return self._certificates.certify(_key(text), assertions)
-
-    def answer(self, text: str, goals: bool = False) -> str:
-        """Return what all solvers say of a text. Raises SolverFailure where they disagree.
-
-        With ``goals`` its last assertion says that one of many goals fails.
-        """
-        key = _key(text)
-        if key not in self._answers:
-            self.asked += 1
-            solve = partial(self._ask, text, key, goals)
-            self._answers[key] = self.kept.ask(key, solve) if self.kept else solve()
-        return self._answers[key]
-
-    def _ask(self, text: str, key: str, goals: bool) -> str:
-        given = {name: solvers.ask(name, text, goals) for name in self.options.solvers}
-        if {SAT, UNSAT} <= set(given.values()):
-            place = File(self.options.saved) / f"disagreement-{key[:12]}.smt2"
-            place.write_text(text, encoding="utf-8")
-            told = ", ".join(f"{name}: {answer}" for name, answer in given.items())
-            raise SolverFailure(f"solvers disagree ({told}); the query is in {place}")
-        return UNKNOWN if UNKNOWN in given.values() else next(iter(given.values()))
-
-
-def _key(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def prove(
@@ -263,15 +207,22 @@ def _settle(proof: Proof, query: Query, desk: Desk) -> None:
     left = replace(query, goals=goals)
     text = smtlib(left.refutation)
     _emit(proof, text, desk)
-    answer = UNSAT if FALSE in query.premises else desk.answer(text, goals=True)
+    made = _decided(query, text, desk)
     share = (perf_counter() - begun) / len(goals)
     for goal in goals:
         proof.clauses[goal.clause].seconds += share
-    if answer != UNSAT:
+    if made.answer != UNSAT:
         _apart(proof, left, desk)
-    elif desk.certified(text, left.refutation):
-        for goal in goals:
-            proof.clauses[goal.clause].certified += 1
+        return
+    certified = desk.certified(text, left.refutation)
+    for goal in goals:
+        proof.clauses[goal.clause].certified += certified
+        proof.clauses[goal.clause].count(made)
+
+
+def _decided(query: Query, text: str, desk: Desk) -> Decision:
+    """Return what is said of goals of a query; of premises that are false nobody is asked."""
+    return NOBODY if FALSE in query.premises else desk.decide(text, goals=True)
 
 
 def _refuted(proof: Proof, goal: Goal) -> bool:
@@ -286,8 +237,11 @@ def _apart(proof: Proof, query: Query, desk: Desk) -> None:
     for goals in groups.values():
         some = [*query.premises, truth(either(*[negate(goal.term) for goal in goals]))]
         text = smtlib(some) if len(goals) > 1 else ""
-        if text and desk.answer(text, goals=True) == UNSAT:
-            proof.clauses[goals[0].clause].certified += len(goals) * desk.certified(text, some)
+        made = desk.decide(text, goals=True) if text else None
+        if made is not None and made.answer == UNSAT:
+            clause = proof.clauses[goals[0].clause]
+            clause.certified += len(goals) * desk.certified(text, some)
+            clause.count(made, len(goals))
             continue
         for goal in goals:
             if not _refuted(proof, goal):
@@ -308,12 +262,14 @@ def _single(clause: ClauseResult, query: Query, goal: Goal, desk: Desk) -> None:
     """Decide one goal by itself."""
     premises = (*query.premises, truth(negate(goal.term)))
     text = smtlib(premises)
-    answer = UNSAT if FALSE in premises else desk.answer(text, goals=True)
-    if answer == UNSAT:
-        clause.certified += desk.certified(text, premises)
-    elif answer == UNKNOWN:
+    made = NOBODY if FALSE in premises else desk.decide(text, goals=True)
+    if made.answer == UNKNOWN:
         clause.becomes(OPEN, f"the solver gave up on '{goal.statement}'")
-    elif answer == SAT:
+        return
+    clause.count(made)
+    if made.answer == UNSAT:
+        clause.certified += desk.certified(text, premises)
+    elif made.answer == SAT:
         if not clause.values:
             clause.values = _values(query, premises)
         clause.becomes(REFUTED, f"'{goal.statement}' does not follow")
@@ -328,5 +284,4 @@ def _emit(proof: Proof, text: str, desk: Desk) -> None:
         return
     folder = File(desk.options.emit) / proof.name
     folder.mkdir(parents=True, exist_ok=True)
-    key = hashlib.sha256(text.encode()).hexdigest()[:16]
-    (folder / f"{key}.smt2").write_text(text, encoding="utf-8")
+    (folder / f"{digest_of_query(text)[:16]}.smt2").write_text(text, encoding="utf-8")

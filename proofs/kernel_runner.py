@@ -24,7 +24,8 @@ from model.layout import Layout
 from model.operations import Kind
 from proofs.answers import Answers
 from proofs.c.syntax import Unit, reduced
-from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, Desk, Options, Proof, prove
+from proofs.desk import Desk, Options
+from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, Proof, prove
 from proofs.kvm.binding import Bound, bind
 from proofs.kvm.memory import FormatMatters
 from proofs.kvm.rules import FITS
@@ -34,7 +35,7 @@ from proofs.lemmas.base import setting
 from proofs.paths import MISMATCH, Path
 from proofs.ports import code_of
 from proofs.raw import RawFormat, format_of, opaque_format
-from proofs.runner import identity, proof_of, sources, verdicts
+from proofs.runner import proof_of, sources, verdicts
 from proofs.theorems import CLAUSES
 from support.cache import Mode, different, read, write
 
@@ -112,7 +113,7 @@ class Session:
         self.program = self.port.program(unit, layout, self.bound)
         known = None
         if store.folder is not None and not options.anew:
-            known = Answers(store.folder, identity(options.solvers), store.mode is Mode.AUDIT)
+            known = Answers(store.folder, options.identity, store.mode is Mode.AUDIT)
         self.desk = Desk(options, known)
         self.options = options
         self.store = store
@@ -182,7 +183,7 @@ class Session:
         bound = (sorted(self.bound.names.items()), self.bound.tables)
         parts = [
             sources(),
-            identity(self.options.solvers),
+            self.options.identity,
             repr(self.layout),
             self.unit.declarations,
             repr([(name, types[name]) for name in sorted(_named(self.bound)) if name in types]),

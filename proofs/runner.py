@@ -12,8 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path as File
 from typing import Any
 
@@ -24,7 +23,8 @@ from impl.ports import quirks_named
 from model.layout import Layout
 from model.ports import layout as layout_named
 from model.ports import layouts
-from proofs.engine import HOLDS, REFUTED, ClauseResult, Desk, Options, Proof, prove
+from proofs.desk import Desk, Options
+from proofs.engine import HOLDS, REFUTED, ClauseResult, Proof, prove
 from proofs.lemmas.base import Lemma, Setting, setting
 from proofs.lemmas.specification import POINTWISE, specification, width_pairs, widths
 from proofs.paths import Path
@@ -131,16 +131,9 @@ def sources() -> str:
     return digest_of((model, impl, proofs), (".py",), without="kernel")
 
 
-@cache
-def identity(names: tuple[str, ...]) -> str:
-    """Return the solvers with their versions, such as ``z3 4.13.0``."""
-    packages = {"z3": "z3-solver"}
-    return ", ".join(f"{name} {version(packages.get(name, name))}" for name in names)
-
-
 def key_of(task: ProofTask, options: Options) -> str:
     """Return the name under which a task's proofs are kept."""
-    parts = [sources(), identity(options.solvers), repr(asdict(task))]
+    parts = [sources(), options.identity, repr(asdict(task))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import z3
@@ -24,20 +26,24 @@ class Strategy:
     """One way to ask Z3: a logic ('' is its plain core), and a limit in its resource units.
 
     With ``cases`` goals are taken one by one, as ``alternatives`` takes them apart, each on top of
-    what was learned of the others; the limit is that of each.
+    what was learned of the others; the limit is that of each. ``name`` is how it is recorded.
+    ``shared`` with other queries, Z3's memory holds what came before, by which work and answer may
+    differ; one of its own takes some milliseconds.
     """
 
+    name: str
     logic: str
     limit: int
     cases: int | None = None
+    shared: bool = False
 
 
 STRATEGIES = (
-    Strategy("", 300_000),
-    Strategy("QF_UFBV", 30_000_000),
-    Strategy("", 20_000_000, cases=6),
-    Strategy("QF_UFBV", 100_000_000),
-    Strategy("", 2_000_000_000),
+    Strategy("z3-core", "", 300_000, shared=True),
+    Strategy("z3-bits", "QF_UFBV", 30_000_000),
+    Strategy("z3-cases", "", 20_000_000, cases=6),
+    Strategy("z3-bits-long", "QF_UFBV", 100_000_000),
+    Strategy("z3-core-long", "", 2_000_000_000),
 )
 """How Z3 is asked, one after the other.
 
@@ -45,6 +51,8 @@ The core decides nearly every query in a few milliseconds. What it does not is m
 of many goals at once, each of which is easy by cases. What is hard for one way is often easy for
 the next, so each is tried for a short while before one is tried for long.
 """
+CORE_FIRST = (STRATEGIES[0], STRATEGIES[2], STRATEGIES[1], *STRATEGIES[3:])
+"""The same for what is no refutation of goals: most of it holds, and the core finds models soon."""
 CVC5_LIMIT = 20_000_000
 BITWUZLA_LIMIT = 2_000_000
 """Calls of the terminator, Bitwuzla's only measure of work that is not a time."""
@@ -52,6 +60,19 @@ BITWUZLA_LIMIT = 2_000_000
 
 class SolverFailure(Exception):
     """A solver could not be run, or did not understand a query."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer to a query, and the solvers that gave it just now.
+
+    With ``on_record`` Z3 is not among them: it gave this answer when the record of hard queries
+    was made.
+    """
+
+    answer: str
+    solvers: tuple[str, ...] = ()
+    on_record: bool = False
 
 
 class Z3Query:
@@ -65,9 +86,13 @@ class Z3Query:
         self.solver: Any = None
         self._model: Any = None
 
-    def check(self) -> str:
-        """Return whether the assertions can hold together."""
-        for strategy in STRATEGIES:
+    def check(self, first: str = "") -> str:
+        """Return whether the assertions can hold together.
+
+        The strategy that is called ``first``, if there is one, is tried before the others.
+        """
+        strategies = STRATEGIES if self.goals else CORE_FIRST
+        for strategy in sorted(strategies, key=lambda strategy: strategy.name != first):
             answer = self.attempt(strategy)
             if answer != UNKNOWN:
                 return answer
@@ -77,7 +102,8 @@ class Z3Query:
         """Return what Z3 says when it is asked in one way."""
         self._model = None
         logic = strategy.logic
-        self.solver = z3.SolverFor(logic) if logic else z3.SimpleSolver()
+        context = z3.main_ctx() if strategy.shared else z3.Context()
+        self.solver = z3.SolverFor(logic, ctx=context) if logic else z3.SimpleSolver(ctx=context)
         self.solver.set("rlimit", strategy.limit)
         if not logic:
             # Facts that come of a decision one by one are put off: many of them are never needed.
@@ -89,7 +115,7 @@ class Z3Query:
 
     def _apart(self, cases: int) -> str:
         """Return whether one of the alternatives of the last assertion can hold."""
-        *premises, last = z3.parse_smt2_string(self.text)
+        *premises, last = z3.parse_smt2_string(self.text, ctx=self.solver.ctx)
         self.solver.add(premises)
         for facts in alternatives(last, cases):
             self.solver.push()
@@ -105,16 +131,19 @@ class Z3Query:
         """Return the value of a constant of ``width`` bits, 0 for a truth; the answer was 'sat'."""
         if self._model is None:
             self._model = self.solver.model()
+        context = self.solver.ctx
         if width == BOOL:
-            return int(z3.is_true(self._model.eval(z3.Bool(name), model_completion=True)))
-        return int(self._model.eval(z3.BitVec(name, width), model_completion=True).as_long())
+            truth = z3.Bool(name, ctx=context)
+            return int(z3.is_true(self._model.eval(truth, model_completion=True)))
+        number = z3.BitVec(name, width, ctx=context)
+        return int(self._model.eval(number, model_completion=True).as_long())
 
 
-def _z3(text: str, goals: bool) -> str:
-    return Z3Query(text, goals).check()
+def _z3(text: str, goals: bool, first: str) -> str:
+    return Z3Query(text, goals).check(first)
 
 
-def _cvc5(text: str, _: bool) -> str:
+def _cvc5(text: str, *_: object) -> str:
     import cvc5
 
     manager = cvc5.TermManager()
@@ -130,7 +159,7 @@ def _cvc5(text: str, _: bool) -> str:
         answer = command.invoke(solver, parser.getSymbolManager()).strip() or answer
 
 
-def _bitwuzla(text: str, _: bool) -> str:
+def _bitwuzla(text: str, *_: object) -> str:
     import bitwuzla
 
     left = BITWUZLA_LIMIT
@@ -154,17 +183,36 @@ def _answer(name: str, answer: str) -> str:
     return answer
 
 
-SOLVERS: dict[str, Callable[[str, bool], str]] = {"z3": _z3, "bitwuzla": _bitwuzla, "cvc5": _cvc5}
+SOLVERS: dict[str, Callable[[str, bool, str], str]] = {
+    "z3": _z3,
+    "bitwuzla": _bitwuzla,
+    "cvc5": _cvc5,
+}
+_PACKAGES = {"z3": "z3-solver"}
 
 
-def ask(name: str, text: str, goals: bool = False) -> str:
+def ask(name: str, text: str, goals: bool = False, first: str = "") -> str:
     """Return the answer of one solver. Raises SolverFailure where it does not work.
 
-    With ``goals`` the last assertion says that one of many goals fails; the answer is the same.
+    With ``goals`` the last assertion says that one of many goals fails, and Z3 tries the strategy
+    called ``first`` before the others; the answer is the same.
     """
     try:
-        return SOLVERS[name](text, goals)
+        return SOLVERS[name](text, goals, first)
     except SolverFailure:
         raise
     except Exception as failure:  # whatever a solver raises is its failure
         raise SolverFailure(f"{name}: {failure}") from failure
+
+
+@cache
+def versions(names: tuple[str, ...]) -> str:
+    """Return the solvers with their versions, such as ``z3 4.13.0``."""
+    return ", ".join(f"{name} {_version(name)}" for name in names)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(_PACKAGES.get(name, name))
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -23,7 +23,8 @@ from proofs.c.run import Run as Execution
 from proofs.c.syntax import Node, Unit, reduced
 from proofs.c.types import CType, Integer
 from proofs.c.values import Int, Ptr, Value
-from proofs.engine import Desk, Options, Proof, prove
+from proofs.desk import Desk, Options
+from proofs.engine import Proof, prove
 from proofs.paths import Path, Unsupported
 from proofs.smtlib import smtlib
 from proofs.terms import Term, Truth

@@ -30,7 +30,7 @@ from support.cache import Mode
 from support.lazy import lazily
 
 with lazily():
-    from proofs import engine
+    from proofs import desk
     from slatcheck.judge import prove
 
 
@@ -49,11 +49,10 @@ with lazily():
 @click.option("--long", is_flag=True, help="Also built-in tables whose proof takes many minutes.")
 @click.option(
     "--solver",
-    default="z3",
-    show_default=True,
     metavar="NAME[,NAME]",
     shell_complete=completion.solvers,
-    help="z3, bitwuzla, cvc5; of several, all must agree on every query.",
+    help="z3, bitwuzla, cvc5: these alone; of several, all must agree on every query. By default "
+    "z3, and for what it has on record as hard to refute whoever is fastest.",
 )
 @click.option(
     "--emit-smt2",
@@ -83,7 +82,7 @@ def command(
     patterns: tuple[str, ...],
     everything: bool,
     long: bool,
-    solver: str,
+    solver: str | None,
     emit_smt2: Path | None,
     certify: float | None,
     cache: Mode,
@@ -108,7 +107,12 @@ def command(
         )
     chosen = names.selected(patterns, kernel, everything)
     names.check_quirks(quirks)
-    solvers = names.check_solvers(solver)
+    options = desk.Options(
+        names.check_solvers(solver or desk.Z3),
+        str(emit_smt2 or ""),
+        certify=_share(certify),
+        alone=solver is not None,
+    )
     delivery = Delivery(format_, output, replay_dir, subject_of(cause, subject), verbose=verbose)
     delivery.check()
     if emit_smt2 is not None:
@@ -123,7 +127,7 @@ def command(
         each_quirk=everything and not quirks,
         long=long,
         jobs=jobs,
-        options=engine.Options(solvers, str(emit_smt2 or ""), certify=_share(certify)),
+        options=options,
         cache=cache,
     )
     with progress.shown() as report:

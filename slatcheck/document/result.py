@@ -62,6 +62,8 @@ class Check:
 
     ``id`` is ``<implementation>/<function>/<rule>``; ``cases`` counts the operations behind it, or
     the obligations of a proof, of which ``certified`` have a certificate that was checked.
+    ``decided`` says of each solver how many of them it decided just now, and ``on_record`` of how
+    many Z3's answer is the one that is on record.
     ``finding`` is the fingerprint of what shows a violation, ``rests_on`` the id of the check, in
     the same layout and byte order, for which this one is open. ``byte_order`` is the kernel's, ''
     where no kernel was looked at. ``accepted`` says why the gate does not mind what
@@ -82,6 +84,8 @@ class Check:
     accepted: str = ""
     byte_order: str = ""
     certified: int = 0
+    decided: dict[str, int] = field(default_factory=dict, hash=False)
+    on_record: int = 0
 
 
 def answers(checks: Iterable[Check]) -> frozenset[tuple[str, str, str, Verdict, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from model.ports import byte_orders, permitted_layouts, port_of
 from model.ports import layout as layout_named
 from model.ports.port import Port
 from model.rules import RULES, Rule
+from proofs.desk import Options
 from slatcheck import __version__
 from slatcheck.document.result import Check, Document, Verdict
 from slatcheck.judge import prove
 from slatcheck.judge.code.claims import disagreements
 from slatcheck.judge.contract_checks import contract_checks, kept_contracts
+from slatcheck.judge.deciders import notes_of_solvers
 from slatcheck.judge.findings import merge, relate
 from slatcheck.judge.subject import kernel_facts
 from slatcheck.judge.tie import comparable, ties
@@ -104,16 +107,21 @@ def interrupted(document: Document) -> None:
 
 
 def _fill(document: Document, request: Request, report: Callable[[Progress], None]) -> None:
-    _add_search(document, request, report)
-    # A long piece of work that depends on nothing: it is done beside the proofs.
-    contracts: Callable[[], list[Check]] = list
-    if "contract" in request.evidence:
-        contracts = begin(contract_checks, request.cache, kept_contracts)
+    @cache
+    def contracts() -> Callable[[], list[Check]]:
+        if "contract" not in request.evidence:
+            return list
+        return begin(contract_checks, request.cache, kept_contracts)
+
+    # A long piece of work that depends on nothing: whoever has nothing left to search begins it.
+    _add_search(document, request, report, contracts)
+    contracts()
     if "proof" in request.evidence:
         _add_proofs(document, request, report)
         _add_kernel_proof(document, request, report)
+        document.notes += notes_of_solvers(document.checks, Options())
         _add_tie(document, request)
-    document.checks += contracts()
+    document.checks += contracts()()
     document.notes += _left_out(request.kernel)
 
 
@@ -226,8 +234,16 @@ def _add_tie(document: Document, request: Request) -> None:
         ]
 
 
-def _add_search(document: Document, request: Request, report: Callable[[Progress], None]) -> None:
-    """Search every unit of the differential test, if that is asked for."""
+def _add_search(
+    document: Document,
+    request: Request,
+    report: Callable[[Progress], None],
+    begin_next: Callable[[], object],
+) -> None:
+    """Search every unit of the differential test, if that is asked for.
+
+    All units are handed out when the first is done: then ``begin_next`` hands out what comes next.
+    """
     units = list(units_of(request)) if "differential" in request.evidence else []
     reports: dict[int, Report] = {}
     found: set[str] = set()
@@ -243,6 +259,7 @@ def _add_search(document: Document, request: Request, report: Callable[[Progress
     try:
         for index, unit_report in spread(search, units, request.jobs, kept_search, told):
             reports[index] = unit_report
+            begin_next()
             show(units[index].title, units[index].layout, tuple(unit_report.campaign.hits))
     finally:
         done = [reports[index] for index in sorted(reports)]

@@ -14,8 +14,9 @@ from model.layout import Layout
 from model.machines import ORDERS
 from model.ports import byte_orders, port_of
 from model.ports import layout as layout_named
-from proofs import bitblast, engine, runner, theorems
-from proofs.engine import ClauseResult, Options, Proof
+from proofs import engine, runner, theorems
+from proofs.desk import Options
+from proofs.engine import ClauseResult, Proof
 from proofs.ports import CODES, has_table, table_of
 from proofs.runner import MAP, ProofStore, ProofTask
 from proofs.theorems import Theorem
@@ -26,6 +27,7 @@ from slatcheck.judge.candidates import confirm
 from slatcheck.judge.code.claims import trusted
 from slatcheck.judge.code.task import CodeOutcome, Known
 from slatcheck.judge.code.trees import prove_tree
+from slatcheck.judge.deciders import notes_of_solvers, of_clause
 from slatcheck.judge.findings import merge
 from slatcheck.judge.subject import kernel_facts
 from slatcheck.progress import Progress
@@ -84,7 +86,7 @@ def prove(request: ProofRequest, report: Callable[[Progress], None]) -> Document
     outcome = carry_out(request, report)
     tool = {"name": "slatcheck", "version": __version__}
     notes = [f"assumed, {name}: {what}" for name, what in theorems.ASSUMPTIONS]
-    notes += left + note_of_certificates(outcome.checks, request.options)
+    notes += left + notes_of_solvers(outcome.checks, request.options)
     layouts = list(request.layouts)
     return Document(tool, None, layouts, outcome.checks, outcome.findings, notes)
 
@@ -102,20 +104,8 @@ def _prove_kernel(request: ProofRequest, report: Callable[[Progress], None]) -> 
         list(request.layouts),
         outcome.checks,
         outcome.findings,
-        kernel_notes(request.layouts) + note_of_certificates(outcome.checks, request.options),
+        kernel_notes(request.layouts) + notes_of_solvers(outcome.checks, request.options),
     )
-
-
-def note_of_certificates(checks: Iterable[Check], options: Options) -> list[str]:
-    """Return a note of how many obligations have a certificate, none where none was wanted."""
-    if not options.certify:
-        return []
-    proved = list(checks)
-    some, all_ = sum(check.certified for check in proved), sum(check.cases for check in proved)
-    return [
-        f"certified: {some:,} of {all_:,} obligations, by a refutation of {bitblast.SOLVER} "
-        "that was checked; see docs/proof.md"
-    ]
 
 
 def kernel_notes(layouts: Sequence[Layout]) -> list[str]:
@@ -245,13 +235,12 @@ _TITLES = {MAP: "theorems of the map", "table": "{}, the proved table", "entry":
 
 
 def _base(layout: str, clause: ClauseResult, request: ProofRequest) -> Check:
-    solver = runner.identity(request.options.solvers)
-    base = Check("", KIND, layout, "", Verdict.HOLDS, solver=solver)
+    base = Check("", KIND, layout, "", Verdict.HOLDS)
     return replace(
         base,
         seconds=round(clause.seconds, 3),
         cases=clause.goals,
-        certified=clause.certified,
+        **of_clause(clause, request.options),
     )
 
 

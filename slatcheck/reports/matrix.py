@@ -58,7 +58,8 @@ class CheckGroup:
     @property
     def solvers(self) -> str:
         """The solvers that answered, by name."""
-        return ", ".join(sorted({check.solver for check in self.checks if check.solver}))
+        told = {name for check in self.checks for name in check.solver.split(", ") if name}
+        return ", ".join(sorted(told))
 
 
 @dataclass(frozen=True)

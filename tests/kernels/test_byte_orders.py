@@ -13,7 +13,7 @@ import pytest
 from impl.kernel.ports.mips.files import MMU
 from model.machines import BIG, LITTLE, ORDERS
 from model.ports import layout
-from proofs.engine import Options
+from proofs.desk import Options
 from proofs.kernel_runner import LayoutProof, Session
 from slatcheck.document.result import Check, Document, Finding, Location, Verdict
 from slatcheck.judge.code import kept, trees

@@ -23,7 +23,8 @@ from model.layout import Layout
 from model.operations import Kind
 from model.ports import PORTS
 from model.ports import layout as layout_named
-from proofs.engine import HOLDS, REFUTED, Options
+from proofs.desk import Options
+from proofs.engine import HOLDS, REFUTED
 from proofs.kernel_runner import LayoutProof, LemmaStore, Session, read_unit
 from slatcheck import cli
 from slatcheck.judge.prove import kernel_notes

@@ -13,7 +13,8 @@ import pytest
 from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
 from model.layout import Layout
-from proofs.engine import FAILED, OPEN, Options
+from proofs.desk import Options
+from proofs.engine import FAILED, OPEN
 from proofs.kernel_runner import LayoutProof, LemmaStore, Session, read_unit
 from proofs.kvm.binding import Bound
 from proofs.kvm.task import LemmaTask

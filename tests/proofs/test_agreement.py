@@ -9,7 +9,8 @@ import pytest
 
 from model.ports import layout
 from proofs import solvers
-from proofs.engine import FAILED, HOLDS, OPEN, Desk, Options, prove
+from proofs.desk import Desk, Options
+from proofs.engine import FAILED, HOLDS, OPEN, prove
 from proofs.paths import Path as Run
 from proofs.runner import MAP, ProofTask, carry_out, tasks_of
 from proofs.terms import BOOL, less, same, variable
@@ -62,7 +63,7 @@ def test_one_solver_that_gives_up_is_no_pass(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_solver_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(text: str, goals: bool) -> str:
+    def fail(text: str, goals: bool, first: str) -> str:
         raise RuntimeError("it fell over")
 
     monkeypatch.setitem(solvers.SOLVERS, "z3", fail)

@@ -10,8 +10,8 @@ import pytest
 
 from proofs import answers
 from proofs.answers import Answers
-from proofs.engine import Desk, Options
-from proofs.solvers import SAT, UNKNOWN, UNSAT
+from proofs.desk import Desk, Options
+from proofs.solvers import SAT, UNKNOWN, UNSAT, Decision
 from support.upkeep import TABLE, USED
 
 
@@ -22,9 +22,9 @@ class Solver:
         self.answer = answer
         self.asked = 0
 
-    def __call__(self) -> str:
+    def __call__(self) -> Decision:
         self.asked += 1
-        return self.answer
+        return Decision(self.answer, ("z3",))
 
 
 @pytest.fixture(autouse=True)
@@ -36,18 +36,18 @@ def everything_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_query_is_solved_once(tmp_path: Path, answer: str) -> None:
     solver = Solver(answer)
     for _ in range(3):
-        assert Answers(tmp_path, "z3 1").ask("query", solver) == answer
+        assert Answers(tmp_path, "z3 1").ask("query", solver).answer == answer
     assert solver.asked == 1
     other = Solver(SAT if answer == UNSAT else UNSAT)
-    assert Answers(tmp_path, "z3 1").ask("another", other) == other.answer
-    assert Answers(tmp_path, "z3 2").ask("query", other) == other.answer
+    assert Answers(tmp_path, "z3 1").ask("another", other).answer == other.answer
+    assert Answers(tmp_path, "z3 2").ask("query", other).answer == other.answer
     assert other.asked == 2
 
 
 def test_what_was_too_hard_is_asked_again(tmp_path: Path) -> None:
     solver = Solver(UNKNOWN)
     for _ in range(2):
-        assert Answers(tmp_path, "z3").ask("query", solver) == UNKNOWN
+        assert Answers(tmp_path, "z3").ask("query", solver).answer == UNKNOWN
     assert solver.asked == 2
 
 
@@ -63,18 +63,32 @@ def test_what_was_quick_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_damaged_store_costs_time_and_nothing_else(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "answers.sqlite").write_bytes(damage)
     solver = Solver(UNSAT)
-    assert Answers(tmp_path, "z3").ask("query", solver) == UNSAT
+    assert Answers(tmp_path, "z3").ask("query", solver).answer == UNSAT
 
 
 def test_an_answer_that_is_none_is_not_believed(tmp_path: Path) -> None:
     Answers(tmp_path, "z3").ask("query", Solver(UNSAT))
-    Answers(tmp_path, "z3")._save("query", "yes")
-    assert Answers(tmp_path, "z3").ask("query", Solver(SAT)) == SAT
+    for text in ("yes", "unsat", "unsat z4", "unsat z3 perhaps", "yes z3"):
+        Answers(tmp_path, "z3")._save("query", text)
+        assert Answers(tmp_path, "z3").ask("query", Solver(SAT)).answer == SAT
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        Decision(UNSAT, ("bitwuzla",), on_record=True),
+        Decision(UNSAT, ("z3", "bitwuzla", "cvc5")),
+        Decision(SAT, ("z3",)),
+    ],
+)
+def test_who_decided_is_kept(tmp_path: Path, decision: Decision) -> None:
+    Answers(tmp_path, "z3").ask("query", lambda: decision)
+    assert Answers(tmp_path, "z3").ask("query", lambda: pytest.fail("it is asked")) == decision
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert Answers(tmp_path / "file" / "x", "z3").ask("query", Solver(UNSAT)) == UNSAT
+    assert Answers(tmp_path / "file" / "x", "z3").ask("query", Solver(UNSAT)).answer == UNSAT
 
 
 TRUE = "(set-logic QF_BV)\n(declare-const x (_ BitVec 8))\n(assert (= x x))\n(check-sat)\n"
@@ -93,13 +107,13 @@ def kept_in(folder: Path) -> sqlite3.Connection:
 @pytest.mark.parametrize("column", ["answer", "solvers", "query"])
 def test_a_row_that_was_changed_is_not_believed(tmp_path: Path, column: str) -> None:
     Answers(tmp_path, "z3").ask("query", Solver(UNSAT))
-    changed = {"answer": SAT, "solvers": "z4", "query": "other"}[column]
+    changed = {"answer": f"{SAT} z3", "solvers": "z4", "query": "other"}[column]
     with kept_in(tmp_path) as database:
         database.execute(f"UPDATE {TABLE} SET {column} = ?", (changed,))
     solvers, query = ("z4", "query") if column == "solvers" else ("z3", "query")
     query = "other" if column == "query" else query
     solver = Solver(UNSAT)
-    assert Answers(tmp_path, solvers).ask(query, solver) == UNSAT
+    assert Answers(tmp_path, solvers).ask(query, solver).answer == UNSAT
     assert solver.asked == 1
 
 
@@ -107,7 +121,9 @@ def test_an_answer_that_is_used_is_noted(tmp_path: Path, monkeypatch: pytest.Mon
     Answers(tmp_path, "z3").ask("query", Solver(UNSAT))
     monkeypatch.setattr(answers, "_today", lambda: 7)
     solver = Solver(SAT)
-    assert Answers(tmp_path, "z3").ask("query", solver) == UNSAT
+    assert Answers(tmp_path, "z3").ask("query", solver).answer == UNSAT
     assert not solver.asked
     with kept_in(tmp_path) as database:
-        assert database.execute(f"SELECT answer, {USED} FROM {TABLE}").fetchall() == [(UNSAT, 7)]
+        assert database.execute(f"SELECT answer, {USED} FROM {TABLE}").fetchall() == [
+            (f"{UNSAT} z3", 7)
+        ]

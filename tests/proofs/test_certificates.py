@@ -11,8 +11,9 @@ import pytest
 
 from proofs import bitblast, drat, solvers
 from proofs.certificates import Certificates, wanted
+from proofs.desk import Desk, Options
 from proofs.drat import CheckedProof
-from proofs.engine import FAILED, HOLDS, REFUTED, VACUOUS, Desk, Options, Proof, prove
+from proofs.engine import FAILED, HOLDS, REFUTED, VACUOUS, Proof, prove
 from proofs.paths import Path
 from proofs.runner import ProofTask, carry_out
 from proofs.solvers import UNSAT
@@ -73,7 +74,7 @@ def test_a_solver_that_refutes_what_holds_is_found_out(monkeypatch: pytest.Monke
 def test_a_goal_refuted_wrongly_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = solvers.ask
 
-    def ask(name: str, text: str, goals: bool = False) -> str:
+    def ask(name: str, text: str, goals: bool = False, first: str = "") -> str:
         return UNSAT if goals else honest(name, text, goals)
 
     monkeypatch.setattr(solvers, "ask", ask)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from proofs import solvers
+from proofs.desk import Desk, Options
 from proofs.engine import (
     HOLDS,
     NOT_REACHED,
@@ -13,8 +14,6 @@ from proofs.engine import (
     REFUTED,
     UNSUPPORTED,
     VACUOUS,
-    Desk,
-    Options,
     Proof,
     prove,
 )

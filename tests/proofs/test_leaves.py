@@ -11,7 +11,8 @@ from impl.gstage import QUIRKS, table
 from impl.quirk import Quirk
 from model.layout import Layout
 from model.ports import layout
-from proofs.engine import HOLDS, REFUTED, Options, Proof
+from proofs.desk import Options
+from proofs.engine import HOLDS, REFUTED, Proof
 from proofs.ports import table_of
 from proofs.runner import ProofTask, carry_out
 

@@ -9,7 +9,8 @@ import pytest
 
 from model.ports import layout
 from proofs import runner
-from proofs.engine import Options, Proof
+from proofs.desk import Options
+from proofs.engine import Proof
 from proofs.runner import MAP, ProofStore, ProofTask, carry_out, key_of, tasks_of, verdicts
 
 NARROW = layout("mips32-64k")

@@ -83,3 +83,38 @@ def test_nothing_asserted_can_hold(strategy: Strategy) -> None:
 
 def test_the_last_way_has_the_largest_limit() -> None:
     assert STRATEGIES[-1].limit == max(strategy.limit for strategy in STRATEGIES)
+
+
+@pytest.mark.parametrize(("goals", "second"), [(True, "z3-bits"), (False, "z3-cases")])
+def test_each_strategy_has_its_turn_and_the_one_named_comes_first(
+    goals: bool, second: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def attempt(self: Z3Query, strategy: Strategy) -> str:
+        tried.append(strategy.name)
+        return UNKNOWN
+
+    monkeypatch.setattr(Z3Query, "attempt", attempt)
+    names = [strategy.name for strategy in STRATEGIES]
+    for first in ("", *names):
+        tried.clear()
+        assert Z3Query(HEAD, goals).check(first) == UNKNOWN
+        assert sorted(tried) == sorted(names)
+        assert tried[0] == first or (not first and tried[:2] == [names[0], second])
+
+
+def test_what_came_before_changes_neither_the_answer_nor_the_work() -> None:
+    """With a memory of its own, Z3 does the same whenever it is asked the same."""
+
+    def work() -> tuple[str, int]:
+        query = Z3Query(HEAD + BY_CASES, goals=True)
+        answer = query.attempt(STRATEGIES[1])
+        counted = query.solver.statistics()
+        return answer, int(counted.get_key_value("rlimit count"))
+
+    assert not any(strategy.shared for strategy in STRATEGIES[1:])
+    first = work()
+    for _ in range(3):
+        Z3Query(HEAD + NONE_HOLDS, goals=True).attempt(STRATEGIES[0])
+        assert work() == first

@@ -7,7 +7,7 @@ import pytest
 
 from model.ports import layout
 from model.ports.mips.functions import FUNCTIONS
-from proofs.engine import Options
+from proofs.desk import Options
 from proofs.lemmas.ranges import RANGES
 from proofs.ports import TABLES
 from proofs.ports.mips.table_lemmas import ENTRY_CLAUSES, lemmas

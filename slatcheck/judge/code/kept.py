@@ -41,7 +41,7 @@ class Kept:
                 str(task.root),
                 task.layout,
                 find(task.cc).version,
-                task.options.solvers,
+                task.options.identity,
                 sorted(task.known.items()),
                 task.orders,
             )

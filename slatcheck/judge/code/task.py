@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model.machines import BIG
-from proofs.engine import Options
+from proofs.desk import Options
 from slatcheck.document.result import Check, Finding
 from support.cache import Mode
 

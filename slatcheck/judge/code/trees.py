@@ -15,7 +15,7 @@ from impl.kernel.typed import preprocessed
 from model.layout import Layout
 from model.machines import BIG
 from model.ports import layout as layout_named
-from proofs.engine import Options
+from proofs.desk import Options
 from proofs.kernel_runner import LayoutProof, LemmaStore, Session, read_unit
 from slatcheck.document.result import Check, Verdict, answers
 from slatcheck.judge.code.kept import Kept

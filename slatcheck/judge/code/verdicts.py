@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from model.layout import Layout
 from model.operations import Kind
-from proofs import engine, runner
+from proofs import engine
 from proofs.engine import REFUTED, ClauseResult
 from proofs.kernel_runner import NOT_REACHED, LayoutProof, Proved
 from proofs.reliance import ASSUMED, BASE, GLOBAL
 from slatcheck.document.result import Check, Finding, Verdict
 from slatcheck.judge.code.replays import Replays
 from slatcheck.judge.code.task import KIND, CodeOutcome, CodeTask
+from slatcheck.judge.deciders import of_clause
 
 
 class LayoutVerdicts:
@@ -54,9 +55,8 @@ class LayoutVerdicts:
             Verdict.HOLDS,
             seconds=round(clause.seconds, 3),
             cases=clause.goals,
-            certified=clause.certified,
-            solver=runner.identity(self.task.options.solvers),
             byte_order=self.order,
+            **of_clause(clause, self.task.options),
         )
         if clause.verdict == engine.REFUTED:
             return self._refuted(base, proved, clause, marks)

@@ -19,7 +19,8 @@ from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
 from model.machines import BIG
 from model.ports import layout as layout_named
-from proofs.engine import HOLDS, REFUTED, Options
+from proofs.desk import Options
+from proofs.engine import HOLDS, REFUTED
 from proofs.kernel_runner import LayoutProof, LemmaStore, Session, read_unit
 from slatcheck.judge.code.replays import Replays
 from slatcheck.judge.code.task import CodeTask

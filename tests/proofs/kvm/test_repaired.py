@@ -14,7 +14,8 @@ import pytest
 from impl.kernel.ports import bind, open_tree
 from impl.kernel.toolchain import find
 from model.ports import layout as layout_named
-from proofs.engine import HOLDS, REFUTED, Options
+from proofs.desk import Options
+from proofs.engine import HOLDS, REFUTED
 from proofs.kernel_runner import LayoutProof, LemmaStore, Proved, Session, read_unit
 from proofs.ports.mips.c_lemmas import lemmas
 from support import cache as keeping

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from proofs import solvers
-from proofs.engine import FAILED, Options
+from proofs.desk import Options
+from proofs.engine import FAILED
 from proofs.kernel_runner import LemmaStore
 from proofs.solvers import SAT
 from tests.proofs.c.edits import REPAIRS, edited
@@ -50,9 +51,9 @@ def test_three_solvers_agree(
     asked: Counter[str] = Counter()
     ask = solvers.ask
 
-    def counted(name: str, text: str, goals: bool) -> str:
+    def counted(name: str, text: str, goals: bool, first: str) -> str:
         asked[name] += 1
-        return ask(name, text, goals)
+        return ask(name, text, goals, first)
 
     monkeypatch.setattr(solvers, "ask", counted)
     of = session(repaired, layout, LemmaStore(None), Options(solvers=THREE, saved=str(tmp_path)))

@@ -21,7 +21,8 @@ from model.machines import BIG
 from model.operations import Kind
 from model.ports import layout
 from proofs import engine
-from proofs.engine import ClauseResult, Options, Proof
+from proofs.desk import Options
+from proofs.engine import ClauseResult, Proof
 from proofs.kernel_runner import LayoutProof, Proved
 from proofs.paths import MISMATCH
 from slatcheck import cli

@@ -91,6 +91,29 @@ def test_findings_of_the_search_are_counted_while_proofs_run(
     assert told[-1] == Progress(1, 1, "a table", len(document.findings)) and document.findings
 
 
+@pytest.mark.parametrize("evidence", ["differential", "contract"])
+def test_contracts_are_begun_once_when_somebody_may_be_idle(
+    monkeypatch: pytest.MonkeyPatch, evidence: str
+) -> None:
+    """After the first layout is searched, not after the last; without a search at once."""
+    order: list[str] = []
+
+    def begun(*_: object) -> Callable[[], list[Check]]:
+        order.append("begun")
+        return waited_for
+
+    def waited_for() -> list[Check]:
+        order.append("waited for")
+        return [Check("pure/f/contract", "contract", "", "f", Verdict.HOLDS)]
+
+    monkeypatch.setattr(judging, "begin", begun)
+    wanted = frozenset({"contract", evidence})
+    found = check(replace(SMALL, evidence=wanted), lambda step: order.append(step.layout))
+    searched = [one.name for one in CHEAP] if evidence == "differential" else []
+    assert order == ["begun", *searched, "waited for"]
+    assert [one.id for one in found.checks if one.kind == "contract"] == ["pure/f/contract"]
+
+
 def test_the_repaired_table_holds_wherever_something_ran() -> None:
     told: list[Progress] = []
     document = check(replace(SMALL, max_ops=4_000), told.append)
