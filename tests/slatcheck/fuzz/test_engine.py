@@ -24,6 +24,7 @@ from tests.kernels.gstage_repairs import tree_with
 from tests.proofs.c.edits import REPAIRS, Edit, edited
 
 ONE = layout("mips64-4k")
+LARGE = layout("riscv64-sv39x4")
 SEED = 3
 FEW = 100
 
@@ -286,12 +287,15 @@ def test_a_trap_does_not_hide_the_code_that_ran(root: Path, tmp_path: Path) -> N
     assert one.run(clean, 2).blocks >= before.blocks
 
 
+@pytest.fixture(scope="module")
+def known_of_large(root: Path) -> list[Hit]:
+    return [*Search(emulated(root, LARGE), SEED, LARGE.name).run(30_000).hits.values()]
+
+
 def test_what_is_left_out_where_it_is_foreseen_is_seldom_judged(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, known_of_large: list[Hit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    large = layout("riscv64-sv39x4")
-    hits = Search(emulated(root, large), SEED, large.name).run(30_000).hits
-    one = Engine(native(root, large), emulated(root, large), SEED, [*hits.values()])
+    one = Engine(native(root, LARGE), emulated(root, LARGE), SEED, known_of_large)
     part = one.run(0, 2000)
     assert (part.disagreement, part.hits) == ("", {})
     assert part.known > part.judged > 0
@@ -306,12 +310,12 @@ def test_what_is_left_out_where_it_is_foreseen_is_seldom_judged(
     assert (each.disagreement, each.hits) == ("", {})
 
 
-def test_what_is_new_is_judged_where_much_is_known(root: Path, tmp_path: Path) -> None:
-    large = layout("riscv64-sv39x4")
-    hits = Search(emulated(root, large), SEED, large.name).run(30_000).hits
+def test_what_is_new_is_judged_where_much_is_known(
+    root: Path, known_of_large: list[Hit], tmp_path: Path
+) -> None:
     main = (root / MMU).read_text().replace("return pte_young(", "return !pte_young(")
     tree = tree_with(root, main, tmp_path / "linux")
-    one = Engine(native(tree, large), emulated(tree, large), SEED, [*hits.values()])
+    one = Engine(native(tree, LARGE), emulated(tree, LARGE), SEED, known_of_large)
     part = one.run(0, 400)
     assert part.disagreement == ""
     assert {mark.split("/")[1] for mark in part.hits} == {"kvm_test_age_gfn"}
