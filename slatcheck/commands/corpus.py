@@ -41,7 +41,7 @@ with lazily():
 @click.option(
     "--merge",
     "others",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     multiple=True,
     help="Take over what another such folder has; may be given more than once.",

@@ -42,10 +42,12 @@ def stored(folder: Path) -> list[Stored]:
 def merge(folder: Path, others: Sequence[Path]) -> dict[str, int]:
     """Take over the inputs of other folders; return how many were new, by layout.
 
-    Raises InputError for a folder that has none.
+    Raises InputError for a folder that has none, or is none.
     """
     new: dict[str, int] = {}
     for other in others:
+        if not other.is_dir():
+            raise InputError(f"{other}: there is no such folder")
         if not stored(other):
             raise InputError(f"{other}: no inputs are in it, one folder for each layout")
         for store in _stores(other):

@@ -329,6 +329,7 @@ def test_few_inputs_are_left_and_reach_the_same(
         (["--minimise"], "--minimise and --kernel belong together: inputs are run on a tree"),
         (["--kernel", "."], "--minimise and --kernel belong together: inputs are run on a tree"),
         ([], "nowhere: there is no such folder; --merge makes one"),
+        (["--merge", "not-there"], "not-there: there is no such folder"),
         (["--merge", "docs"], "docs: no inputs are in it, one folder for each layout"),
     ],
 )
