@@ -54,6 +54,10 @@ class Row:
         """Return whether a way missed it with one seed at least."""
         return any(not first.said for first in self.found[way])
 
+    def named(self, way: str) -> str:
+        """Return the bug, and whether it let the way end without a verdict."""
+        return f"{self.bug} (error)" if any(one.failure for one in self.found[way]) else self.bug
+
     def seconds(self, way: str, limit: float) -> float:
         """Return the median of seconds to the first finding; a miss counts as the limit."""
         return median(first.seconds if first.said else limit for first in self.found[way])
@@ -142,7 +146,7 @@ def summary(rows: list[Row], limit: float) -> Iterator[str]:
         able = [row for row in rows if way in row.found]
         if not able:
             continue
-        missed = [row.bug for row in able if row.missed(way)]
+        missed = [row.named(way) for row in able if row.missed(way)]
         seconds = median(row.seconds(way, limit) for row in able)
         operations = median(row.operations(way) for row in able)
         said = f"{way}: {len(able)} bugs, median {seconds:.3f} s and {operations:,.0f} operations"

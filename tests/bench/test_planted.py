@@ -108,7 +108,7 @@ ROWS = [
         "campaign": [First(1.0, 100, "x"), First(3.0, 300, "x")], "fresh": [First(4.0, 50, "x")],
     }),
     Row("mips: b", "leak", found={
-        "campaign": [First(60.0, 900)], "fresh": [First(6.0, 70, "x")],
+        "campaign": [First(2.0, 900, failure="differs")], "fresh": [First(6.0, 70, "x")],
     }),
     Row("mips: c", "leak", "no such words"),
 ]  # fmt: skip
@@ -117,7 +117,7 @@ ROWS = [
 def test_a_miss_counts_as_the_limit() -> None:
     lines = [*summary(ROWS, 60.0)]
     assert lines == [
-        "campaign: 2 bugs, median 31.000 s and 550 operations, 1 missed (mips: b)",
+        "campaign: 2 bugs, median 31.000 s and 550 operations, 1 missed (mips: b (error))",
         "fresh: 2 bugs, median 5.000 s and 60 operations, 0 missed",
         "campaign to fresh: 6.200 of the median time over 2 bugs, sooner with 1",
     ]
