@@ -50,9 +50,9 @@ class Row:
     reason: str = ""
     found: dict[str, list[First]] = field(default_factory=dict)
 
-    def missed(self, way: str) -> bool:
-        """Return whether a way missed it with one seed at least."""
-        return any(not first.said for first in self.found[way])
+    def missed(self, way: str, limit: float) -> bool:
+        """Return whether a way missed it, or came late, with one seed at least."""
+        return not all(first.within(limit) for first in self.found[way])
 
     def named(self, way: str) -> str:
         """Return the bug, and whether it let the way end without a verdict."""
@@ -60,7 +60,7 @@ class Row:
 
     def seconds(self, way: str, limit: float) -> float:
         """Return the median of seconds to the first finding; a miss counts as the limit."""
-        return median(first.seconds if first.said else limit for first in self.found[way])
+        return median(one.seconds if one.within(limit) else limit for one in self.found[way])
 
     def operations(self, way: str) -> float:
         """Return the median of operations to the first finding, or until none was looked for."""
@@ -128,7 +128,7 @@ def line_of(row: Row, limit: float) -> str:
             parts.append(" " * 24)
             continue
         firsts = row.found[way]
-        tally = f"{sum(bool(first.said) for first in firsts)}/{len(firsts)}"
+        tally = f"{sum(one.within(limit) for one in firsts)}/{len(firsts)}"
         parts.append(f"{row.seconds(way, limit):8.3f} {row.operations(way):11,.0f} {tally:>3}")
     return f"{row.bug:48} " + " ".join(parts)
 
@@ -146,11 +146,14 @@ def summary(rows: list[Row], limit: float) -> Iterator[str]:
         able = [row for row in rows if way in row.found]
         if not able:
             continue
-        missed = [row.named(way) for row in able if row.missed(way)]
+        missed = [row.named(way) for row in able if row.missed(way, limit)]
         seconds = median(row.seconds(way, limit) for row in able)
         operations = median(row.operations(way) for row in able)
         said = f"{way}: {len(able)} bugs, median {seconds:.3f} s and {operations:,.0f} operations"
-        yield f"{said}, {len(missed)} missed" + (f" ({'; '.join(missed)})" if missed else "")
+        suspected = [one.suspected for row in able for one in row.found[way] if one.suspected]
+        judged = f", suspected after {median(suspected):.3f} s" if suspected else ""
+        listed = f" ({'; '.join(missed)})" if missed else ""
+        yield f"{said}{judged}, {len(missed)} missed{listed}"
     for way in WAYS[1:]:
         both = [row for row in rows if way in row.found and "campaign" in row.found]
         if both:

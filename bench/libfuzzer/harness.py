@@ -173,7 +173,8 @@ def run(program: Path, seconds: float, operations: int = 1 << 62, seed: int = 1)
         )  # fmt: skip
         ops, sequences, begin, last = _RECORD.unpack(record.read_bytes())
     said = _finding(done.stdout + done.stderr) if done.returncode else ""
-    return Ran(ops, sequences, (last - begin) / 1e9, said)
+    stuck = STUCK if "timeout" in said else 0
+    return Ran(ops, sequences, (last - begin) / 1e9 + stuck, said)
 
 
 def _finding(output: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial, reduce
 from pathlib import Path
 
+from bench.planting.deep import DEEP, Deep
 from model.layout import Layout
 from model.ports import layout
 from tests.kernels import gstage_bugs, test_planted
@@ -54,6 +55,10 @@ def _mips(bug: test_planted.Bug, root: Path, folder: Path) -> Path:
         raise DoesNotApplyError(str(missing)) from None
 
 
+def _deep(bug: Deep, root: Path, folder: Path) -> Path:
+    return edited(root, [*REPAIRS, *bug.edits], folder)
+
+
 def _riscv(bug: gstage_bugs.Bug, root: Path, folder: Path) -> Path:
     edits = [words(bug.where, bug.old, bug.new, bug.nth)]
     edits += [words(bug.where, old, new) for old, new in bug.also]
@@ -64,7 +69,8 @@ def _riscv(bug: gstage_bugs.Bug, root: Path, folder: Path) -> Path:
 
 
 def planted() -> list[Planted]:
-    """Return all planted bugs of both ports."""
+    """Return all planted bugs of both ports, and behind them those of DEEP."""
     mips = [Planted("mips", b.name, b.rule, partial(_mips, b)) for b in test_planted.BUGS]
     riscv = [Planted("riscv", b.name, b.rule, partial(_riscv, b)) for b in gstage_bugs.BUGS]
-    return [*mips, *riscv]
+    deep = [Planted("mips", b.name, b.rule, partial(_deep, b)) for b in DEEP]
+    return [*mips, *riscv, *deep]

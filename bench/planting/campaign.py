@@ -33,6 +33,10 @@ class First:
     failure: str = ""
     suspected: float | None = None
 
+    def within(self, limit: float) -> bool:
+        """Return whether it was there in time."""
+        return bool(self.said) and self.seconds <= limit
+
 
 class _EndedError(Exception):
     """The campaign need not go on; has what was found last."""

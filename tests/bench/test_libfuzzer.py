@@ -62,6 +62,7 @@ def test_a_loop_without_an_end_is_a_finding(kernel_trees: dict[str, Path], tmp_p
     tree = with_bug("loop without step", kernel_trees["6.12"], tmp_path)
     ran = harness.run(built(tree, tmp_path / "made", []), 60.0)
     assert "timeout" in ran.said
+    assert ran.seconds > harness.STUCK
 
 
 def test_what_is_known_is_not_drawn(kernel_trees: dict[str, Path], tmp_path: Path) -> None:

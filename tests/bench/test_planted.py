@@ -15,7 +15,9 @@ from bench.native import bare_image
 from bench.planted import WAYS, Row, load, look, save, summary, tried
 from bench.planting.bugs import Planted, planted
 from bench.planting.campaign import First, campaign
+from bench.planting.deep import DEEP
 from bench.planting.machine import state_machine
+from impl.kernel.ports.mips.files import MMU
 from model.ports import layout
 from slatcheck.fuzz.work import kit_of
 from slatcheck.search.unit import Unit
@@ -42,6 +44,16 @@ def test_what_the_repairs_have_replaced_is_not_tried(
     assert "is not in kvm_mips_free_gpa_pt" in row.reason
     assert not row.found
     assert "not tried" in bench.line_of(row, 1.0)
+
+
+def test_what_shows_late_is_planted_as_well(kernel_trees: dict[str, Path], tmp_path: Path) -> None:
+    texts = set()
+    for number, one in enumerate(DEEP):
+        bug = bug_called(f"mips: {one.name}")
+        tree = bug.plant(kernel_trees["6.12"], tmp_path / str(number))
+        texts.add((tree / MMU).read_text(encoding="utf-8"))
+    assert len(texts) == len(DEEP)
+    assert all("done++ <" in text for text in texts)
 
 
 @pytest.mark.slow
@@ -109,17 +121,20 @@ ROWS = [
     }),
     Row("mips: b", "leak", found={
         "campaign": [First(2.0, 900, failure="differs")], "fresh": [First(6.0, 70, "x")],
+        "state machine": [First(61.0, 5, "x")],
     }),
     Row("mips: c", "leak", "no such words"),
 ]  # fmt: skip
 
 
-def test_a_miss_counts_as_the_limit() -> None:
+def test_a_miss_counts_as_the_limit_and_what_is_late_is_missed() -> None:
     lines = [*summary(ROWS, 60.0)]
     assert lines == [
         "campaign: 2 bugs, median 31.000 s and 550 operations, 1 missed (mips: b (error))",
         "fresh: 2 bugs, median 5.000 s and 60 operations, 0 missed",
+        "state machine: 1 bugs, median 60.000 s and 5 operations, 1 missed (mips: b)",
         "campaign to fresh: 6.200 of the median time over 2 bugs, sooner with 1",
+        "campaign to state machine: 1.000 of the median time over 1 bugs, sooner with 0",
     ]
 
 
