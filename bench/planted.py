@@ -93,17 +93,24 @@ def _libfuzzer(program: Path, seed: int, limit: float) -> First:
     return First(ran.seconds, ran.operations, ran.said)
 
 
-def look(way: Look, seeds: int, limit: float) -> list[First]:
-    """Look with one seed after the other, as long as it is quick."""
+def look(way: Look, seeds: int, limit: float, patient: bool = False) -> list[First]:
+    """Look with one seed after the other, as long as it is quick or one is ``patient``."""
     found: list[First] = []
     for seed in range(seeds):
-        if sum(first.seconds for first in found) > limit / QUICK:
+        if sum(first.seconds for first in found) > limit / QUICK and not patient:
             break
         found.append(way(seed, limit))
     return found
 
 
-def tried(bug: Planted, root: Path, wanted: tuple[str, ...], seeds: int, limit: float) -> Row:
+def tried(
+    bug: Planted,
+    root: Path,
+    wanted: tuple[str, ...],
+    seeds: int,
+    limit: float,
+    patient: bool = False,
+) -> Row:
     """Plant a bug and look for it in every way that is wanted."""
     row = Row(bug.title, bug.rule)
     with tempfile.TemporaryDirectory(prefix="slatcheck-") as name:
@@ -112,7 +119,7 @@ def tried(bug: Planted, root: Path, wanted: tuple[str, ...], seeds: int, limit: 
         try:
             tree = bug.plant(root, Path(name) / "linux")
             for way, one in ways_of(bug, tree, folder, wanted):
-                row.found[way] = look(one, seeds, limit)
+                row.found[way] = look(one, seeds, limit, patient)
         except (DoesNotApplyError, TreeError, UnsupportedError) as reason:
             row.reason = str(reason)
     return row
@@ -197,6 +204,7 @@ def main() -> None:
     parser.add_argument("--way", action="append", choices=WAYS, help="all where none is given")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each bug, way and seed")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--patient", action="store_true", help="all seeds, however long they take")
     parser.add_argument("--output", type=Path, metavar="FILE", help="JSON; goes on where it ended")
     given = parser.parse_args()
     wanted = tuple(given.way or WAYS)
@@ -209,7 +217,8 @@ def main() -> None:
     for row in rows:
         print(line_of(row, given.seconds))
     for bug in [bug for bug in bugs if bug.title not in known][: given.limit]:
-        rows.append(tried(bug, given.kernel.resolve(), wanted, given.seeds, given.seconds))
+        asked = wanted, given.seeds, given.seconds, given.patient
+        rows.append(tried(bug, given.kernel.resolve(), *asked))
         print(line_of(rows[-1], given.seconds), flush=True)
         save(given.output, rows, given.seconds)
     print(*summary(rows, given.seconds), sep="\n")

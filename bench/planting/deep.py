@@ -41,6 +41,6 @@ def _range(most: int) -> Deep:
 
 
 DEEP = (
-    *(_flush(most) for most in (8, 12, 16, 20)),
-    *(_range(most) for most in (4, 8, 12, 16)),
+    *(_flush(most) for most in (6, 8, 10)),
+    *(_range(most) for most in (4, 6, 8)),
 )

@@ -14,7 +14,7 @@ from model.triggers import TRIGGERS
 from tests.proofs.c.edits import REPAIRS, edited
 
 CHOSEN = layout("mips64-4k")
-pytestmark = pytest.mark.skipif(bool(harness.why_not()), reason=harness.why_not())
+needs_libfuzzer = pytest.mark.skipif(bool(harness.why_not()), reason=harness.why_not())
 
 
 def with_bug(name: str, root: Path, folder: Path) -> Path:
@@ -27,6 +27,7 @@ def built(tree: Path, folder: Path, known: list[tuple[str, str]], walk_each: boo
     return harness.build(tree, CHOSEN, folder, known, walk_each)
 
 
+@needs_libfuzzer
 @pytest.mark.parametrize("walk_each", [True, False])
 def test_nothing_is_found_in_a_repaired_tree(
     kernel_trees: dict[str, Path], tmp_path: Path, walk_each: bool
@@ -39,6 +40,7 @@ def test_nothing_is_found_in_a_repaired_tree(
     assert 0 < ran.seconds < 120
 
 
+@needs_libfuzzer
 @pytest.mark.parametrize(
     ("name", "says"),
     [
@@ -58,6 +60,7 @@ def test_a_planted_bug_is_found_by_who_should(
     assert 0 < ran.operations < 1_000_000
 
 
+@needs_libfuzzer
 def test_a_loop_without_an_end_is_a_finding(kernel_trees: dict[str, Path], tmp_path: Path) -> None:
     tree = with_bug("loop without step", kernel_trees["6.12"], tmp_path)
     ran = harness.run(built(tree, tmp_path / "made", []), 60.0)
@@ -65,6 +68,7 @@ def test_a_loop_without_an_end_is_a_finding(kernel_trees: dict[str, Path], tmp_p
     assert ran.seconds > harness.STUCK
 
 
+@needs_libfuzzer
 def test_what_is_known_is_not_drawn(kernel_trees: dict[str, Path], tmp_path: Path) -> None:
     tree = with_bug("young turned round", kernel_trees["6.12"], tmp_path)
     known = [("kvm_test_age_gfn", trigger) for trigger in TRIGGERS]
@@ -76,3 +80,9 @@ def test_layouts_that_the_map_does_not_fit_are_left_out() -> None:
     assert harness.fits(CHOSEN)
     assert not harness.fits(layout("mips32-4k"))
     assert not harness.fits(layout("riscv64-sv39x4"))
+
+
+def test_where_libfuzzer_is_missing_that_is_one_line() -> None:
+    said = harness.why_not("no-such-compiler")
+    assert said == "no libFuzzer: there is no no-such-compiler (apt-get install clang)"
+    assert harness.why_not("false").startswith("no libFuzzer: false does not link it")

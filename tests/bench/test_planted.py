@@ -113,6 +113,7 @@ def test_further_seeds_are_for_what_is_quick() -> None:
 
     assert len(look(way, 5, 60.0)) == 2
     assert asked == [0, 1]
+    assert len(look(way, 5, 60.0, patient=True)) == 5
 
 
 ROWS = [
