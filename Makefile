@@ -29,7 +29,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check prove prove-all hard-queries trees test kernels man docs coverage lint format lock bench bench-native bench-spin bench-proof bench-c-proof bench-latency bench-mutants clean
+.PHONY: help setup check prove prove-all hard-queries trees test kernels man docs coverage lint format lock bench bench-native bench-planted bench-spin bench-proof bench-c-proof bench-latency bench-mutants clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -109,6 +109,10 @@ bench: setup
 # Native code beside emulated: make bench-native ARGS='--layout mips32-4k'.
 bench-native: setup
 	@$(BIN)/python -m bench.native $(ARGS)
+
+# Time to the first finding of planted bugs: make bench-planted KERNEL=PATH ARGS='--only mips'.
+bench-planted: setup
+	@$(BIN)/python -m bench.planted "$$KERNEL" $(ARGS)
 
 # Small scopes of the real C beside models under Spin: make bench-spin ARGS='--kernel PATH'.
 bench-spin: setup

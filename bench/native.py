@@ -6,7 +6,9 @@
 - *checked*: what ``slatcheck fuzz`` does: draw, run natively with every access checked, filter;
 - *unchecked*: the same batches on the same C, compiled without checks, and nobody looks (bare.c);
 - *emulated*: the search of ``slatcheck check``, with the judge in Python;
-- *state machine*: a plain Hypothesis state machine that calls the same C in this process (ctypes).
+- *state machine*: a plain Hypothesis state machine that calls the same C in this process (ctypes);
+- *libFuzzer*: a harness with a ``std::map``, under the address sanitizer, that compares the table
+  after each operation, and *at the end*: one that does so at the end of a sequence.
 """
 
 from __future__ import annotations
@@ -14,12 +16,15 @@ from __future__ import annotations
 import argparse
 import ctypes
 import mmap
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.differential import Speed, engine, machine_of
+from bench.libfuzzer import harness
 from impl.kernel.build import ARENA, CODE, CODE_END, SHADOW, Image, Job, build, compiled
 from impl.kernel.executor import MAX_OPS, Executor
 from impl.kernel.native.host import host
@@ -129,6 +134,17 @@ class Ways:
         self.bare = NativeKernel(plain, missing, loader(self.chosen.bits, made_by, None))
         plain_machine = self.chosen.bits == 64 and not self.chosen.large
         self.in_process = Executor(plain, InProcess) if plain_machine else None
+        self._folder = tempfile.TemporaryDirectory(prefix="slatcheck-")
+        usable = harness.fits(self.chosen) and not harness.why_not()
+        self.harnesses = {each: self._harness(each) for each in (True, False) if usable}
+
+    def _harness(self, walk_each: bool) -> Path:
+        """Build the harness for libFuzzer, less what is known to fail."""
+        folder = Path(self._folder.name) / str(walk_each)
+        folder.mkdir()
+        symptoms = [hit.symptom for hit in self.begun.report.campaign.hits.values()]
+        known = [(symptom.entry, symptom.trigger) for symptom in symptoms]
+        return harness.build(self.root, self.chosen, folder, known, walk_each)
 
     def checked(self, number: int) -> Speed:
         """Measure draw, native run and filter."""
@@ -168,6 +184,16 @@ class Ways:
             return Speed()
         return machine_of(self.in_process, self.chosen, self.operations // 200)
 
+    def libfuzzer(self, number: int, walk_each: bool) -> Speed:
+        """Measure the harness under libFuzzer."""
+        if walk_each not in self.harnesses:
+            return Speed()
+        operations = self.operations // (5 if walk_each else 1)
+        ran = harness.run(self.harnesses[walk_each], 600.0, operations, number)
+        if ran.said:
+            raise SystemExit(f"the harness finds something that is not known: {ran.said}")
+        return Speed(ran.operations, ran.seconds)
+
 
 def main() -> None:
     """Print the rates and what they are to that of checked operations, several times, by turns."""
@@ -183,7 +209,11 @@ def main() -> None:
         "unchecked": ways.unchecked,
         "emulated": ways.emulated,
         "state machine": ways.state_machine,
+        "libFuzzer": partial(ways.libfuzzer, walk_each=True),
+        "at the end": partial(ways.libfuzzer, walk_each=False),
     }
+    if harness.why_not():
+        print(harness.why_not(), flush=True)
     for number in range(given.rounds):
         found = {name: measure(number) for name, measure in every.items()}
         rate = found["checked"].rate
