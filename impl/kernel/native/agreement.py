@@ -3,12 +3,11 @@
 
 What is compared of each operation is all that an outcome has: the result, each entry that changed,
 the frames reported dirty, the pages taken, given back and held, and the events in their order. Of
-an event these are compared: the rule, the subject, the words, whether it ended the sequence; and
-with exceptions:
+an event these are compared: the rule, the subject, the words, whether it ended the sequence; not
+the function and the line, as one compiler makes a jump of a call that ends a function, and another
+puts nothing behind one that never returns. With exceptions:
 
 - the address, unless it lies in the image or on the stack: what a compiler puts where is its own.
-- the function and the line, for layouts of 64 bits. i386 passes operands on the stack, so that
-  a call which ends a function cannot become a jump there, and is told of from another place.
 - the words of a fault of the machine itself are the machine's, and are left out.
 
 After each sequence all pages that were handed out are compared as well, byte by byte: tables that
@@ -129,4 +128,4 @@ def _comparable(event: Event, bits: int) -> Event:
         return event._replace(detail="", address=0, function="", where="")
     if CODE <= event.address < ARENA[bits]:
         event = event._replace(address=0)
-    return event if bits == 64 else event._replace(function="", where="")
+    return event._replace(function="", where="")

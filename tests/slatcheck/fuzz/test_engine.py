@@ -135,6 +135,21 @@ def test_a_trap_costs_a_batch_and_is_judged_in_the_emulator(root: Path, tmp_path
     assert {mark.partition("/")[0] for mark in part.hits} == {"bad-access"}
 
 
+UNLOCKED = Edit(
+    "a lock that is not taken",
+    "kvm_arch_flush_shadow_memslot",
+    "spin_lock(&kvm->mmu_lock);",
+    "",
+    file="arch/mips/kvm/mips.c",
+)
+
+
+def test_an_event_that_compilers_place_otherwise_is_a_finding(root: Path, tmp_path: Path) -> None:
+    part = engine(edited(root, (*REPAIRS, UNLOCKED), tmp_path / "linux")).run(0, FEW)
+    assert part.disagreement == ""
+    assert "unlocked-access" in {mark.partition("/")[0] for mark in part.hits}
+
+
 # Where two do not agree, nothing else counts
 
 
