@@ -36,6 +36,7 @@ from impl.kernel.toolchain import Toolchain, find
 from model.layout import Layout
 from model.ports import layout
 from slatcheck.fuzz import work
+from slatcheck.fuzz.corpus import EMPTY
 from slatcheck.fuzz.generator import Generator
 from slatcheck.fuzz.wire import OpBuffer
 from slatcheck.fuzz.work import Task
@@ -151,7 +152,7 @@ class Ways:
         assert self.begun.kit is not None
         known = tuple(self.begun.report.campaign.hits.values())
         task = Task(self.task.unit, number * self.operations, self.operations // 200, False, known)
-        part = work.carry_out((task, self.begun.kit))
+        part = work.carry_out((task, self.begun.kit, EMPTY))
         return Speed(sum(part.compared.values()), part.seconds)
 
     def unchecked(self, number: int) -> Speed:

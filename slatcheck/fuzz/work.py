@@ -119,17 +119,17 @@ _ONE_AT_A_TIME = threading.Lock()
 """Workers of a cluster may have several threads, and an engine is not for several."""
 
 
-def carry_out(item: tuple[Task, Kit]) -> Slice:
-    """Run a piece of work.
+def carry_out(item: tuple[Task, Kit, Corpus]) -> Slice:
+    """Run a piece of work; its corpus, which many have in common, is given beside it.
 
     Raises IsolationError where the host cannot confine code, and OtherVersionError where the kit
     was made by another version of the tool.
     """
-    task, kit = item
+    task, kit, corpus = item
     _refuse_others(kit)
     with _ONE_AT_A_TIME:
         begun = time.monotonic()
-        found = _engine(kit, task).run(task.first, task.count, task.corpus, task.again)
+        found = _engine(kit, task).run(task.first, task.count, corpus, task.again)
         found.seconds = time.monotonic() - begun
         return found
 

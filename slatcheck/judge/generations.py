@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from slatcheck.fuzz import work
-from slatcheck.fuzz.corpus import Corpus, Input
+from slatcheck.fuzz.corpus import EMPTY, Corpus, Input
 from slatcheck.fuzz.coverage import NOTHING
 from slatcheck.fuzz.engine import Slice
 from slatcheck.fuzz.inheritance import inherited, store_of
@@ -110,9 +110,7 @@ class Campaign:
             else:
                 self._done += 1
                 _put(piece, before)
-        sent = {id(piece.kit): ship(piece.kit) for piece in open_}
-        items: list[tuple[Task, Any]] = [(piece.task, sent[id(piece.kit)]) for piece in open_]
-        done = spread(work.carry_out, items, self.jobs)
+        done = spread(work.carry_out, _items(open_), self.jobs)
         for place, part in done:
             piece = open_[place]
             work.keep(piece.task, piece.kit, part)
@@ -144,6 +142,16 @@ class Campaign:
             left = min(left, max(0.0, until))
         title = f"{piece.task.unit.title}, {pace(self._operations, spent, left)}, {_reached(piece)}"
         self.report(Progress(self._done, self._total, title, len(findings(self.courses))))
+
+
+def _items(pieces: Sequence[_Piece]) -> list[tuple[Task, Any, Any]]:
+    """Return what is sent for each piece; what many have in common goes to a cluster once."""
+    common = {id(part): part for piece in pieces for part in (piece.kit, piece.task.corpus)}
+    sent = {key: ship(part) for key, part in common.items()}
+    return [
+        (replace(piece.task, corpus=EMPTY), sent[id(piece.kit)], sent[id(piece.task.corpus)])
+        for piece in pieces
+    ]
 
 
 def _cut(first: int, count: int, size: int) -> Iterator[tuple[int, int]]:
