@@ -22,15 +22,17 @@ from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import z3
 
 from model.layout import Layout
 from model.ports import layout
 from proofs import engine, solvers
-from proofs.desk import Options
+from proofs.desk import Desk, Options
 from proofs.ports.mips.table_lemmas import lemmas
 from proofs.runner import ProofTask, carry_out, tasks_of
+from proofs.solvers import Decision
 
 WORD = 64
 SHIFT = 12
@@ -89,21 +91,18 @@ class Contracts:
 
 @contextmanager
 def stopwatch() -> Iterator[list[float]]:
-    """Give the list of the seconds of every query that Z3 is asked meanwhile."""
-    plain, seconds = solvers.SOLVERS["z3"], list[float]()
+    """Give the list of the seconds of every query that is asked meanwhile, of whichever solver."""
+    plain, seconds = Desk.solve, list[float]()
 
-    def ask(text: str, goals: bool, first: str) -> str:
+    def solve(desk: Desk, text: str, key: str, goals: bool) -> Decision:
         begin = time.process_time()
         try:
-            return plain(text, goals, first)
+            return plain(desk, text, key, goals)
         finally:
             seconds.append(time.process_time() - begin)
 
-    solvers.SOLVERS["z3"] = ask
-    try:
+    with patch.object(Desk, "solve", solve):
         yield seconds
-    finally:
-        solvers.SOLVERS["z3"] = plain
 
 
 def contracts(chosen: Layout, only: Sequence[str] = ()) -> Contracts:

@@ -92,11 +92,12 @@ class Desk:
         key = digest_of_query(text)
         if key not in self._decisions:
             self.asked += 1
-            solve = partial(self._ask, text, key, goals)
+            solve = partial(self.solve, text, key, goals)
             self._decisions[key] = self.kept.ask(key, solve) if self.kept else solve()
         return self._decisions[key]
 
-    def _ask(self, text: str, key: str, goals: bool) -> Decision:
+    def solve(self, text: str, key: str, goals: bool) -> Decision:
+        """Ask about a text with a digest, whatever was asked or kept before."""
         hard = self.record.find(key)
         if hard is not None and self.options.helped:
             return self._hard(text, key, goals, hard)

@@ -287,7 +287,7 @@ def test_who_decided_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [found.on_record for found in plain.clauses.values()] == [0, 0]
     path_is_taken = Decision(SAT, ("z3",))
     decisions = [path_is_taken, ON_RECORD]
-    monkeypatch.setattr(Desk, "_ask", lambda *_: decisions.pop(0))
+    monkeypatch.setattr(Desk, "solve", lambda *_: decisions.pop(0))
     helped = prove("lemma", lemma, Desk(Options(), record=Record()), ("exact", "result"))
     assert helped.verdict == HOLDS
     assert [found.decided for found in helped.clauses.values()] == [{"bitwuzla": 1}] * 2

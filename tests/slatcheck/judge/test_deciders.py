@@ -100,6 +100,7 @@ def test_the_report_says_what_rests_on_the_record(proved: Any) -> None:
     assert [(one["id"], one["verdict"], one["cases"]) for one in alone["checks"]] == answers
 
 
+@pytest.mark.thorough
 def test_of_three_each_decides_all(proved: Any) -> None:
     _, found = proved("--solver", "z3,bitwuzla,cvc5")
     decided, on_record = sums(found)

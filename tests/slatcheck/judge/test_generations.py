@@ -36,7 +36,7 @@ from tests.slatcheck.judge.test_fuzzing import told
 NAME = "mips64-4k"
 PLACE = f"{NAME}-little"
 PIECE = 60
-KILLS = 4
+KILLS = 2
 SEEDS = (0, 1)
 
 pytestmark = [pytest.mark.kernel, needs_host]
