@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from slatcheck import names, progress
+from slatcheck import progress
 from slatcheck.commands.delivery import Delivery
+from slatcheck.commands.fuzz import request_of
 from slatcheck.commands.options import (
     cache_option,
     cc_option,
@@ -26,7 +27,7 @@ from support.lazy import lazily
 with lazily():
     from impl.kernel.errors import IsolationError
     from slatcheck.fuzz import inheritance
-    from slatcheck.judge import corpora, judging
+    from slatcheck.judge import corpora
     from slatcheck.reports import corpus as report
 
 
@@ -93,17 +94,8 @@ def command(
         raise InputError(f"{folder}: there is no such folder; --merge makes one")
     merged = corpora.merge(place, others)
     removed: dict[str, int] = {}
-    if minimise:
-        chosen = names.selected(patterns, kernel)
-        request = judging.Request(
-            layouts=chosen.layouts,
-            byte_orders=chosen.byte_orders,
-            kernel=kernel,
-            seed=seed,
-            jobs=jobs,
-            cc=cc,
-            cache=cache,
-        )
+    if kernel is not None:
+        request = request_of(patterns, kernel, seed, jobs, cache, cc)
         try:
             with progress.shown() as shown:
                 removed = corpora.minimise(place, request, trust_tree, shown)

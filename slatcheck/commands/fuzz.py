@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,22 @@ class Span(click.ParamType[float]):
         if found is None:
             self.fail(f"'{value}' is no time: write 90s, 10m or 8h")
         return float(found[1]) * _SECONDS[found[2]]
+
+
+def request_of(
+    patterns: Sequence[str], kernel: Path, seed: int, jobs: int, cache: Mode, cc: str | None
+) -> judging.Request:
+    """Return what is asked of a tree whose C is to run natively. Raises InputError."""
+    chosen = names.selected(patterns, kernel)
+    return judging.Request(
+        layouts=chosen.layouts,
+        byte_orders=chosen.byte_orders,
+        kernel=kernel,
+        seed=seed,
+        jobs=jobs,
+        cc=cc,
+        cache=cache,
+    )
 
 
 @click.command("fuzz", short_help="Run a kernel tree's C natively, a billion operations if wanted.")
@@ -159,16 +176,7 @@ def command(
     """
     delivery = Delivery(format_, output, replay_dir, subject_of(cause, subject), verbose=verbose)
     delivery.check()
-    chosen = names.selected(patterns, kernel)
-    request = judging.Request(
-        layouts=chosen.layouts,
-        byte_orders=chosen.byte_orders,
-        kernel=kernel,
-        seed=seed,
-        jobs=jobs,
-        cc=cc,
-        cache=cache,
-    )
+    request = request_of(patterns, kernel, seed, jobs, cache, cc)
     if corpus is None and cache is not Mode.OFF:
         corpus = inheritance.usual_place()
     wanted = course.Wanted(ops, limit, trust_tree, scheduler, depth, corpus)

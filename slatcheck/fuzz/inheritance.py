@@ -18,9 +18,9 @@ def usual_place() -> Path:
     return keeping.folder().with_name("corpus")
 
 
-def store_of(corpus: Path | None, unit: Unit) -> Store | None:
-    """Return where inputs of a layout and byte order are kept, None where none are."""
-    return None if corpus is None else Store(corpus / f"{unit.layout}-{unit.byte_order}")
+def store_of(corpus: Path, unit: Unit) -> Store:
+    """Return where inputs of a layout and byte order are kept, in a folder of all of them."""
+    return Store(corpus / f"{unit.layout}-{unit.byte_order}")
 
 
 def inherited(task: Task, kit: Kit, store: Store | None) -> list[bytes]:

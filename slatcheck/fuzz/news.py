@@ -6,6 +6,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import compress
 
 from impl.kernel.native.kernel import NativeKernel
 from model.operations import Op
@@ -43,10 +44,13 @@ class News:
         if flags == self._flags:
             return set()
         self._flags = flags
-        ran = {pc for pc, flag in zip(self._blocks, flags, strict=False) if flag}
-        new = ran - self._edges
+        new = self._ran(flags) - self._edges
         self._edges |= new
         return new
+
+    def _ran(self, flags: bytes) -> set[int]:
+        """Return the code that flags say ran."""
+        return set(compress(self._blocks, flags))
 
     def drawn(self, number: int, starts: Sequence[int]) -> None:
         """Take note of what the sequences from a number on have that was never drawn."""
@@ -89,8 +93,7 @@ class News:
         for n in range(count):
             executor.set_flags()
             self._native.run(ops(n))
-            flags = zip(self._blocks, executor.flags(), strict=False)
-            found[n] = {pc for pc, flag in flags if flag} & new
+            found[n] = self._ran(executor.flags()) & new
             new -= found[n]
             if not new:
                 break

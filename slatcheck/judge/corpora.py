@@ -69,12 +69,12 @@ def minimise(
     """
     removed: dict[str, int] = {}
     with shared(request.jobs):
-        courses = [c for c in begun_courses(request, trusted, report) if c.goes_on and c.begun.kit]
-        items = [item for item in map(_item, courses, [folder] * len(courses)) if item]
+        courses = [course for course in begun_courses(request, trusted, report) if course.goes_on]
+        all_items = [_item(course, folder) for course in courses]
+        items = [item for item in all_items if item is not None]
         for count, (place, found) in enumerate(spread(work.reach, items, request.jobs), 1):
             task = items[place][0]
             store = store_of(folder, task.unit)
-            assert store is not None
             inputs = [input_.data for input_ in task.corpus.inputs]
             ran = [pair for pair in zip(inputs, found, strict=True) if pair[1]]
             kept = smallest(ran) if len(ran) == len(inputs) else inputs
@@ -89,8 +89,7 @@ def minimise(
 
 def _item(course: Course, folder: Path) -> tuple[Task, Kit] | None:
     """Return the work that says what each input of a layout reaches, None where there are none."""
-    store, kit = store_of(folder, course.task.unit), course.begun.kit
-    inputs = store.load() if store else {}
+    inputs, kit = store_of(folder, course.task.unit).load(), course.begun.kit
     if not inputs or kit is None:
         return None
     known = tuple(course.begun.report.campaign.hits.values())

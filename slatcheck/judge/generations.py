@@ -64,8 +64,9 @@ class Campaign:
     def run(self) -> None:
         """Take over what is kept, and have the rest done until the time is up."""
         able = [course for course in self.courses if course.goes_on and course.begun.kit]
-        for course in able:
-            course.store = store_of(self.wanted.corpus, course.task.unit)
+        if self.wanted.corpus is not None:
+            for course in able:
+                course.store = store_of(self.wanted.corpus, course.task.unit)
         plans = {id(course): [*self._generations(course)] for course in able}
         self._total = sum(len(part) for plan in plans.values() for part in plan)
         for generation in range(max(map(len, plans.values()), default=0)):
