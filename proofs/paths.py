@@ -9,7 +9,7 @@ that the path has named, so that every query is free of quantifiers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -101,7 +101,7 @@ class Path:
         self.goals: list[Goal] = []
         self.queries: list[Query] = []
         self.checkpoints: list[Checkpoint] = []
-        self.schemas: list[tuple[int, str, Callable[[Term], list[Truth]]]] = []
+        self.schemas: list[tuple[int, str, Callable[[Term], Sequence[Truth]]]] = []
         self.points: dict[str, list[Term]] = {}
         self.passing: list[tuple[str, Term]] = []
         self._facts: dict[tuple[int, int], list[Term]] = {}
@@ -171,7 +171,7 @@ class Path:
             if term is not TRUE:
                 self._learn(term)
 
-    def everywhere(self, sort: str, schema: Callable[[Term], list[Truth]]) -> None:
+    def everywhere(self, sort: str, schema: Callable[[Term], Sequence[Truth]]) -> None:
         """Take for granted that ``schema`` holds at every point of ``sort``."""
         self._schemas += 1
         self.schemas.append((self._schemas, sort, schema))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from functools import wraps
+from functools import cache, wraps
 from types import CodeType, FunctionType, ModuleType
 from typing import Never
 
@@ -57,10 +57,9 @@ class PythonProgram:
         self.source = source
         self.replaced = replaced
         self.asking = asking
-        check_loops(source)
         for function in replaced.values():
             check_loops(inspect.getsource(function))
-        self._code: CodeType = compile(source, f"{name}.py", "exec")
+        self._code = _compiled(name, source)
 
     def bind(self, contracts: Callables) -> Callables:
         """Return the functions, those in ``contracts`` replaced for their callers too."""
@@ -74,6 +73,13 @@ class PythonProgram:
             {self.roles.get(name, name): contract for name, contract in contracts.items()}
         )
         return functions | {role: functions[name] for role, name in self.roles.items()}
+
+
+@cache
+def _compiled(name: str, source: str) -> CodeType:
+    """Return the code of a text whose loops were looked over; each lemma wants the same one."""
+    check_loops(source)
+    return compile(source, f"{name}.py", "exec")
 
 
 def _noting(function: Function, quirks: frozenset[Quirk]) -> Function:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from proofs.terms import BOOL, Term
@@ -19,11 +20,8 @@ def smtlib(assertions: Iterable[Term]) -> str:
     The same assertions give the same text in every process.
     """
     roots = list(assertions)
-    uses: dict[int, int] = {}
-    nodes = list(walk(roots))
-    for node in nodes:
-        for arg in node.args:
-            uses[arg.uid] = uses.get(arg.uid, 0) + 1
+    nodes = walk(roots)
+    uses = Counter([arg.uid for node in nodes for arg in node.args])
     out = ["(set-logic QF_UFBV)"]
     declared: set[str] = set()
     text: dict[int, str] = {}
@@ -31,10 +29,13 @@ def smtlib(assertions: Iterable[Term]) -> str:
     for node in nodes:
         if node.op in ("variable", "apply") and node.data not in declared:
             declared.add(node.data)
-            domain = " ".join(_sort(arg.width) for arg in node.args)
+            domain = " ".join([_sort(arg.width) for arg in node.args])
             out.append(f"(declare-fun |{node.data}| ({domain}) {_sort(node.width)})")
-        written = _write(node, [text[arg.uid] for arg in node.args])
-        if node.args and uses.get(node.uid, 0) > 1:
+        if not node.args:
+            text[node.uid] = _leaf(node)
+            continue
+        written = f"({_head(node)} {' '.join([text[arg.uid] for arg in node.args])})"
+        if uses[node.uid] > 1:
             name = f"t{count}"
             count += 1
             out.append(f"(define-fun {name} () {_sort(node.width)} {written})")
@@ -45,15 +46,15 @@ def smtlib(assertions: Iterable[Term]) -> str:
     return "\n".join(out)
 
 
-def _write(node: Term, args: list[str]) -> str:
+def _leaf(node: Term) -> str:
     if node.op == "number":
         return f"#b{node.data:0{node.width}b}"
-    if node.op == "variable":
-        return f"|{node.data}|"
-    if not args:
-        return node.op
+    return f"|{node.data}|" if node.op == "variable" else node.op
+
+
+def _head(node: Term) -> str:
     if node.op == "apply":
-        return f"(|{node.data}| {' '.join(args)})"
+        return f"|{node.data}|"
     if node.op == "extract":
-        return f"((_ extract {node.data[0]} {node.data[1]}) {args[0]})"
-    return f"({node.op} {' '.join(args)})"
+        return f"(_ extract {node.data[0]} {node.data[1]})"
+    return node.op

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from proofs import contracts, terms
@@ -16,6 +17,9 @@ from proofs.contracts import Call, Done, Effect, Named
 from proofs.heap import PAGE_BITS, SLOT_BITS, Heap
 from proofs.paths import Path
 from proofs.terms import Term, Truth, Value
+
+REMEMBERED = 4096
+"""Instances of the invariant, of a heap at a point, that are remembered."""
 
 
 class Clause(StrEnum):
@@ -151,16 +155,23 @@ class Range:
 
 def assume_invariant(path: Path, heap: Heap) -> None:
     """Take for granted that the invariant holds of ``heap``, at every page and frame."""
-    path.everywhere("page", lambda at: [fact for _, fact in contracts.page_invariant(heap, at)])
+    path.everywhere("page", lambda at: _page_facts(heap, at))
     path.everywhere("frame", lambda at: _frame_facts(heap, at))
     path.assume(*[fact for _, fact in contracts.cache_invariant(heap)])
 
 
-def _frame_facts(heap: Heap, at: Term) -> list[Truth]:
+# The paths of a lemma begin with the same heap, and name the same points of it.
+@lru_cache(REMEMBERED)
+def _page_facts(heap: Heap, at: Value) -> tuple[Truth, ...]:
+    return tuple(fact for _, fact in contracts.page_invariant(heap, at))
+
+
+@lru_cache(REMEMBERED)
+def _frame_facts(heap: Heap, at: Term) -> tuple[Truth, ...]:
     found = [fact for _, fact in contracts.frame_invariant(heap, at)]
     for page in contracts.chain_pages(heap, at):
-        found += [fact for _, fact in contracts.page_invariant(heap, page)]
-    return found
+        found += _page_facts(heap, page)
+    return tuple(found)
 
 
 def prove_invariant(

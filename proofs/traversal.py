@@ -3,24 +3,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from proofs import terms
 from proofs.terms import BOOL, Term, Truth, agree, apply, extract, same, truth
 
 
-def walk(roots: Iterable[Term]) -> Iterator[Term]:
-    """Yield every node below ``roots`` once, arguments first, in an order that never varies."""
-    seen: set[int] = set()
-    stack: list[tuple[Term, bool]] = [(root, False) for root in reversed(list(roots))]
+def walk(roots: Iterable[Term]) -> list[Term]:
+    """Return every node below ``roots`` once, arguments first, in an order that never varies."""
+    done: dict[int, bool] = {}
+    found: list[Term] = []
+    stack = list(roots)[::-1]
     while stack:
-        node, ready = stack.pop()
-        if ready:
-            yield node
-        elif node.uid not in seen:
-            seen.add(node.uid)
-            stack.append((node, True))
-            stack.extend((arg, False) for arg in reversed(node.args) if arg.uid not in seen)
+        node = stack[-1]
+        if node.args and node.uid not in done:
+            done[node.uid] = False
+            stack += [arg for arg in node.args[::-1] if arg.uid not in done]
+            continue
+        stack.pop()
+        if not done.get(node.uid, False):
+            done[node.uid] = True
+            found.append(node)
+    return found
 
 
 def substitute(roots: Iterable[Term], values: Mapping[Term, Term]) -> list[Term]:

@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ MARGIN = 0.8
 """Another solver is worth its place where it takes less than this share of Z3's time."""
 BRIEF = 0.25
 """Seconds that Z3 may take for a query without being asked in another way as well."""
+NEAR = 3
+"""What takes Z3's first strategy more than this part of its limit counts as left open."""
 ALONE = Options(alone=True)
 
 
@@ -198,8 +200,13 @@ def record(chosen: Iterable[Unit], notebook: Notebook, say: Callable[[str], None
 
 
 def _noted(hard: dict[str, None], notebook: Notebook, text: str, goals: bool) -> str:
-    """Answer a query, and measure it where Z3's first strategy leaves it open."""
-    answer = Z3Query(text, goals).attempt(STRATEGIES[0])
+    """Answer a query, and measure it where Z3's first strategy leaves it open, or nearly does.
+
+    What came before in Z3's shared memory moves the work that a query is, so one that is near the
+    limit here is beyond it elsewhere, and there costs all that the next strategy may try.
+    """
+    first = STRATEGIES[0]
+    answer = Z3Query(text, goals).attempt(replace(first, limit=first.limit // NEAR))
     if answer != UNKNOWN:
         return answer
     query = digest_of_query(text)

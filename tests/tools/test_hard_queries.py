@@ -14,7 +14,7 @@ from model.ports import layout
 from proofs import hard_queries, solvers
 from proofs.desk import Desk
 from proofs.hard_queries import DIGITS, HELPERS, HardQuery, Record, digest_of_query
-from proofs.solvers import SAT, STRATEGIES, UNSAT, SolverFailure
+from proofs.solvers import SAT, STRATEGIES, UNSAT, SolverFailure, Z3Query
 from tools import hard_queries as tool
 from tools.hard_queries import (
     ALONE,
@@ -45,7 +45,7 @@ EASY = "(set-logic QF_BV)\n(assert false)\n(check-sat)\n"
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let Z3's first strategy give up on all but what it sees at once."""
-    first = replace(STRATEGIES[0], limit=1)
+    first = replace(STRATEGIES[0], limit=tool.NEAR)
     monkeypatch.setattr(tool, "STRATEGIES", (first, *STRATEGIES[1:]))
 
 
@@ -72,6 +72,20 @@ def test_what_is_hard_is_measured_and_on_record(tmp_path: Path) -> None:
     (measured, _) = Notebook(tmp_path).measured.values()
     assert {*HELPERS, "z3-bits"} <= set(measured.seconds)
     assert len(said) == 1 and said[0].startswith("one: 2 hard")
+
+
+def test_what_is_nearly_left_open_is_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = replace(STRATEGIES[0], shared=False)
+    limits = (replace(alone, limit=1 << doubled) for doubled in range(8, 30))
+    enough = next(way for way in limits if Z3Query(HOLDING, goals=True).attempt(way) == SAT)
+    for limit, noted in ((enough.limit, True), (2 * tool.NEAR * enough.limit, False)):
+        way = replace(alone, limit=limit)
+        assert Z3Query(HOLDING, goals=True).attempt(way) == SAT
+        monkeypatch.setattr(tool, "STRATEGIES", (way, *STRATEGIES[1:]))
+        found = record([unit("one", HOLDING)], Notebook(tmp_path / str(limit)), lambda _: None)
+        assert (row(HOLDING) in found.rows) is noted
 
 
 def test_what_was_measured_is_not_measured_again(
