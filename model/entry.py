@@ -120,11 +120,17 @@ class EntryFormat:
             raw |= ((pfn >> f.source) & ((1 << f.width) - 1)) << f.target
         return raw
 
+    @cached_property
+    def _places(self) -> tuple[tuple[int, int, int], ...]:
+        """Where PFN bits stand: shift down, mask, shift up; searches decode by the million."""
+        surplus = SURPLUS_SHIFT, _SURPLUS, 0
+        return surplus, *((f.target, (1 << f.width) - 1, f.source) for f in self.pfn)
+
     def decode_pfn(self, raw: int) -> int:
         """Return the page frame number that ``raw`` holds."""
-        pfn = raw >> SURPLUS_SHIFT & _SURPLUS
-        for f in self.pfn:
-            pfn |= ((raw >> f.target) & ((1 << f.width) - 1)) << f.source
+        pfn = 0
+        for target, mask, source in self._places:
+            pfn |= (raw >> target & mask) << source
         return pfn
 
     def decode(self, raw: int) -> Entry | None:

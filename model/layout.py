@@ -26,7 +26,7 @@ class Level:
         """Return the slot that ``address`` (bytes, any width) selects, as ``*_index()`` does."""
         return (address >> self.shift) & (self.entries - 1)
 
-    @property
+    @cached_property
     def span(self) -> int:
         """Bytes of guest-physical address space that one slot covers."""
         return 1 << self.shift

@@ -40,10 +40,10 @@ class LeafChanges(Changes):
         places = [
             slot_gfn(base, index, span, self.layout.leaf.span) for base in self._bases(table, level)
         ]
+        known = dict.fromkeys([offset for offset, _ in then], 0) | dict(was)
         for first in places:
-            known = dict(was)
-            for offset in {*known, *(offset for offset, _ in then)}:
-                self.before.setdefault(first + offset, known.get(offset, 0))
+            for offset, leaf in known.items():
+                self.before.setdefault(first + offset, leaf)
             yield first, was, then
         self._relink(level, table, index, old, new)
 

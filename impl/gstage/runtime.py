@@ -36,6 +36,7 @@ class LeafRuntime(ConcreteRuntime):
         self.slots = Slots(layout)
         self._regions: dict[int, tuple[int, int]] = {}
         self._order, self._answer = 0, Answer.PAGE
+        self._memory_base = 1 << (layout.bits - 1)
         self._vcpu: tuple[list[int], bool] = ([], False)
 
     # One operation
@@ -95,12 +96,12 @@ class LeafRuntime(ConcreteRuntime):
 
     def ptep_get(self, level: int, ptep: Slot) -> int:
         """Return what a slot of a table of ``level`` holds."""
-        self._access(self.memory.name(level))
+        self._access(self.memory.names[level])
         return self.memory.read(level, *ptep)
 
     def set_pte(self, level: int, ptep: Slot, value: int) -> None:
         """Store a value in a slot of a table of ``level``."""
-        self._access(self.memory.name(level))
+        self._access(self.memory.names[level])
         block = self.memory.writable(level, *ptep)
         if block is None:
             return
@@ -145,10 +146,6 @@ class LeafRuntime(ConcreteRuntime):
         """Return the address of the table that ``value`` links."""
         fmt = self.layout.entry
         return self._memory_base + (fmt.decode_pfn(value) << self.layout.page_shift)
-
-    @property
-    def _memory_base(self) -> int:
-        return 1 << (self.layout.bits - 1)
 
     def table_pte(self, table: int) -> int:
         """Return the value that links ``table``."""

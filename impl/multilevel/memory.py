@@ -108,6 +108,12 @@ class Block:
         return sorted(index for index in edges if first <= index <= last)
 
 
+def names_of(layout: Layout) -> tuple[str, ...]:
+    """Return what the tables of each level are called in events, the root first."""
+    root, *below = (level.name for level in layout.tables)
+    return root, *(f"{name} table" for name in below)
+
+
 class Memory:
     """A page allocator that hands out every address once, and the shared empty tables."""
 
@@ -124,12 +130,10 @@ class Memory:
         self.array = False
         self.constructed: dict[str, int] = {}
         self._next = 1 << (layout.bits - 1)
+        self.names = names_of(layout)
+        """What tables of each level are called in events."""
+        self._entries = tuple(level.entries for level in layout.tables)
         self.markers = self._empty_tables()
-
-    def name(self, level: int) -> str:
-        """Return what tables of ``level`` are called in events."""
-        name = self.layout.tables[level].name
-        return name if level == 0 else f"{name} table"
 
     def _place(self, order: int, kind: str) -> Block:
         block = Block(self._next, order, kind)
@@ -212,20 +216,23 @@ class Memory:
     def at(self, level: int, address: int, index: int) -> Block | None:
         """Return the block of a table that is about to be accessed at ``index``."""
         block = self.blocks.get(address)
+        if block is not None and not block.freed and 0 <= index < self._entries[level]:
+            return block
+        self._refuse(level, address, index, block)
+        return None
+
+    def _refuse(self, level: int, address: int, index: int, block: Block | None) -> None:
+        """Report why slot ``index`` of what should be a table must not be accessed."""
         size = self.layout.entry.size if level == self.layout.levels - 1 else self.layout.bits // 8
         where = address + index * size
         if block is None:
             what = "NULL" if 0 <= where < NULL_GAP else "no live object"
-            self.report("bad-access", self.name(level), f"access at {what}", address=where)
-            return None
-        if block.freed:
+            self.report("bad-access", self.names[level], f"access at {what}", address=where)
+        elif block.freed:
             self.report("use-after-free", block.kind, "access to a freed page", address=where)
-            return None
-        if not 0 <= index < self.layout.tables[level].entries:
-            detail = f"slot {index} of {self.layout.tables[level].entries}"
-            self.report("out-of-bounds", self.name(level), detail, address=where)
-            return None
-        return block
+        else:
+            detail = f"slot {index} of {self._entries[level]}"
+            self.report("out-of-bounds", self.names[level], detail, address=where)
 
     def read(self, level: int, address: int, index: int) -> int:
         """Return what slot ``index`` of a table holds."""
@@ -235,7 +242,7 @@ class Memory:
         value = block.get(index)
         if value is None:
             detail = f"slot {index} was never initialised"
-            self.report("uninitialised", self.name(level), detail, address=address)
+            self.report("uninitialised", self.names[level], detail, address=address)
             return 0
         return value
 

@@ -163,12 +163,12 @@ class ConcreteRuntime:
 
     def load(self, level: int, table: int, index: int) -> int:
         """Return what a directory's slot holds."""
-        self._access(self.memory.name(level))
+        self._access(self.memory.names[level])
         return self.memory.read(level, table, index)
 
     def store(self, level: int, table: int, index: int, child: int) -> None:
         """Let a directory's slot point to ``child``."""
-        self._access(self.memory.name(level))
+        self._access(self.memory.names[level])
         block = self.memory.writable(level, table, index)
         if block is not None:
             self.changes.link_changes(level, table, index, child)
@@ -183,7 +183,7 @@ class ConcreteRuntime:
         if level == 0:
             self.memory.become(table, "pgd")
         elif block.kind == "table":
-            self.memory.become(table, self.memory.name(level))
+            self.memory.become(table, self.memory.names[level])
         self.changes.table_changes(level, table)
         block.level = level
         block.fill(first, last, value)
@@ -271,7 +271,7 @@ class ConcreteRuntime:
     def destructor(self, level: int, table: int) -> None:
         """Run the page-table destructor on the page of a table."""
         self.memory.at(level, table, 0)
-        name = self.memory.name(level)
+        name = self.memory.names[level]
         self.memory.constructed[name] = self.memory.constructed.get(name, 0) - 1
 
     def cache_open(self) -> bool:
