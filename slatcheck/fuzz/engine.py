@@ -176,7 +176,7 @@ class Engine:
         """
         drawn = (self.sequence(number) for number in numbers)
         traces = (hit.ops for hit in self._known)
-        found = [*compare(self.emulated, self.native, [*drawn, *traces])]
+        found = [*compare(self.emulated, self.native, [*drawn, *traces], self._natively)]
         return str(found[0]) if found else ""
 
     def sequence(self, number: int) -> list[Op]:
@@ -406,7 +406,7 @@ class Engine:
             return None
         return self.judge.examine_run(emulated, ops).symptoms
 
-    def _natively(self, ops: list[Op], emulated: Run) -> Run:
+    def _natively(self, ops: Sequence[Op], emulated: Run) -> Run:
         """Run a sequence natively; where it has no end in the emulator, it is not waited for long.
 
         That counts only where it is the same operation that has none.
