@@ -105,13 +105,18 @@ class _Cluster:
         self._executor = self._client.get_executor(pure=False)
 
     def submit(self, function: Callable[..., Any], item: object) -> Future[Any]:
-        """Have a function called with an item, by whoever has time."""
-        found: Future[Any] = self._executor.submit(function, item)
+        """Have a function called with an item, by whoever has time. Raises ClusterError."""
+        with _reached():
+            found: Future[Any] = self._executor.submit(function, item)
         return found
 
     def ship(self, value: object) -> object:
-        """Send a value once to whoever needs it; return what stands for it in an item."""
-        return self._client.scatter(value, hash=True)
+        """Send a value once to whoever needs it; return what stands for it in an item.
+
+        Raises ClusterError.
+        """
+        with _reached():
+            return self._client.scatter(value, hash=True)
 
     def heard(self) -> Iterator[Any]:
         """Yield nothing: what work tells does not cross machines."""
@@ -121,6 +126,23 @@ class _Cluster:
         """Take back what is not done, and leave the cluster as it was."""
         self._executor.shutdown(wait=False)
         self._client.close()
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Turn what it looks like when a scheduler is gone into ClusterError."""
+    try:
+        yield
+    except Exception as problem:
+        if isinstance(problem, OSError | TimeoutError) or _gave_up(problem):
+            raise ClusterError(f"the scheduler is gone: {problem}") from None
+        raise
+
+
+def _gave_up(problem: Exception) -> bool:
+    """Return whether a cluster gave work up: workers died of the same work, or all went."""
+    # Of distributed, which need not be installed.
+    return type(problem).__name__ in ("KilledWorker", "CancelledError", "CommClosedError")
 
 
 CONNECTING = 10
@@ -155,7 +177,10 @@ def cluster(address: str | None) -> Iterator[None]:
 
 
 def ship(value: object) -> object:
-    """Return what stands for a large value in many items; who does the work is given the value."""
+    """Return what stands for a large value in many items; who does the work is given the value.
+
+    Raises ClusterError where a cluster cannot be given it.
+    """
     workers = _cluster.get()
     return value if workers is None else workers.ship(value)
 
@@ -288,8 +313,6 @@ def _result(future: Future[Result]) -> Result:
     try:
         return future.result()
     except Exception as problem:
-        # Of distributed, which need not be installed: workers died of the same work, or all went.
-        gave_up = type(problem).__name__ in ("KilledWorker", "CancelledError", "CommClosedError")
-        if gave_up and _cluster.get() is not None:
+        if _gave_up(problem) and _cluster.get() is not None:
             raise ClusterError(f"the cluster gave up a piece of work: {problem}") from None
         raise

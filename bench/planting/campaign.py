@@ -6,13 +6,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from impl.kernel.emulated import EmulatedKernel
-from impl.kernel.native.kernel import NativeKernel
+from impl.interface import Run
 from model.operations import Op
 from slatcheck.fuzz.corpus import EMPTY
 from slatcheck.fuzz.engine import Slice
 from slatcheck.fuzz.exploring import Explorer
-from slatcheck.fuzz.work import SEQUENCES, Kit
+from slatcheck.fuzz.work import SEQUENCES, Kit, kernels
 
 FIRST = 32
 """Sequences of the first generation, which is about a batch; each has twice as many as before."""
@@ -57,13 +56,20 @@ class _UntilFirst(Explorer):
         """Operations of this generation that passed the filter until now."""
         return sum(self._filter.checked.values())
 
-    def look_at(self, found: Slice, title: str, ops: list[Op], suspected: bool) -> bool:
-        """Look at a sequence as any campaign does. Raises _EndedError."""
+    def look_at(
+        self, found: Slice, title: str, ops: list[Op], place: int, emulated: Run | None = None
+    ) -> bool:
+        """Look at a suspected sequence as any campaign does. Raises _EndedError."""
         self.suspected = time.monotonic()
-        shows = super().look_at(found, title, ops, suspected)
-        if found.hits or found.disagreement or time.monotonic() > self.until:
+        self._found = found
+        shows = super().look_at(found, title, ops, place, emulated)
+        if found.disagreement or time.monotonic() > self.until:
             raise _EndedError(found)
         return shows
+
+    def tell(self, mark: str) -> None:
+        """Raise _EndedError at the moment at which a campaign shows a finding."""
+        raise _EndedError(self._found)
 
 
 def campaign(kit: Kit, seed: int, limit: float, breeds: bool) -> First:
@@ -72,9 +78,7 @@ def campaign(kit: Kit, seed: int, limit: float, breeds: bool) -> First:
     What the judge finds counts, at the time when it has; so it is with ``slatcheck fuzz``. Without
     ``breeds`` all sequences are drawn afresh.
     """
-    missing = dict(kit.missing)
-    native = NativeKernel(kit.native, missing, kit.loader)
-    engine = _UntilFirst(native, EmulatedKernel(kit.emulated, missing), seed)
+    engine = _UntilFirst(*kernels(kit), seed)
     begun = time.monotonic()
     engine.until = begun + limit
     corpus, operations, first, count = EMPTY, 0, 0, FIRST

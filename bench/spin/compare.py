@@ -26,6 +26,7 @@ from model.layout import Layout
 from model.ports import layout
 from slatcheck.fuzz.exploring import Explored, Explorer
 from slatcheck.fuzz.scope import Scope, scope
+from slatcheck.fuzz.work import kernels as made_of
 from slatcheck.fuzz.work import kit_of
 from slatcheck.search.unit import Unit
 
@@ -68,8 +69,7 @@ def without(chosen: Scope, explored: Explored) -> Scope:
 def kernels(root: Path, chosen: Layout) -> tuple[NativeKernel, EmulatedKernel]:
     """Return the tree's C for this host, and in the emulator."""
     kit = kit_of(Unit(chosen.name, False, root, None, (), 0, None))
-    missing = dict(kit.missing)
-    return NativeKernel(kit.native, missing, kit.loader), EmulatedKernel(kit.emulated, missing)
+    return made_of(kit)
 
 
 def versions() -> list[str]:

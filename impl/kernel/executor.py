@@ -11,7 +11,7 @@ from typing import Protocol
 from impl.interface import Capabilities, Event, Outcome, Run
 from impl.kernel.build import Image
 from impl.kernel.errors import ToolLimitError
-from impl.kernel.symbols import Symbols, symbols_of
+from impl.kernel.symbols import NOWHERE, Place, Symbols, symbols_of
 from model.entry import ORDER_SHIFT
 from model.layout import Geometry
 from model.operations import U64, Kind, Op
@@ -81,7 +81,9 @@ SUBJECTS = (
     "table given back",
     "mmap_lock",
 )
+WARNINGS = ("kernel-warning", "kernel-bug")
 CACHE_ALLOC = "kvm_mmu_memory_cache_alloc"
+"""A warning there is one of a cache that is empty."""
 _LEVELS = ("unlinked page", "pte table", "pmd table", "pud table", "p4d table", "pgd")
 _UNFLUSHED = {
     "removed leaf": "a leaf was taken away, and no TLB flush covers it",
@@ -129,6 +131,8 @@ class Executor:
 
     def __init__(self, image: Image, machine: Callable[[Image, Symbols], Machine]) -> None:
         self.image = image
+        self.names_places = True
+        """Whether events name function and line; to look the first one up takes a while."""
         self.symbols = symbols_of(image.elf)
         order = ">" if image.big_endian else "<"
         self._op = struct.Struct(order + "IIQQQQIIII")
@@ -310,8 +314,8 @@ class Executor:
         rule = EVENTS[code]
         if rule is None:
             raise ToolLimitError(f"the runner's {SUBJECTS[subject]} is full ({detail})")
-        place = self.symbols.place(pc)
-        if rule in ("kernel-warning", "kernel-bug") and place.function == CACHE_ALLOC:
+        place = self._place(pc)
+        if rule in WARNINGS and self.symbols.place(pc).function == CACHE_ALLOC:
             rule = "cache-exhausted"
         return Event(
             rule, SUBJECTS[subject], _detail(rule, subject, detail), fatal,
@@ -320,9 +324,12 @@ class Executor:
 
     def _machine_event(self, fault: tuple[int, str]) -> Event:
         pc, cause = fault
-        place = self.symbols.place(pc)
+        place = self._place(pc)
         rule = "runaway" if cause == ENDLESS else "bad-access"
         return Event(rule, MACHINE, cause, True, pc, place.function, place.where)
+
+    def _place(self, pc: int) -> Place:
+        return self.symbols.place(pc) if self.names_places else NOWHERE
 
     def _faulted(self, ops: Sequence[Op], cursor: int, fault: tuple[int, str]) -> Run:
         """Turn a fault of the machine itself into the outcome of the operation in progress.

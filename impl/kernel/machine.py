@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import threading
 import time
-from functools import cache
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache, partial
 from typing import Any
 
 from impl.kernel.build import ARENA, CODE, CODE_END, SHADOW, STACK, STACK_BYTES, Image
@@ -24,10 +28,45 @@ INSTRUCTIONS = 400_000_000
 """Instructions that a whole sequence may take where the image cannot count for itself."""
 
 SECONDS = 10.0
-"""Seconds of processor time after which a call is ended that makes no access any more.
+"""Seconds of processor time after which a call is ended that nobody sees make any progress."""
 
-A call takes milliseconds; on a busy machine it may wait for much longer than it runs.
+IDLE = 1.0
+"""Seconds of processor time without an access to a page, or the next operation, that end a call.
+
+Between two accesses there are some hundred instructions; here is room for many millions.
 """
+
+LOOK = 0.1
+"""Seconds between two looks at a call."""
+
+
+class _Call:
+    """A call in progress: how far it came, and when somebody saw it get there.
+
+    ``progress`` returns what changes as long as it goes on. A call that waits for a busy machine
+    is not charged for that: time is what the thread that made it has had of the processor.
+    """
+
+    def __init__(self, machine: Any, progress: Callable[[], bytes], limit: float) -> None:
+        self._machine, self._progress, self._limit = machine, progress, limit
+        self._clock = _clock_of_thread()
+        self._seen, self._since = progress(), self._clock()
+
+    def look(self) -> None:
+        """End the call if it has gone on for too long without any progress."""
+        seen, now = self._progress(), self._clock()
+        if seen != self._seen:
+            self._seen, self._since = seen, now
+        elif now - self._since > self._limit:
+            self._machine.emu_stop()
+
+
+def _clock_of_thread() -> Callable[[], float]:
+    """Return what tells the processor time of this thread, or of its process, to any thread."""
+    clock_of = getattr(time, "pthread_getcpuclockid", None)
+    if clock_of is None:
+        return time.process_time
+    return partial(time.clock_gettime, clock_of(threading.get_ident()))
 
 
 class _Watch(threading.Thread):
@@ -35,23 +74,18 @@ class _Watch(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self._running: tuple[float, Any] | None = None
+        self.call: _Call | None = None
+        """The call in progress."""
 
     def run(self) -> None:
-        """Look at the call in progress, twice a second."""
+        """Look at the call in progress, now and then."""
         while True:
-            time.sleep(0.5)
-            running = self._running
-            if running is not None and time.process_time() - running[0] > SECONDS:
-                running[1].emu_stop()
-
-    def start_call(self, machine: Any) -> None:
-        """Note that a call begins."""
-        self._running = time.process_time(), machine
-
-    def end_call(self) -> None:
-        """Note that the call is over."""
-        self._running = None
+            time.sleep(LOOK)
+            call = self.call
+            if call is not None:
+                # The thread may be gone with its call.
+                with suppress(OSError):
+                    call.look()
 
 
 @cache
@@ -70,7 +104,19 @@ class EmulatedMachine:
         self.symbols = symbols
         self._processor = kernel_port(image.layout.port).processor
         self._stop = symbols.address("slat_stop")
+        self._tells = self._progress_at()
         self.restart()
+
+    def _progress_at(self) -> list[int]:
+        """Return where an image that counts its accesses notes its progress; else nowhere."""
+        if not self.image.instrumented:
+            return []
+        try:
+            at = self.symbols.address
+            # The operation in progress, and the accesses that it may still make: runner/slat.h.
+            return [at("slat_control") + 8, at("slat_hot") + 4]
+        except KeyError:
+            return []
 
     def restart(self) -> None:
         """Put the image into a fresh machine; nothing has run."""
@@ -103,8 +149,12 @@ class EmulatedMachine:
         arena = kernel_port(self.image.layout.port).arena_pages << self.image.layout.page_shift
         start, middle, end = at("__image_start"), at("__data_start"), at("__image_end")
         self._machine.mem_map(start, middle - start, uc.UC_PROT_READ | uc.UC_PROT_EXEC)
+        # Memory of this process, so that another thread can look into it while the code runs.
+        self._data = mmap.mmap(-1, end - middle)
+        self._data_start = middle
+        pointer = ctypes.addressof(ctypes.c_char.from_buffer(self._data))
+        self._machine.mem_map_ptr(middle, end - middle, data, pointer)
         for low, size in (
-            (middle, end - middle),
             (at("__tables_start"), at("__tables_end") - at("__tables_start")),
             (STACK, STACK_BYTES),
             (ARENA[bits], arena),
@@ -114,6 +164,11 @@ class EmulatedMachine:
                 self._machine.mem_map(low, size, data)
         for low, content in self.symbols.segments():
             self._machine.mem_write(low, content)
+
+    def _progress(self) -> bytes:
+        """Return what changes as long as a call goes on, as far as the image tells."""
+        places = [address - self._data_start for address in self._tells]
+        return b"".join(self._data[place : place + 4] for place in places)
 
     def protect_tables(self) -> None:
         """Make the empty tables, if there are any, read-only: nothing may ever store into them."""
@@ -137,13 +192,13 @@ class EmulatedMachine:
         # An instrumented image counts its own accesses; a bare one needs the machine to count.
         count = 0 if self.image.instrumented else INSTRUCTIONS
         watch = _watch()
-        watch.start_call(machine)
+        watch.call = _Call(machine, self._progress, IDLE if self._tells else SECONDS)
         try:
             machine.emu_start(address, self._stop, count=count)
         except _UC.UcError as problem:
             return processor.place(machine), str(problem)
         finally:
-            watch.end_call()
+            watch.call = None
         if processor.place(machine) != self._stop:
             return processor.place(machine), ENDLESS
         return None

@@ -24,6 +24,9 @@ class Place(NamedTuple):
     where: str
 
 
+NOWHERE = Place("", "")
+
+
 class Symbols:
     """The symbols and debug information of one image. Parsed when first asked for."""
 
@@ -69,7 +72,7 @@ class Symbols:
             try:
                 self._places[address] = self._place(address)
             except Exception:  # assembler text in a tree can make debug information of anything
-                self._places[address] = Place("", "")
+                self._places[address] = NOWHERE
         return self._places[address]
 
     @cached_property
@@ -87,7 +90,7 @@ class Symbols:
             for name, where in reversed(frames):
                 if where.startswith(KERNEL_FOLDERS) and where.rpartition(":")[0].endswith(".c"):
                     return Place(name, where)
-        return Place("", "")
+        return NOWHERE
 
 
 @lru_cache(maxsize=4)

@@ -7,13 +7,15 @@ the emulated run of a sequence.
 
 from __future__ import annotations
 
+import time
 from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
+from impl.interface import Run
 from impl.kernel.emulated import EmulatedKernel
-from impl.kernel.executor import MAX_OPS, ROOM
+from impl.kernel.executor import ENDLESS, MAX_OPS, ROOM
 from impl.kernel.native.agreement import compare, first_difference
 from impl.kernel.native.kernel import NativeKernel
 from model.leaf_map import Habit
@@ -25,9 +27,12 @@ from slatcheck.fuzz.coverage import NOTHING, Features, united
 from slatcheck.fuzz.generator import Generator
 from slatcheck.fuzz.known import Known, tolerable
 from slatcheck.fuzz.news import News
+from slatcheck.fuzz.patience import Patience
 from slatcheck.fuzz.wire import OpBuffer, Rings, WireControl
 from slatcheck.search.campaign import Hit
 from slatcheck.search.differential import Judge, Symptom
+from slatcheck.search.unit import Seen
+from support.pool import tell
 
 SAMPLED = 512
 """Of so many sequences that pass, one is judged as well, and compared with the emulator."""
@@ -35,6 +40,11 @@ JUDGED = 16
 """Of so many sequences that end at what is left out of the draw, one is judged as well."""
 FIRST_JUDGED = 2
 """So many of them are judged in any case, for each entry point and trigger."""
+FIRST_BATCH = 1
+"""Sequences of the first batch of a run; the next has twice as many, up to what there is room for.
+
+What shows in nearly every sequence is judged before many of them are run.
+"""
 
 
 @dataclass
@@ -111,6 +121,7 @@ class Engine:
         self._seed = seed
         self._known = list(known)
         self._ops = OpBuffer(MAX_OPS)
+        self._patience = Patience()
         self.buffers = native.buffers()
         """What the runner lays out, as this process sees it."""
         self._rings = Rings(
@@ -129,8 +140,9 @@ class Engine:
         seen = _Seen()
         judge = Judge(self.layout, self.emulated.capabilities.pages)
         for hit in self._known:
-            judge.examine(self.emulated, hit.ops)
-            seen.add(hit.symptom, self._tolerable(hit.symptom, hit.ops))
+            run = self.emulated.run(hit.ops)
+            judge.examine_run(run, hit.ops)
+            seen.add(hit.symptom, _tolerable(hit.symptom, hit.ops, run))
         return seen, judge.habits
 
     def start(self, corpus: Corpus = EMPTY, again: bool = False) -> None:
@@ -144,6 +156,7 @@ class Engine:
         self._corpus, self._again = corpus, again
         self._news = News(self.native, corpus.reached)
         self._reached: list[Features] = []
+        self._sampled: list[tuple[str, list[Op], frozenset[str]]] = []
         self._ends: Counter[tuple[str, str]] = Counter()
         self._room = EMPTY.room if again else corpus.room
         self._filter = Filter(self.layout, self.emulated.capabilities.pages)
@@ -163,7 +176,7 @@ class Engine:
         """
         drawn = (self.sequence(number) for number in numbers)
         traces = (hit.ops for hit in self._known)
-        found = [*compare(self.emulated, self.native, [*drawn, *traces])]
+        found = [*compare(self.emulated, self.native, [*drawn, *traces], self._natively)]
         return str(found[0]) if found else ""
 
     def sequence(self, number: int) -> list[Op]:
@@ -178,9 +191,13 @@ class Engine:
         """
         self.start(corpus, again)
         found = Slice()
-        number = first
+        number, most = first, FIRST_BATCH
         while number < first + count and not found.disagreement:
-            number += self._batch(found, number, first + count - number)
+            number += self._batch(found, number, min(most, first + count - number))
+            most = min(2 * most, MAX_OPS)
+        for title, ops, marks in self._sampled:
+            if not found.disagreement:
+                self.sample(found, title, ops, marks)
         self.count(found)
         return found
 
@@ -194,38 +211,61 @@ class Engine:
         found.habits = self.judge.habits
 
     def _batch(self, found: Slice, number: int, most: int) -> int:
-        """Run sequences from a number on in one call; return how many, at least one."""
-        starts = list(self._generator.fill(number, self._ops))
+        """Run sequences from a number on in one call; return how many.
+
+        That is none where the call is to be made again, with more time.
+        """
+        starts = list(self._generator.fill(number, self._ops, most))
         self._news.drawn(number, starts)
-        del starts[most + 1 :]
         end = starts[-1]
         data = self._ops.data(0, end)
         self.buffers["slat_ops"].view[: len(data)] = data
-        fault = self.native.executor.batch(end)
+        fault = self._call(end)
         control = WireControl.from_buffer_copy(self.buffers["slat_control"].view)
         if fault is not None:
-            return self._ended(found, number, starts, int(control.cursor))
+            return self._ended(found, number, starts, int(control.cursor), fault[1] == ENDLESS)
         done = min(int(control.done), end)
         count = sum(start < done for start in starts[:-1])
         if not count or starts[count] != done:
             # The runner always does the first, and all of a sequence or nothing.
             found.disagreement = f"the runner says that {done} of {end} operations were done"
             return 1
-        suspects = self._filter.suspects(self._ops, self._rings, done)
+        self._news.look()
+        self._look_at_batch(found, number, starts[: count + 1])
+        self._keep_inputs(found, number, starts[: count + 1])
+        return count
+
+    def _call(self, operations: int) -> tuple[int, str] | None:
+        """Have a batch run, for as long as such ones take; return (PC, cause) of a fault."""
+        begun = time.monotonic()
+        with self.native.machine.limited(self._patience.limit(operations)):
+            fault = self.native.executor.batch(operations)
+        if fault is None:
+            self._patience.took(operations, time.monotonic() - begun)
+        return fault
+
+    def _look_at_batch(self, found: Slice, number: int, starts: Sequence[int]) -> None:
+        """Judge what is suspected of the sequences from a number on, and some others later."""
+        suspects = self._filter.suspects(self._ops, self._rings, starts[-1])
         at = {
-            n
+            n: place - starts[n]
             for n, place, trigger in ((bisect(starts, p) - 1, p, t) for p, t in suspects.items())
             if not self._is_known(found, number + n, place, trigger)
         }
-        sampled = {n for n in range(count) if (number + n) % SAMPLED == 0}
-        sequences = {n: self._ops.ops(starts[n], starts[n + 1]) for n in sorted(at | sampled)}
+        count = len(starts) - 1
         found.sequences += count
         for kind in (self._ops.ops(place, place + 1)[0].kind for place in suspects):
             found.compared[kind] = found.compared.get(kind, 0) + 1
-        self._keep_inputs(found, number, starts[: count + 1])
-        for n, ops in sequences.items():
-            self.look_at(found, self._title(number + n), ops, n in at)
-        return count
+        marks = frozenset(self._seen.marks)
+        for n in range(-number % SAMPLED, count, SAMPLED):
+            if n not in at:
+                ops = self._ops.ops(starts[n], starts[n + 1])
+                self._sampled.append((self._title(number + n), ops, marks))
+        for n in sorted(at):
+            if found.disagreement:
+                break
+            ops = self._ops.ops(starts[n], starts[n + 1])
+            self.look_at(found, self._title(number + n), ops, at[n])
 
     def _is_known(self, found: Slice, number: int, place: int, trigger: str) -> bool:
         """Return whether a suspected operation is left out of what is drawn, had it been foreseen.
@@ -255,17 +295,29 @@ class Engine:
                 self._room -= not input_.rare
             self._reached.append(new)
 
-    def _ended(self, found: Slice, number: int, starts: Sequence[int], cursor: int) -> int:
-        """Judge the sequence that ended the machine; the batch is lost."""
+    def _ended(
+        self, found: Slice, number: int, starts: Sequence[int], cursor: int, endless: bool
+    ) -> int:
+        """Judge the sequence that ended the machine; return how many sequences that was the end of.
+
+        The batch is lost, unless the machine was given up too early: an operation has no end if it
+        has none in the emulator, or if nobody would wait any longer.
+        """
         count = len(starts) - 1
-        self._news.lost(number, count)
-        self.native.executor.recover()
         # The cursor is what the process says.
         which = min(bisect(starts, cursor), count) - 1
         ops = self._ops.ops(starts[which], starts[which + 1])
+        emulated = self.emulated.run(ops)
+        again = endless and not _is_endless(emulated)
+        if again and self._patience.limit(starts[-1]) < self.native.machine.most:
+            self._patience.grow()
+            self.native.executor.recover()
+            return 0
+        self._news.lost(number, count)
+        self.native.executor.recover()
         found.sequences += count
         found.lost += count - 1
-        self.look_at(found, self._title(number + which), ops, suspected=True)
+        self.look_at(found, self._title(number + which), ops, len(ops) - 1, emulated)
         return count
 
     def _title(self, number: int) -> str:
@@ -275,37 +327,95 @@ class Engine:
         """Return the first of ``count`` operations of a call that is suspected, else ``count``."""
         return self._filter.first(ops, self._rings, 0, count)
 
-    def look_at(self, found: Slice, title: str, ops: list[Op], suspected: bool) -> bool:
-        """Judge a sequence in the emulator, and compare what both kinds of code do.
+    def look_at(
+        self, found: Slice, title: str, ops: list[Op], place: int, emulated: Run | None = None
+    ) -> bool:
+        """Judge a sequence in the emulator of which the operation at ``place`` is suspected.
 
-        Returns whether the judge finds anything, be it known or not. What is new goes into
-        ``found``, and is looked for no more.
+        What both kinds of code do is compared. Returns whether the judge finds anything, be it
+        known or not. What is new goes into ``found``, and is looked for no more. ``emulated`` is
+        its run there, if it was made.
         """
-        emulated, native = self.emulated.run(ops), self.native.run(ops)
-        difference = first_difference(emulated, native, ops, self.layout.bits)
-        if difference is not None:
-            found.disagreement = f"{title}: {difference}"
+        before, kinds, hits = frozenset(self._seen.marks), self._kinds(), len(found.hits)
+        symptoms: list[Symptom] | None = []
+        if emulated is None and place + 1 < len(ops):
+            # As far as it is suspected: most findings are there then, and told at once.
+            symptoms = self._judged(found, title, ops[: place + 1], before)
+        if symptoms is not None:
+            symptoms = self._judged(found, title, ops, before, emulated)
+        if symptoms is None:
             return False
-        examined = self.judge.examine(self.emulated, ops)
-        symptoms = [s for s in examined.symptoms if s.fingerprint not in self._seen.marks]
-        if not suspected:
-            found.sampled += 1
-            if symptoms:
-                mark = symptoms[0].fingerprint
-                found.disagreement = f"{title} passed, and the judge finds {mark}"
-            return bool(symptoms)
         found.judged += 1
-        found.spared += not symptoms
-        kinds = self._kinds()
-        for symptom in symptoms:
-            trace = ops[: symptom.step + 1]
-            found.hits.setdefault(symptom.fingerprint, Hit(symptom, trace))
-            self._seen.add(symptom, self._tolerable(symptom, trace))
+        found.spared += len(found.hits) == hits
         if self._kinds() != kinds:
             self._generate()
         else:
             self._follow()
-        return bool(examined.symptoms)
+        return bool(symptoms)
+
+    def _judged(
+        self,
+        found: Slice,
+        title: str,
+        ops: list[Op],
+        before: Set[str],
+        emulated: Run | None = None,
+    ) -> list[Symptom] | None:
+        """Return what the judge finds, and take over what was not known ``before``.
+
+        None where the two kinds of code do not do the same.
+        """
+        run = self.emulated.run(ops) if emulated is None else emulated
+        symptoms = self._examine(found, title, ops, run)
+        for symptom in symptoms or ():
+            mark = symptom.fingerprint
+            if mark in before:
+                continue
+            trace = ops[: symptom.step + 1]
+            self._seen.add(symptom, _tolerable(symptom, trace, run))
+            if mark not in found.hits:
+                found.hits[mark] = Hit(symptom, trace)
+                self.tell(mark)
+        return symptoms
+
+    def tell(self, mark: str) -> None:
+        """Tell whoever listens of a finding before the piece of work that it is part of is done."""
+        tell(Seen(self.layout.name, mark))
+
+    def sample(
+        self, found: Slice, title: str, ops: list[Op], known: Set[str] | None = None
+    ) -> None:
+        """Judge a sequence that passed, when all that was ``known`` were these findings."""
+        symptoms = self._examine(found, title, ops, self.emulated.run(ops))
+        if symptoms is None:
+            return
+        found.sampled += 1
+        past = self._seen.marks if known is None else known
+        missed = [symptom.fingerprint for symptom in symptoms if symptom.fingerprint not in past]
+        if missed:
+            found.disagreement = f"{title} passed, and the judge finds {missed[0]}"
+
+    def _examine(
+        self, found: Slice, title: str, ops: list[Op], emulated: Run
+    ) -> list[Symptom] | None:
+        """Return what the judge finds; None where the two kinds of code do not do the same."""
+        native = self._natively(ops, emulated)
+        difference = first_difference(emulated, native, ops, self.layout.bits)
+        if difference is not None:
+            found.disagreement = f"{title}: {difference}"
+            return None
+        return self.judge.examine_run(emulated, ops).symptoms
+
+    def _natively(self, ops: Sequence[Op], emulated: Run) -> Run:
+        """Run a sequence natively; where it has no end in the emulator, it is not waited for long.
+
+        That counts only where it is the same operation that has none.
+        """
+        if not _is_endless(emulated):
+            return self.native.run(ops)
+        with self.native.machine.limited(self._patience.limit(len(ops))):
+            run = self.native.run(ops)
+        return run if run.stop == emulated.stop else self.native.run(ops)
 
     def _kinds(self) -> frozenset[Kind]:
         """Return the operations that can be drawn."""
@@ -321,9 +431,15 @@ class Engine:
         self._generator.exclude(self._seen.excluded, self.judge.habits)
         self._filter.tolerate(self._seen.tolerated)
 
-    def _tolerable(self, symptom: Symptom, ops: list[Op]) -> set[Known]:
-        """Return the events that show a finding, if they end nothing and are named by subject."""
-        outcomes = self.emulated.run(ops).outcomes if not symptom.stops else []
-        if symptom.step >= min(len(ops), len(outcomes)):
-            return set()
-        return tolerable(symptom, ops[symptom.step].kind, outcomes[symptom.step].events)
+
+def _tolerable(symptom: Symptom, ops: list[Op], run: Run) -> set[Known]:
+    """Return the events that show a finding, if they end nothing and are named by subject."""
+    if symptom.stops or symptom.step >= min(len(ops), len(run.outcomes)):
+        return set()
+    return tolerable(symptom, ops[symptom.step].kind, run.outcomes[symptom.step].events)
+
+
+def _is_endless(run: Run) -> bool:
+    """Return whether a run was ended at an operation that has no end."""
+    last = run.outcomes[-1].events if run.outcomes else ()
+    return any(event.fatal and event.rule == "runaway" for event in last)

@@ -175,7 +175,7 @@ class _Walk:
         ways = [self._graph.way(self._graph.at) if place else [], self._trail]
         part = self._found.part
         for way in ways:
-            shown = self._engine.look_at(part, self._title, [*way, op], suspected=True)
+            shown = self._engine.look_at(part, self._title, [*way, op], len(way))
             if shown or part.disagreement:
                 break
         # What can be tolerated is from now on: then the step passes when it is taken again.
@@ -194,7 +194,7 @@ class _Walk:
         for state in range(FIRST, FIRST + self._found.states, SAMPLED):
             if not self._found.part.disagreement:
                 way = [*self._graph.way(state), *last]
-                self._engine.look_at(self._found.part, self._title, way, suspected=False)
+                self._engine.sample(self._found.part, self._title, way)
 
     def ended(self) -> Explored:
         """Return what was found, measured on the graph that the steps drew."""

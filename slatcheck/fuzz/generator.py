@@ -130,12 +130,14 @@ class Generator:
         used: int = self._c.slat_generator_draw(self._memory.address, place, *given)
         return at + used
 
-    def fill(self, number: int, ops: OpBuffer) -> Sequence[int]:
+    def fill(self, number: int, ops: OpBuffer, most: int | None = None) -> Sequence[int]:
         """Write the sequences of ``number``, ``number`` + 1, .. from 0 on while there is room.
 
-        Returns where each begins and, last, where the last one ends: of n sequences n + 1 places.
+        There are at most ``most``, if that is given. Returns where each begins and, last, where the
+        last one ends: of n sequences n + 1 places.
         """
-        most = ops.room // 2
+        room = ops.room // 2
+        most = room if most is None else min(most, room)
         starts = (ctypes.c_uint32 * (most + 1))()
         count = self._c.slat_generator_fill(
             self._memory.address, ops.address, ops.room, self._seed, number & U64, self.length,

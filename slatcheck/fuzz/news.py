@@ -18,8 +18,8 @@ class News:
 
     Pairs are noted when a sequence is drawn, and count once it was run; steps of the table are
     noted when it passes. Code is seen after a batch: if any of it is new, its sequences are run
-    again one by one. The tree's code can write its own flags, so that what is said of code is to
-    guide, and decides nothing.
+    again one by one, which others need not wait for. The tree's code can write its own flags, so
+    that what is said of code is to guide, and decides nothing.
     """
 
     def __init__(self, native: NativeKernel, before: Features) -> None:
@@ -29,6 +29,7 @@ class News:
         self._blocks = native.executor.blocks()
         self._drawn: defaultdict[int, set[int]] = defaultdict(set)
         self._edges: set[int] = set()
+        self._fresh: set[int] = set()
         native.executor.set_flags()
         self._flags = native.executor.flags()
 
@@ -37,6 +38,10 @@ class News:
         """All code that ran, also what had been reached before."""
         self._look()
         return frozenset(self._edges)
+
+    def look(self) -> None:
+        """Take note of the code that ran in a batch, before anything else is run."""
+        self._fresh = self._look()
 
     def _look(self) -> set[int]:
         """Return the code that ran since somebody looked, as far as it had not until then."""
@@ -68,7 +73,8 @@ class News:
     ) -> Iterator[tuple[int, Features]]:
         """Yield which sequences of a batch reached something new, counted from 0, and what.
 
-        They were run from ``number`` on; each begins and ends at ``starts``, and has ``ops``.
+        They were run from ``number`` on; each begins and ends at ``starts``, and has ``ops``. What
+        code they ran was seen by ``look``.
         """
         count = len(starts) - 1
         states: defaultdict[int, set[int]] = defaultdict(set)
@@ -85,7 +91,7 @@ class News:
 
     def _by_sequence(self, count: int, ops: Callable[[int], list[Op]]) -> dict[int, set[int]]:
         """Return the new code of the last batch by the sequence that is the first to run it."""
-        new = self._look() - self._before.edges
+        new = self._fresh - self._before.edges
         found: dict[int, set[int]] = {}
         if not new:
             return found

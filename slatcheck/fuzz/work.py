@@ -169,12 +169,21 @@ class OtherVersionError(Exception):
     """Who does the work has other sources than who handed it out."""
 
 
-@lru_cache(maxsize=1)
-def _kernels(kit: Kit, trusted: bool) -> tuple[NativeKernel, EmulatedKernel]:
-    """Return both kinds of a layout's code; a process that goes on with a layout has them."""
+def kernels(kit: Kit, trusted: bool = False) -> tuple[NativeKernel, EmulatedKernel]:
+    """Return both kinds of a layout's code, as a campaign uses them.
+
+    Their events do not say where in the code they are: that is asked only of what is shown, and
+    before that each finding is made short by an emulator that says it.
+    """
     missing = dict(kit.missing)
     native = NativeKernel(kit.native, missing, kit.loader, trusted)
-    return native, EmulatedKernel(kit.emulated, missing)
+    emulated = EmulatedKernel(kit.emulated, missing)
+    native.executor.names_places = emulated.executor.names_places = False
+    return native, emulated
+
+
+_kernels = lru_cache(maxsize=1)(kernels)
+"""A process that goes on with a layout has its code already."""
 
 
 def forget() -> None:

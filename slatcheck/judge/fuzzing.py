@@ -24,6 +24,7 @@ from slatcheck.judge.generations import Campaign, findings
 from slatcheck.judge.judging import Request, checks_of
 from slatcheck.progress import Progress
 from slatcheck.search.campaign import Campaign as Search
+from slatcheck.search.unit import Seen
 from support.pool import cluster, shared, ship, spread
 
 HOST_ORDER = sys.byteorder
@@ -78,9 +79,16 @@ def begun_courses(
     """
     tasks = _tasks(request, trusted)
     begun: dict[int, Begun] = {}
-    for index, one in spread(work.begin, tasks, request.jobs):
+    found: set[str] = set()
+
+    def told(seen: Seen) -> None:
+        if seen.fingerprint not in found:
+            found.add(seen.fingerprint)
+            report(Progress(len(begun), len(tasks), seen.layout, len(found), early=True))
+
+    for index, one in spread(work.begin, tasks, request.jobs, told=told):
         begun[index] = one
-        found = {mark for other in begun.values() for mark in other.report.campaign.hits}
+        found |= one.report.campaign.hits.keys()
         report(Progress(len(begun), len(tasks), f"{tasks[index].unit.title}, begun", len(found)))
     return [Course(tasks[index], begun[index]) for index in sorted(begun)]
 

@@ -21,6 +21,7 @@ from slatcheck.fuzz.work import SEQUENCES, Kit, Task
 from slatcheck.judge.course import Course, Wanted
 from slatcheck.progress import Progress
 from slatcheck.search.drawing import LENGTH
+from slatcheck.search.unit import Seen
 from support.pool import ship, spread
 
 SLOWER = 4
@@ -59,6 +60,7 @@ class Campaign:
     _operations: int = 0
     _fresh: int = 0
     _shown: float = -EVERY
+    _early: set[str] = field(default_factory=set)
     _native: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
@@ -111,7 +113,7 @@ class Campaign:
             else:
                 self._done += 1
                 _put(piece, before)
-        done = spread(work.carry_out, _items(open_), self.jobs)
+        done = spread(work.carry_out, _items(open_), self.jobs, told=self._told)
         for place, part in done:
             piece = open_[place]
             work.keep(piece.task, piece.kit, part)
@@ -122,6 +124,14 @@ class Campaign:
                 done.close()
                 return False
         return True
+
+    def _told(self, seen: Seen) -> None:
+        """Show a finding as soon as it was judged, once."""
+        there = findings(self.courses) | self._early
+        self._early.add(seen.fingerprint)
+        if seen.fingerprint not in there:
+            count, new = len(there) + 1, (seen.fingerprint,)
+            self.report(Progress(self._done, self._total, seen.layout, count, new, early=True))
 
     @property
     def _late(self) -> bool:

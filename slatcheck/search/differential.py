@@ -81,7 +81,12 @@ class Judge:
         ``expected`` is what plan() predicted for just these operations, all of them within the
         contract: as long as it comes true, the map need not be worked out again.
         """
-        run = implementation.run(ops)
+        return self.examine_run(implementation.run(ops), ops, expected)
+
+    def examine_run(
+        self, run: Run, ops: Sequence[Op], expected: Sequence[Expected] | None = None
+    ) -> Examined:
+        """Return what a run of ``ops`` showed, as ``examine`` does."""
         symptoms: list[Symptom] = []
         start = 0
         if expected is not None:

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import shutil
+import time
 from functools import cache
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from impl.kernel import machine
 from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.errors import ToolLimitError
 from impl.kernel.executor import MAX_OPS
@@ -66,6 +68,21 @@ def test_too_long_a_sequence_is_no_verdict(kernel_trees: dict[str, Path]) -> Non
     kernel = loaded(kernel_trees["6.12"], layout("mips32-4k"))
     with pytest.raises(ToolLimitError):
         kernel.run([Op(Kind.CREATE)] + [Op(Kind.LOOKUP)] * MAX_OPS)
+
+
+def test_what_makes_progress_is_waited_for(
+    kernel_trees: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = loaded(kernel_trees["6.12"], layout("mips32-4k"))
+    flush = Op(Kind.FLUSH, 0, kernel.layout.top)
+    run = kernel.executor.run
+    monkeypatch.setattr(machine, "LOOK", 0.005)
+    monkeypatch.setattr(machine, "IDLE", 0.02)
+    begun = time.thread_time()
+    # Every table is looked at whole, so that it takes a while.
+    shown = run([Op(Kind.CREATE)] + [flush] * (MAX_OPS - 2), logged=False)
+    assert time.thread_time() - begun > 10 * machine.IDLE
+    assert shown.stop is None
 
 
 if shutil.which("mips-linux-gnu-gcc"):

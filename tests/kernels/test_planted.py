@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from impl.kernel import machine
 from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.ports import bind, open_tree
 from impl.kernel.ports.mips.files import MIPS, MMU
@@ -188,13 +187,6 @@ def baseline(root: Path, on: str) -> frozenset[str]:
     return frozenset(found(open_tree(root), on, lambda _: False))
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """End what does not end after a second of processor time; a call takes milliseconds."""
-    monkeypatch.setattr(machine, "SECONDS", 1.0)
-
-
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("bug", BUGS, ids=str)
 def test_planted_bug_is_found(bug: Bug, kernel_trees: dict[str, Path], tmp_path: Path) -> None:
     root = kernel_trees["6.12"]

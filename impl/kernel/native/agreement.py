@@ -16,7 +16,7 @@ are linked and others, and what was left of those that were given back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from impl.interface import Event, Outcome, Run
@@ -50,12 +50,19 @@ class Difference:
 
 
 def compare(
-    emulated: CompiledKernel, native: CompiledKernel, sequences: Iterable[Sequence[Op]]
+    emulated: CompiledKernel,
+    native: CompiledKernel,
+    sequences: Iterable[Sequence[Op]],
+    natively: Callable[[Sequence[Op], Run], Run] | None = None,
 ) -> Iterator[Difference]:
-    """Yield where the two differ: in what they are, then the first place of each sequence."""
+    """Yield where the two differ: in what they are, then the first place of each sequence.
+
+    ``natively``, if it is given, runs one that was emulated.
+    """
     yield from _shapes(emulated, native)
     for ops in sequences:
-        one, other = emulated.run(ops), native.run(ops)
+        one = emulated.run(ops)
+        other = natively(ops, one) if natively else native.run(ops)
         found = first_difference(one, other, ops, emulated.layout.bits)
         if found is None and not _faulted(one):
             found = _pages(emulated, native, ops)

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from impl.kernel.build import Image
@@ -100,7 +101,7 @@ class NativeMachine:
             self._end()
             process = self._running()
         try:
-            fault = process.call(address)
+            fault = process.call(address, self._limits)
         except BaseException:
             # Ctrl-C, for one: the answer is still to come, and must not be taken for the next.
             self._end()
@@ -109,9 +110,24 @@ class NativeMachine:
             self._process = None
         return fault
 
+    @contextmanager
+    def limited(self, computing: float) -> Iterator[None]:
+        """Let calls within have so many seconds of their own processor time, or less."""
+        usual = self._limits
+        self._limits = usual._replace(computing=min(computing, usual.computing))
+        try:
+            yield
+        finally:
+            self._limits = usual
+
+    @property
+    def most(self) -> float:
+        """Seconds of its own processor time that a call may have at most."""
+        return self._limits.computing
+
     def _running(self) -> Process:
         if self._process is None:
-            given = self._memory, self._tables_fixed, self._trusted, self._limits
+            given = self._memory, self._tables_fixed, self._trusted
             self._process = Process(self._program.fileno(), *given)
         return self._process
 

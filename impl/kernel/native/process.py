@@ -108,10 +108,7 @@ class Process:
     lives as long. Raises IsolationError where it cannot be started or confined.
     """
 
-    def __init__(
-        self, program: int, memory: Memory, tables_fixed: bool, trusted: bool, limits: Limits
-    ) -> None:
-        self._limits = limits
+    def __init__(self, program: int, memory: Memory, tables_fixed: bool, trusted: bool) -> None:
         self.spent = 0.0
         """Seconds that calls have taken so far."""
         try:
@@ -162,7 +159,7 @@ class Process:
         """Return what is said, at most as much as an answer; nothing where nobody is there."""
         return os.read(self._answers, _ANSWER.size)
 
-    def call(self, function: int) -> tuple[int, str] | None:
+    def call(self, function: int, limits: Limits) -> tuple[int, str] | None:
         """Call a function of the image; return (PC, cause) where that did not come to its end.
 
         The PC is 0 where it is not known. The process is gone then.
@@ -170,16 +167,14 @@ class Process:
         if self._poll.poll(0):
             # Nothing was asked: it is gone, or says what the loader does not.
             return self._over(0, self._lost(self._hear()))
-        began, computed = time.monotonic(), 0.0
+        began, computed = time.monotonic(), self._computed()
         try:
             os.write(self._orders, _ORDER.pack(function))
         except BrokenPipeError:
             return self._over(0, self._ended())
         while not self._poll.poll(250):
-            now = self._computed()
-            computed = computed or now
             waited = time.monotonic() - began
-            if now - computed > self._limits.computing or waited > self._limits.waiting:
+            if self._computed() - computed > limits.computing or waited > limits.waiting:
                 return self._over(0, ENDLESS)
         said = self._hear()
         self.spent += time.monotonic() - began

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ from slatcheck.fuzz.checker import Filter
 from slatcheck.fuzz.corpus import EMPTY, Corpus, Input
 from slatcheck.fuzz.coverage import NOTHING, united
 from slatcheck.fuzz.engine import SAMPLED, Engine, Slice
+from slatcheck.fuzz.wire import OpBuffer, Rings
 from slatcheck.search.campaign import Hit, Search
+from slatcheck.search.drawing import LENGTH
 from tests.impl.kernel.native.builds import emulated, native, needs_host
 from tests.kernels.gstage_repairs import tree_with
 from tests.proofs.c.edits import REPAIRS, Edit, edited
@@ -92,6 +95,29 @@ def test_without_knowing_anything_it_finds_what_the_search_finds(
         assert mark in {symptom.fingerprint for symptom in again.symptoms}
 
 
+def test_what_is_found_is_told_before_more_is_run(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = engine(root)
+    order: list[int | str] = []
+    batch = one.native.executor.batch
+
+    def noted(operations: int) -> tuple[int, str] | None:
+        order.append(operations)
+        return batch(operations)
+
+    monkeypatch.setattr(one.native.executor, "batch", noted)
+    monkeypatch.setattr(one, "tell", order.append)
+    part = one.run(0, 40)
+    sizes = [size for size in order if isinstance(size, int)]
+    marks = [mark for mark in order if isinstance(mark, str)]
+    assert order[1] == marks[0]
+    assert sizes[0] < sizes[1] < sizes[2] < sizes[3]
+    assert sizes[0] <= LENGTH + 6
+    assert max(sizes) > 10 * LENGTH
+    assert sorted(marks) == sorted(part.hits)
+
+
 def test_of_a_repaired_tree_nothing_is_found(repaired: Path) -> None:
     part = engine(repaired).run(0, 400)
     assert (part.disagreement, part.hits, part.judged) == ("", {}, 0)
@@ -159,6 +185,20 @@ def test_what_the_filter_lets_pass_is_judged_now_and_then(
     monkeypatch.setattr(Filter, "suspects", lambda *_: {})
     part = engine(root).run(SAMPLED, 1)
     assert f"sequence {SAMPLED} of seed {SEED} passed, and the judge finds " in part.disagreement
+
+
+def test_what_is_sampled_is_held_against_what_was_known_when_it_ran(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, calls = Filter.suspects, count()
+
+    def blind_once(self: Filter, ops: OpBuffer, rings: Rings, end: int) -> dict[int, str]:
+        return usual(self, ops, rings, end) if next(calls) else {}
+
+    monkeypatch.setattr(Filter, "suspects", blind_once)
+    part = engine(root).run(SAMPLED, FEW)
+    assert f"sequence {SAMPLED} of seed {SEED} passed, and the judge finds " in part.disagreement
+    assert any(part.disagreement.endswith(mark) for mark in part.hits)
 
 
 def test_native_code_that_does_otherwise_is_noticed(
@@ -311,9 +351,14 @@ def test_what_is_left_out_where_it_is_foreseen_is_seldom_judged(
     root: Path, known_of_large: list[Hit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = Engine(native(root, LARGE), emulated(root, LARGE), SEED, known_of_large)
+    early = one.run(0, 2000)
+    assert (early.disagreement, early.hits) == ("", {})
+    # As long as many are run before one is judged, nobody knows what the table does.
+    monkeypatch.setattr(engines, "FIRST_BATCH", 32)
     part = one.run(0, 2000)
     assert (part.disagreement, part.hits) == ("", {})
     assert part.known > part.judged > 0
+    assert part.known > early.known > 0
     taught = one.run(0, 2000, EMPTY.joined([], NOTHING, part.habits))
     assert taught.judged < part.judged
     assert 0 < taught.known < 100

@@ -3,12 +3,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,56 +19,16 @@ from slatcheck.judge.fuzzing import fuzz
 from slatcheck.judge.judging import Request
 from slatcheck.progress import Progress
 from slatcheck.search.drawing import LENGTH
+from support import pool
 from support.pool import ClusterError
 from tests.impl.kernel.native.builds import needs_host
+from tests.slatcheck.judge.clusters import Cluster
 from tests.slatcheck.judge.test_fuzzing import told
 
 PIECE = 150
 PIECES = 12
-STARTING = 60.0
 
 pytestmark = [pytest.mark.kernel, pytest.mark.slow, needs_host]
-
-
-class Cluster:
-    """A scheduler, and workers that have nothing but the package."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.file = folder / "scheduler.json"
-        self.processes: list[subprocess.Popen[bytes]] = []
-        self.start("scheduler", "--host", "127.0.0.1", "--port", "0")
-        self.address = self._said()
-
-    def start(self, what: str, *options: str) -> subprocess.Popen[bytes]:
-        """Start one part; all of it ends with the test."""
-        place = ["--scheduler-file", str(self.file), "--no-dashboard"]
-        environment = os.environ | {"SLATCHECK_CACHE": str(self.folder / f"{len(self.processes)}")}
-        command = [sys.executable, "-m", "dask", what, *place, *options]
-        with open(self.folder / f"{what}-{len(self.processes)}.log", "wb") as log:
-            process = subprocess.Popen(
-                command, cwd=self.folder, env=environment, stdout=log, stderr=log
-            )
-        self.processes.append(process)
-        return process
-
-    def worker(self) -> subprocess.Popen[bytes]:
-        """Start a worker that nobody starts again when it dies."""
-        return self.start("worker", "--nthreads", "1", "--no-nanny", "--host", "127.0.0.1")
-
-    def _said(self) -> str:
-        """Return the address that the scheduler wrote down."""
-        end = time.monotonic() + STARTING
-        while time.monotonic() < end:
-            if self.file.is_file() and (text := self.file.read_text()):
-                return str(json.loads(text)["address"])
-            time.sleep(0.1)
-        raise AssertionError("the scheduler does not start")
-
-    def close(self) -> None:
-        for process in reversed(self.processes):
-            process.kill()
-            process.wait()
 
 
 @pytest.fixture
@@ -142,3 +97,12 @@ def test_a_worker_of_another_version_is_refused(
 def test_where_nobody_answers_it_is_said(root: Path) -> None:
     with pytest.raises(ClusterError, match=r"there is no scheduler at tcp://127\.0\.0\.1:9"):
         run(root, "tcp://127.0.0.1:9")
+
+
+def test_where_the_scheduler_is_gone_it_is_said(cluster: Cluster) -> None:
+    with pool.cluster(cluster.address):
+        cluster.worker()
+        pool.ship("something")
+        cluster.scheduler.kill()
+        with pytest.raises(ClusterError, match="the scheduler is gone"):
+            pool.ship("something else")

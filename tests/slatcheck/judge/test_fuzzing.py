@@ -167,6 +167,20 @@ def test_what_only_a_campaign_finds_has_a_short_trace(root: Path, tmp_path: Path
     assert finding.location.file.endswith("mmu.c")
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_finding_is_shown_before_its_piece_of_work_is_done(root: Path, jobs: int) -> None:
+    steps: list[Progress] = []
+    request = replace(request_of(root, jobs=jobs), max_ops=1)
+    document = fuzz(request, Wanted(PIECE * LENGTH), steps.append)
+    native = next(at for at, step in enumerate(steps) if "operations" in step.layout)
+    shown = [mark for step in steps[:native] for mark in step.new]
+    assert len(shown) == len({*shown})
+    searched = check(replace(request, byte_orders={ONE.name: ("little",)}), lambda _: None)
+    marks = [{finding.fingerprint for finding in d.findings} for d in (document, searched)]
+    assert {*shown} >= marks[0] - marks[1] > set()
+    assert all(step.early for step in steps if step.new)
+
+
 def test_where_no_table_can_be_made_nothing_is_run(root: Path) -> None:
     document = run(request_of(root, "mips32-64k"), 1)
     assert document.tool["campaigns"] == []
@@ -252,7 +266,7 @@ def test_progress_is_not_for_every_piece(root: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(generations, "EVERY", 3600.0)
     steps: list[Progress] = []
     fuzz(request_of(root), Wanted(5 * PIECE * LENGTH), steps.append)
-    assert [step.done for step in steps] == [1, 5]
+    assert [step.done for step in steps if not step.early] == [1, 5]
     assert "operations a second in all, 0:00:00 left" in steps[-1].layout
     assert re.search(r"\d+ of \d+ blocks and [\d,]+ pairs reached$", steps[-1].layout)
     assert generations.pace(10, 10.0, 7325.0) == "1 operations a second in all, 2:02:05 left"
