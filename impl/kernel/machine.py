@@ -30,7 +30,7 @@ INSTRUCTIONS = 400_000_000
 SECONDS = 10.0
 """Seconds of processor time after which a call is ended that nobody sees make any progress."""
 
-IDLE = 1.0
+IDLE = 2.0
 """Seconds of processor time without an access to a page, or the next operation, that end a call.
 
 Between two accesses there are some hundred instructions; here is room for many millions.
