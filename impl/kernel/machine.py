@@ -50,10 +50,14 @@ class _Call:
     def __init__(self, machine: Any, progress: Callable[[], bytes], limit: float) -> None:
         self._machine, self._progress, self._limit = machine, progress, limit
         self._clock = _clock_of_thread()
-        self._seen, self._since = progress(), self._clock()
+        self._seen: bytes | None = None
+        self._since = 0.0
 
     def look(self) -> None:
-        """End the call if it has gone on for too long without any progress."""
+        """End the call if it has gone on for too long without any progress.
+
+        Time counts from the first look on: most calls are over before, and need no clock.
+        """
         seen, now = self._progress(), self._clock()
         if seen != self._seen:
             self._seen, self._since = seen, now
