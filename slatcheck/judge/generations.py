@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
 from slatcheck.fuzz import work
@@ -78,10 +79,14 @@ class Campaign:
                 if course.goes_on and course.begun.kit and generation < len(plans[id(course)])
                 for task in plans[id(course)][generation]
             ]
-            if not self._carry_out(pieces):
+            try:
+                goes_on = self._carry_out(pieces)
+            finally:
+                # What was reached outlives a run that is ended here, whoever ends it.
+                for course in able:
+                    _take_over(course, generation, pieces)
+            if not goes_on:
                 return
-            for course in able:
-                _take_over(course, generation)
 
     def _generations(self, course: Course) -> Iterator[list[Task]]:
         """Yield the work on a layout: what was kept before, and then more and more."""
@@ -180,12 +185,17 @@ def _put(piece: _Piece, part: Slice) -> None:
     piece.course.slices[piece.generation, piece.task.first] = part
 
 
-def _take_over(course: Course, generation: int) -> None:
-    """Let the next generation breed from what this one has reached, and keep its inputs."""
+def _take_over(course: Course, generation: int, pieces: Sequence[_Piece]) -> None:
+    """Let the next generation breed from what this one has reached, and keep its inputs.
+
+    Of one that was ended these are the pieces up to the first that is not done: what is kept is
+    part of what the whole keeps, in whatever order pieces are done.
+    """
     before = len(course.corpus.inputs)
-    for key, part in sorted(course.slices.items()):
-        if key[0] == generation:
-            course.corpus = course.corpus.joined(part.inputs, part.reached, part.habits)
+    keys = [(generation, piece.task.first) for piece in pieces if piece.course is course]
+    for key in takewhile(course.slices.__contains__, keys):
+        part = course.slices[key]
+        course.corpus = course.corpus.joined(part.inputs, part.reached, part.habits)
     if course.store is not None and generation:
         course.store.add(input_.data for input_ in course.corpus.inputs[before:])
 

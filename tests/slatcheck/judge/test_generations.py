@@ -169,6 +169,16 @@ def test_a_run_goes_on_with_what_it_began_with(
     assert kept(tmp_path / "one") == kept(tmp_path / "two")
 
 
+def test_what_was_reached_outlives_a_run_that_is_ended(
+    root: Path, searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = campaign(run(root, tmp_path / "one"))
+    another_cache(searched, tmp_path / "other", monkeypatch)
+    cut = campaign(run(root, tmp_path / "two", seconds=0.0))
+    assert 0 < cut["inputs"] < whole["inputs"] and cut["sequences"] == PIECE
+    assert set(kept(tmp_path / "two")) < set(kept(tmp_path / "one"))
+
+
 def test_a_merge_begins_afresh_with_all_of_it(root: Path, tmp_path: Path) -> None:
     mine = campaign(run(root, tmp_path / "mine"))
     run(root, tmp_path / "other", seed=1)
