@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from impl.gstage import pte
 from impl.gstage.changes import Leaf
-from model.entry import EntryFormat
+from model.entry import ORDER_SHIFT, EntryFormat
 
 
 class Flushes:
@@ -24,8 +24,8 @@ class Flushes:
         young, owe nothing.
         """
         for offset, raw in was:
-            pages = 1 << pte.maps(self._format, raw).order
-            if self._kept(offset, raw, then) < pages:
+            pages = 1 << (raw >> ORDER_SHIFT)
+            if not then or self._kept(offset, raw, then) < pages:
                 self.owed.append((first + offset, first + offset + pages))
 
     def _kept(self, offset: int, raw: int, then: list[Leaf]) -> int:

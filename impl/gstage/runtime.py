@@ -10,7 +10,6 @@ from impl.gstage import as_in_kernel, pte
 from impl.gstage.changes import LeafChanges
 from impl.gstage.flushes import Flushes
 from impl.gstage.interface import HostPage, MemSlot, Walk
-from impl.multilevel.index import slot_index
 from impl.multilevel.interface import Slot
 from impl.multilevel.memory import Block
 from impl.multilevel.runtime import ConcreteRuntime
@@ -34,6 +33,7 @@ class LeafRuntime(ConcreteRuntime):
         self.changes = LeafChanges(self.memory, self.pte_table)
         self.flushes = Flushes(layout.entry)
         self.slots = Slots(layout)
+        self._linked: dict[int, int] = {}
         self._regions: dict[int, tuple[int, int]] = {}
         self._order, self._answer = 0, Answer.PAGE
         self._memory_base = 1 << (layout.bits - 1)
@@ -75,22 +75,15 @@ class LeafRuntime(ConcreteRuntime):
 
         The address stays below ``end``, and in the table in which the walk to it ends.
         """
-        table = self.changes.root
-        for level, here in enumerate(self.layout.tables):
-            block = self.memory.live.get(table)
-            if block is None:
-                return addr
-            index = slot_index(addr, here.span, here.entries)
-            raw = block.get(index)
-            if raw == 0:
-                last = min(
-                    _last_empty(block, index, here.entries), index + (end - addr - 1) // here.span
-                )
-                return addr + (last - index) * here.span
-            if raw is None or not self.pte_link(level, raw):
-                return addr
-            table = self.pte_table(raw)
-        return addr
+        found = self.changes.end_of_walk(addr)
+        if found is None:
+            return addr
+        level, block, index = found
+        if block.get(index) != 0:
+            return addr
+        here = self.layout.tables[level]
+        last = min(_last_empty(block, index, here.entries), index + (end - addr - 1) // here.span)
+        return addr + (last - index) * here.span
 
     # Slots
 
@@ -105,11 +98,12 @@ class LeafRuntime(ConcreteRuntime):
         block = self.memory.writable(level, *ptep)
         if block is None:
             return
-        pages = self.layout.tables[level].span // self.layout.leaf.span
-        for first, was, then in self.changes.slot_changes(level, *ptep, value):
+        places, was, then = self.changes.slot_changes(level, *ptep, value)
+        for first in places:
             self.flushes.replaced(first, was, then)
-            if self.pte_link(level, value):
-                self._regions[self.pte_table(value)] = (first, first + pages)
+        if places and self.pte_link(level, value):
+            pages = self.layout.tables[level].span // self.layout.leaf.span
+            self._regions[self.pte_table(value)] = (places[-1], places[-1] + pages)
         block.put(ptep.number, value)
 
     def fill_each(self, level: int, table: int, value: Callable[[int], int]) -> None:
@@ -144,8 +138,11 @@ class LeafRuntime(ConcreteRuntime):
 
     def pte_table(self, value: int) -> int:
         """Return the address of the table that ``value`` links."""
-        fmt = self.layout.entry
-        return self._memory_base + (fmt.decode_pfn(value) << self.layout.page_shift)
+        found = self._linked.get(value)
+        if found is None:
+            pfn = self.layout.entry.decode_pfn(value)
+            found = self._linked[value] = self._memory_base + (pfn << self.layout.page_shift)
+        return found
 
     def table_pte(self, table: int) -> int:
         """Return the value that links ``table``."""

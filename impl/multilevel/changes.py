@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from impl.multilevel.index import slot_gfn, slot_index
 from impl.multilevel.memory import Memory
 
+Place = tuple[int, int, int]
+"""A slot: the address of its table, its number, and the table's level."""
+
 
 class Changes:
     """Compares what the root maps before and after an operation, at the frames it touched.
@@ -21,11 +24,17 @@ class Changes:
         self.layout = memory.layout
         self.root = 0
         self.before: dict[int, int] = {}
-        self._parents: dict[int, set[tuple[int, int, int]]] = {}
+        self._parents: dict[int, set[Place]] = {}
+        self._reached: dict[tuple[int, int], list[int]] = {}
 
     def reset(self) -> None:
         """Begin an operation."""
         self.before = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """The way to a table may be another from now on."""
+        self._reached = {}
 
     def collect(self) -> dict[int, int]:
         """Return the frames whose entry is not what it was at ``reset``, with the new value."""
@@ -56,22 +65,37 @@ class Changes:
                 first = slot_gfn(base, index, span, self.layout.leaf.span)
                 for offset in touched:
                     self.before.setdefault(first + offset, was.get(offset, 0))
-        self._parents.get(old, set()).discard((table, index, level))
-        self._parents.setdefault(child, set()).add((table, index, level))
+        self._unlink(old, (table, index, level))
+        self._link(child, (table, index, level))
 
     def table_changes(self, level: int, table: int) -> None:
         """All of a table was, or is about to be, filled or freed."""
         for base in self._bases(table, level):
             for offset, raw in self._contents(table, level):
                 self.before.setdefault(base + offset, raw)
+        self.forget()
 
     def _present(self, raw: int) -> bool:
         return bool(raw & self.layout.entry.present)
+
+    def _link(self, child: int, place: Place) -> None:
+        self._parents.setdefault(child, set()).add(place)
+        self.forget()
+
+    def _unlink(self, child: int, place: Place) -> None:
+        self._parents.get(child, set()).discard(place)
+        self.forget()
 
     def _bases(self, table: int, level: int) -> list[int]:
         """Return the first frame of each place at which the root reaches ``table``."""
         if level == 0:
             return [0] if table == self.root else []
+        known = self._reached.get((table, level))
+        if known is None:
+            known = self._reached[table, level] = self._sought(table, level)
+        return known
+
+    def _sought(self, table: int, level: int) -> list[int]:
         found = []
         for parent, index, above in self._parents.get(table, ()):
             if above == level - 1:

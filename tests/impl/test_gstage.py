@@ -8,8 +8,10 @@ import inspect
 import pytest
 
 from impl.gstage import QUIRKS, GStage, as_in_kernel, table
+from impl.gstage.changes import NOWHERE, LeafChanges
 from impl.gstage.quirks import TABLE
 from impl.gstage.stepper import GStageStepper
+from impl.multilevel.memory import Block
 from impl.quirk import Quirk
 from model.layout import Layout
 from model.operations import Kind, Op
@@ -84,6 +86,37 @@ def test_a_large_leaf_takes_the_place_of_a_table(layout: Layout) -> None:
     assert set(changes(layout, ops)) == {0, 5}
     before, after = GStage(layout).run(ops).outcomes[1:]
     assert after.tables == before.tables - 1
+
+
+@pytest.mark.parametrize("layout", [NARROW, WIDE], ids=lambda one: one.name)
+@pytest.mark.parametrize("quirks", [(), QUIRKS], ids=["repaired", "as in the kernel"])
+def test_a_walk_may_begin_where_the_last_one_ended(
+    layout: Layout, quirks: tuple[Quirk, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short, shorter = LeafChanges.end_of_walk, 0
+
+    def both(self: LeafChanges, gpa: int) -> tuple[int, Block, int] | None:
+        nonlocal shorter
+        shorter += self._near is not NOWHERE
+        found, near = short(self, gpa), self._near
+        self._near = NOWHERE
+        assert found == short(self, gpa)
+        self._near = near
+        return found
+
+    def bases(self: LeafChanges, table: int, level: int) -> list[int]:
+        found = known(self, table, level)
+        if level:
+            reached, self._reached = self._reached, {}
+            assert found == known(self, table, level)
+            self._reached = reached
+        return found
+
+    known = LeafChanges._bases
+    monkeypatch.setattr(LeafChanges, "end_of_walk", both)
+    monkeypatch.setattr(LeafChanges, "_bases", bases)
+    Search(GStage(layout, frozenset(quirks)), 0, "gstage", shrinking=False).run(1_500)
+    assert shorter > 1_000
 
 
 def test_what_is_freed_is_flushed_first() -> None:
