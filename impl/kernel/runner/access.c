@@ -57,6 +57,15 @@ static noinline void unwritten(const struct page *page, unsigned long address, u
 		   page->level);
 }
 
+/* Of a page in preparation nothing is logged: a table is looked at whole when it is linked. */
+static void log_store(unsigned long address)
+{
+	if (slat_hot.log < slat_hot.log_end)
+		*slat_hot.log++ = address;
+	else
+		slat.log_full = 1;
+}
+
 /* The whole check; the hooks below come here with whatever they cannot decide at once. */
 static noinline void inspect(unsigned long address, unsigned int size, int write, unsigned long pc)
 {
@@ -80,10 +89,8 @@ static noinline void inspect(unsigned long address, unsigned int size, int write
 		written[offset >> 2] = WRITTEN;
 		if (size > 4)
 			written[(offset >> 2) + 1] = WRITTEN;
-		if (slat_hot.log < slat_hot.log_end)
-			*slat_hot.log++ = address;
-		else
-			slat.log_full = 1;
+		if (page->level)
+			log_store(address);
 	} else if (!page->whole && !written[offset >> 2]) {
 		unwritten(page, address, pc);
 	}
@@ -116,15 +123,19 @@ static __always_inline int store(unsigned long address, unsigned int size)
 	if (unlikely(offset >= ARENA_BYTES))
 		return in_image(address) || on_stack(address);
 	access = granted[offset >> PAGE_SHIFT] & slat_hot.allowed;
-	if (unlikely(!fuel || !access || slat_hot.log >= slat_hot.log_end))
+	if (unlikely(!fuel || !access))
 		return 0;
+	if (access & ACCESS_LINKED) {
+		if (unlikely(slat_hot.log >= slat_hot.log_end))
+			return 0;
+		*slat_hot.log++ = address;
+	}
 	slat_hot.fuel = fuel - 1;
 	if (access < ACCESS_WHOLE) {
 		written[offset >> 2] = WRITTEN;
 		if (size > 4)
 			written[(offset >> 2) + 1] = WRITTEN;
 	}
-	*slat_hot.log++ = address;
 	return 1;
 }
 

@@ -19,6 +19,7 @@ static u8 written[SLAT_ARENA_PAGES * WORDS_PER_PAGE] __attribute__((aligned(8)))
  * page that was written whole nobody asks which words were.
  */
 enum { ACCESS_LOOK = 0, ACCESS_FREE = 1, ACCESS_LOCKED = 2, ACCESS_WHOLE = 4 };
+enum { ACCESS_LINKED = ACCESS_LOCKED | ACCESS_LOCKED * ACCESS_WHOLE };
 struct slat_hot slat_hot;
 static u8 granted[SLAT_ARENA_PAGES];
 

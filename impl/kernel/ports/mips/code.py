@@ -7,6 +7,8 @@ from __future__ import annotations
 NO_DELAY_SLOTS = {True: ["-mllvm", "-disable-mips-delay-filler"], False: ["-fno-delayed-branch"]}
 # The runner's hooks jump to their slow half; Clang for MIPS does so only when told.
 TAIL_CALLS = ["-mllvm", "-mips-tail-calls=1"]
+# Addresses of 32 bits in 64-bit code, as the kernel has it: two instructions instead of six.
+SHORT = {True: ["-Xclang", "-target-feature", "-Xclang", "+sym32"], False: ["-msym32"]}
 
 
 class MipsCode:
@@ -21,8 +23,10 @@ class MipsCode:
         if clang:
             name = "mips64" if bits == 64 else "mips"
             abi = "linux-gnuabi64" if bits == 64 else "linux-gnu"
-            return ["-target", f"{name}{'' if big_endian else 'el'}-{abi}", isa]
-        return [f"-mabi={bits}", "-EB" if big_endian else "-EL", isa]
+            chosen = ["-target", f"{name}{'' if big_endian else 'el'}-{abi}", isa]
+        else:
+            chosen = [f"-mabi={bits}", "-EB" if big_endian else "-EL", isa]
+        return [*chosen, *(SHORT[clang] if bits == 64 else [])]
 
     def flags(self, clang: bool, instrument: bool) -> list[str]:
         """Return further arguments, for code that is checked (``instrument``) or is not."""
