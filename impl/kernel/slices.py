@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
@@ -119,20 +120,44 @@ def _defined(
     )
 
 
-def _functions(node: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
+class _Mentions:
+    """Where a source has one of some names; everywhere where any name will do."""
+
+    def __init__(self, source: bytes, names: frozenset[str] | None) -> None:
+        self._at: list[int] | None = None
+        if names is not None:
+            any_of = b"|".join(re.escape(name.encode()) for name in sorted(names))
+            self._at = [match.start() for match in re.finditer(any_of, source)] if names else []
+
+    def within(self, first: int, end: int) -> bool:
+        """Return whether one begins at a byte of [``first``, ``end``)."""
+        if self._at is None:
+            return True
+        later = bisect_left(self._at, first)
+        return later < len(self._at) and self._at[later] < end
+
+
+def _functions(node: tree_sitter.Node, mentions: _Mentions) -> Iterator[tree_sitter.Node]:
     """Yield the function definitions in a node that the parser reads without an error."""
+    if not mentions.within(node.start_byte, node.end_byte):
+        return
     if node.type == "function_definition" and not node.has_error:
         yield node
         return
     for child in node.children:
-        yield from _functions(child)
+        yield from _functions(child, mentions)
 
 
-def _parsed(source: bytes, line: int, outlined: Outline) -> Iterator[Definition]:
-    """Yield the functions of a piece of source that the parser reads without an error."""
+def _parsed(
+    source: bytes, line: int, outlined: Outline, wanted: frozenset[str] | None = None
+) -> Iterator[Definition]:
+    """Yield the functions of a piece of source that the parser reads without an error.
+
+    Of ``wanted`` ones no other need be among them that mentions none of them.
+    """
     # The parser takes a word that it does not know for the type: give it one that means nothing.
     plain = _ATTRIBUTES.sub(lambda word: b"const".ljust(len(word[0])), source)
-    for node in _functions(_parser().parse(plain).root_node):
+    for node in _functions(_parser().parse(plain).root_node, _Mentions(source, wanted)):
         definition = _defined(node, source, line, outlined)
         if definition is not None:
             yield definition
@@ -157,8 +182,8 @@ def _by_lines(piece: bytes, line: int, outlined: Outline) -> list[Definition]:
 
 
 @lru_cache(maxsize=64)
-def definitions(source: bytes) -> tuple[Definition, ...]:
-    """Return every function that ``source`` defines, in the order of the file.
+def definitions(source: bytes, wanted: frozenset[str] | None = None) -> tuple[Definition, ...]:
+    """Return every function that ``source`` defines, or those ``wanted``, in the order of the file.
 
     A name that several arms of a conditional define comes several times. Each function is parsed
     by itself, so that what surrounds it does not matter; those whose closing brace is not in the
@@ -170,6 +195,8 @@ def definitions(source: bytes) -> tuple[Definition, ...]:
     found: dict[int, Definition] = {}
     for start, end in bodies(outlined):
         piece = "\n".join(lines[start:end]).encode()
+        if not _Mentions(piece, wanted).within(0, len(piece)):
+            continue
         parts = list(_parsed(piece, start, outlined)) or _by_lines(piece, start, outlined)
         for definition in parts:
             found.setdefault(definition.line, definition)
@@ -178,10 +205,11 @@ def definitions(source: bytes) -> tuple[Definition, ...]:
         for definition in found.values()
         for line in range(definition.line, definition.line + definition.text.count("\n") + 1)
     }
-    for definition in _parsed(source, 0, outlined):
+    for definition in _parsed(source, 0, outlined, wanted):
         if definition.line not in inside:
             found[definition.line] = definition
-    return tuple(found[line] for line in sorted(found))
+    ordered = (found[line] for line in sorted(found))
+    return tuple(one for one in ordered if wanted is None or one.name in wanted)
 
 
 def functions(source: bytes) -> dict[str, Definition]:
@@ -200,8 +228,8 @@ def cut(source: bytes, path: str, names: Iterable[str], required: bool) -> str:
     file. With ``required``, raises UnsupportedError for a name that is absent; otherwise it is
     left out.
     """
-    wanted = set(names)
-    pieces = [piece for piece in definitions(source) if piece.name in wanted]
+    wanted = frozenset(names)
+    pieces = definitions(source, wanted)
     for name in sorted(wanted - {piece.name for piece in pieces}) if required else ():
         raise UnsupportedError(f"not bound: {path} defines no function {name}")
     return "".join(_standing(piece, path) for piece in pieces)

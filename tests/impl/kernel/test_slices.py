@@ -202,3 +202,17 @@ def test_a_function_that_no_parser_reads_hides_no_other(kernel_tree: Path) -> No
     assert [(one.name, one.text, one.line - lines) for one in shifted if one.name != "f"] == [
         (one.name, one.text, one.line) for one in whole
     ]
+
+
+@pytest.mark.parametrize("name", [MMU, "arch/mips/kvm/mips.c", "virt/kvm/kvm_main.c"])
+def test_a_function_is_the_same_whether_others_are_wanted_or_not(
+    kernel_tree: Path, name: str
+) -> None:
+    source = (kernel_tree / name).read_bytes()
+    everything = definitions(source)
+    names = list(dict.fromkeys(definition.name for definition in everything))
+    assert len(names) > 20
+    for one, other in zip(names[::5], names[::-5], strict=False):
+        wanted = frozenset((one, other))
+        assert definitions(source, wanted) == tuple(d for d in everything if d.name in wanted)
+    assert definitions(source, frozenset()) == ()
