@@ -36,6 +36,10 @@ IDLE = 2.0
 Between two accesses there are some hundred instructions; here is room for many millions.
 """
 
+AGAIN = 0.05
+"""The same in a function in which a call was ended before: what makes a trace of it short meets
+that loop some fifty times."""
+
 WIDENED = 60
 """Calls within which the emulator's table of pages has grown to what they need."""
 
@@ -112,6 +116,8 @@ class EmulatedMachine:
         self._processor = kernel_port(image.layout.port).processor
         self._stop = symbols.address("slat_stop")
         self._tells = self._progress_at()
+        self._loops: set[str] = set()
+        """Functions in which a call was ended because nothing went on."""
         self.restart()
 
     def _progress_at(self) -> list[int]:
@@ -204,16 +210,34 @@ class EmulatedMachine:
         return bytes(self._machine.mem_read(address, size))
 
     def call(self, address: int) -> tuple[int, str] | None:
-        """Call a function of the image; return (PC, cause) where the machine faulted."""
+        """Call a function of the image; return (PC, cause) where the machine faulted.
+
+        Where nothing goes on for a while in a function that is known for that, it is not waited for
+        any longer; anywhere else the call goes on, and has all the time that any has.
+        """
         machine, processor = self._machine, self._processor
         processor.begin(machine, STACK + STACK_BYTES - 0x100, self._stop)
         self._widen()
+        at, usual = address, IDLE if self._tells else SECONDS
+        for limit in (AGAIN, usual) if self._tells and self._loops else (usual,):
+            fault = self._go_on(at, limit)
+            if fault is None or fault[1] != ENDLESS:
+                return fault
+            at = fault[0]
+            if self.symbols.function(at) in self._loops:
+                return fault
+        self._loops.add(self.symbols.function(at))
+        return fault
+
+    def _go_on(self, at: int, limit: float) -> tuple[int, str] | None:
+        """Run on from an address, for so many seconds without progress; return as ``call``."""
+        machine, processor = self._machine, self._processor
         # An instrumented image counts its own accesses; a bare one needs the machine to count.
         count = 0 if self.image.instrumented else INSTRUCTIONS
         watch = _watch()
-        watch.call = _Call(machine, self._progress, IDLE if self._tells else SECONDS)
+        watch.call = _Call(machine, self._progress, limit)
         try:
-            machine.emu_start(address, self._stop, count=count)
+            machine.emu_start(at, self._stop, count=count)
         except _UC.UcError as problem:
             return processor.place(machine), str(problem)
         finally:

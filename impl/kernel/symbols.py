@@ -56,7 +56,8 @@ class Symbols:
             if segment["p_type"] == "PT_LOAD" and segment["p_memsz"]:
                 yield segment["p_vaddr"], segment.data()
 
-    def _symbol(self, address: int) -> str:
+    def function(self, address: int) -> str:
+        """Return the function that an address lies in, '' where it is in none."""
         index = bisect.bisect_right(self._starts, address) - 1
         if index >= 0 and self._spans[index][0] <= address < self._spans[index][1]:
             return str(self._spans[index][2])
@@ -86,7 +87,7 @@ class Symbols:
             row = unit.row(address)
             if row is None:
                 continue
-            frames = unit.frames(address, self._symbol(address), row)
+            frames = unit.frames(address, self.function(address), row)
             for name, where in reversed(frames):
                 if where.startswith(KERNEL_FOLDERS) and where.rpartition(":")[0].endswith(".c"):
                     return Place(name, where)

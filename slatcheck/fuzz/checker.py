@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from model.layout import Layout
 from model.operations import Kind
@@ -96,3 +96,9 @@ class Filter:
         """How many operations passed so far, by kind."""
         counts = self._c.slat_filter_checked(self._memory.address)
         return {kind: counts[kind] for kind in KINDS}
+
+    def count_from(self, checked: Mapping[Kind, int]) -> None:
+        """Count on from what ``checked`` said then: what passed since is done again."""
+        counts = self._c.slat_filter_checked(self._memory.address)
+        for kind, passed in checked.items():
+            counts[kind] = passed

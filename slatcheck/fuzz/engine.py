@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
+from functools import partial
 
 from impl.interface import Run
 from impl.kernel.emulated import EmulatedKernel
@@ -201,9 +202,18 @@ class Engine:
         self.count(found)
         return found
 
+    @property
+    def checked(self) -> dict[Kind, int]:
+        """How many operations passed since the beginning, by kind; counting may go back."""
+        return self._filter.checked
+
+    @checked.setter
+    def checked(self, counted: dict[Kind, int]) -> None:
+        self._filter.count_from(counted)
+
     def count(self, found: Slice) -> None:
         """Add what passed since the beginning, and the blocks that ran."""
-        for kind, passed in self._filter.checked.items():
+        for kind, passed in self.checked.items():
             if passed:
                 found.compared[kind] = found.compared.get(kind, 0) + passed
         found.blocks = self._news.edges
@@ -220,7 +230,7 @@ class Engine:
         end = starts[-1]
         data = self._ops.data(0, end)
         self.buffers["slat_ops"].view[: len(data)] = data
-        fault = self._call(end)
+        fault = self.call(partial(self.native.executor.batch, end), end)
         control = WireControl.from_buffer_copy(self.buffers["slat_control"].view)
         if fault is not None:
             return self._ended(found, number, starts, int(control.cursor), fault[1] == ENDLESS)
@@ -235,14 +245,30 @@ class Engine:
         self._keep_inputs(found, number, starts[: count + 1])
         return count
 
-    def _call(self, operations: int) -> tuple[int, str] | None:
-        """Have a batch run, for as long as such ones take; return (PC, cause) of a fault."""
+    def call(
+        self, make: Callable[[], tuple[int, str] | None], operations: int
+    ) -> tuple[int, str] | None:
+        """Make a call of so many operations; return (PC, cause) of a fault.
+
+        It has as long as such calls take.
+        """
         begun = time.monotonic()
         with self.native.machine.limited(self._patience.limit(operations)):
-            fault = self.native.executor.batch(operations)
+            fault = make()
         if fault is None:
             self._patience.took(operations, time.monotonic() - begun)
         return fault
+
+    def was_hasty(self, emulated: Run, operations: int) -> bool:
+        """Return whether a call should not have been given up; the next one has longer then.
+
+        ``emulated`` is how it went on in the emulator. An operation has no end if it has none
+        there, or if nobody would wait any longer.
+        """
+        if _is_endless(emulated) or self._patience.limit(operations) >= self.native.machine.most:
+            return False
+        self._patience.grow()
+        return True
 
     def _look_at_batch(self, found: Slice, number: int, starts: Sequence[int]) -> None:
         """Judge what is suspected of the sequences from a number on, and some others later."""
@@ -300,17 +326,14 @@ class Engine:
     ) -> int:
         """Judge the sequence that ended the machine; return how many sequences that was the end of.
 
-        The batch is lost, unless the machine was given up too early: an operation has no end if it
-        has none in the emulator, or if nobody would wait any longer.
+        The batch is lost, unless the machine was given up too early.
         """
         count = len(starts) - 1
         # The cursor is what the process says.
         which = min(bisect(starts, cursor), count) - 1
         ops = self._ops.ops(starts[which], starts[which + 1])
         emulated = self.emulated.run(ops)
-        again = endless and not _is_endless(emulated)
-        if again and self._patience.limit(starts[-1]) < self.native.machine.most:
-            self._patience.grow()
+        if endless and self.was_hasty(emulated, starts[-1]):
             self.native.executor.recover()
             return 0
         self._news.lost(number, count)

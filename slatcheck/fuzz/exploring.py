@@ -11,7 +11,8 @@ import ctypes
 import time
 from dataclasses import dataclass, field
 
-from impl.kernel.executor import MAX_OPS
+from impl.interface import Run
+from impl.kernel.executor import ENDLESS, MAX_OPS
 from model.operations import Op
 from slatcheck.fuzz.engine import Engine, Slice
 from slatcheck.fuzz.graph import FIRST, Graph
@@ -105,6 +106,7 @@ class _Walk:
         buffers = self._engine.buffers
         data = self._engine.native.executor.packed(self._scope.ops)
         buffers["slat_ops"].view[: len(data)] = data
+        self._counted = self._engine.checked
         self._tell(fresh=1)
 
     def _tell(self, fresh: int) -> None:
@@ -116,7 +118,7 @@ class _Walk:
     def call(self) -> None:
         """Have some steps taken, and look at them."""
         engine, buffers = self._engine, self._engine.buffers
-        fault = engine.native.executor.explore()
+        fault = engine.call(engine.native.executor.explore, MAX_OPS)
         control = WireControl.from_buffer_copy(buffers["slat_control"].view)
         said = WireScope.from_buffer_copy(buffers["slat_scope"].view)
         ended = fault is not None or bool(control.stopped)
@@ -131,7 +133,7 @@ class _Walk:
         if followed < passed:
             self._contradicted(followed, bool(said.full))
         elif passed < count:
-            self._suspect(passed, fault is not None)
+            self._suspect(passed, fault)
         else:
             self._passed(count, said)
 
@@ -164,28 +166,44 @@ class _Walk:
             f"{op.kind.name.lower()} leads from one state to two: a signature does not see all"
         )
 
-    def _suspect(self, at: int, lost: bool) -> None:
+    def _suspect(self, at: int, fault: tuple[int, str] | None) -> None:
         """Judge the step, on the shortest way if that shows it; then do without it."""
-        if lost:
+        if fault is not None:
             self._engine.native.executor.recover()
         place = self._graph.place(at)
         op = self._scope.ops[place]
         self._graph.measure(self._found.depth, 0)
         self._keep_trail(at)
-        ways = [self._graph.way(self._graph.at) if place else [], self._trail]
-        part = self._found.part
-        for way in ways:
-            shown = self._engine.look_at(part, self._title, [*way, op], len(way))
-            if shown or part.disagreement:
-                break
+        emulated = None
+        if fault is not None and fault[1] == ENDLESS:
+            emulated = self._engine.emulated.run([*self._trail, op])
+            if self._engine.was_hasty(emulated, MAX_OPS):
+                self._engine.checked = self._counted
+                self._begin()
+                return
+        shown = self._is_shown(place, op, emulated)
         # What can be tolerated is from now on: then the step passes when it is taken again.
-        if place in self._suspected:
+        if place in self._suspected or (shown and emulated is not None):
             self._barred.add(place)
             self._found.unexplained |= not shown
             # Without a create there is nothing to explore.
             self._closed = not place
         self._suspected.add(place)
         self._begin()
+
+    def _is_shown(self, place: int, op: Op, emulated: Run | None) -> bool:
+        """Return whether the judge finds anything on a way to a step, the shortest one first.
+
+        ``emulated`` is the run on the way that was taken, where nothing came of it natively: then
+        there is no other to go, as each takes seconds.
+        """
+        part = self._found.part
+        ways = [self._graph.way(self._graph.at) if place else [], self._trail]
+        for way in ways if emulated is None else ways[-1:]:
+            shown = self._engine.look_at(part, self._title, [*way, op], len(way), emulated)
+            if shown or part.disagreement:
+                return shown
+        return False
 
     def _sample(self) -> None:
         """Judge some states that nothing was suspected of: each by the shortest way to it."""

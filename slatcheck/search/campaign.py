@@ -268,9 +268,9 @@ class Search:
             return Hit(symptom, ops)
         # A run that does not end costs as much as thousands that do.
         limit = LIMIT // 40 if symptom.rule == "runaway" else LIMIT
-        ops = shrink(self._layout, ops, shows, limit)
-        found = self._find(mark, ops)
-        return Hit(found or symptom, ops[: (found or symptom).step + 1])
+        short = shrink(self._layout, ops, shows, limit)
+        found = self._find(mark, short)
+        return Hit(found, short[: found.step + 1]) if found else Hit(symptom, ops)
 
     def _find(self, mark: str, ops: Sequence[Op]) -> Symptom | None:
         verdict = self._judge.examine(self._implementation, ops)

@@ -22,6 +22,7 @@ from model.ports import layout, layouts
 from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 from slatcheck.search.unit import geometry_symptoms
 from tests.kernels.copies import image_of
+from tests.proofs.c.edits import Edit, edited
 
 
 @cache
@@ -83,6 +84,49 @@ def test_what_makes_progress_is_waited_for(
     shown = run([Op(Kind.CREATE)] + [flush] * (MAX_OPS - 2), logged=False)
     assert time.thread_time() - begun > 10 * machine.IDLE
     assert shown.stop is None
+
+
+STUCK = Edit(
+    "a loop without an end",
+    "kvm_mips_flush_gpa_pte",
+    "if (!pte_present(pte[i]))",
+    'if (pte_dirty(pte[i]))\n\t\t\tfor (;;)\n\t\t\t\t__asm__ volatile("");\n'
+    "\t\tif (!pte_present(pte[i]))",
+)
+SLOW = Edit(
+    "a loop that takes its time",
+    "kvm_test_age_gfn",
+    "gpa_t gpa = range->start << PAGE_SHIFT;",
+    "gpa_t gpa = range->start << PAGE_SHIFT;\n\tunsigned long rest = 60000000;\n\n"
+    '\twhile (rest--)\n\t\t__asm__ volatile("");',
+)
+
+
+def test_a_known_loop_is_soon_left_and_what_is_only_slow_goes_on(
+    kernel_trees: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("LOOK", 0.005), ("AGAIN", 0.01), ("IDLE", 1.0)):
+        monkeypatch.setattr(machine, name, seconds)
+    limits: list[float] = []
+    usual = machine.EmulatedMachine._go_on
+
+    def noted(self: machine.EmulatedMachine, at: int, limit: float) -> tuple[int, str] | None:
+        limits.append(limit)
+        return usual(self, at, limit)
+
+    monkeypatch.setattr(machine.EmulatedMachine, "_go_on", noted)
+    tree = edited(kernel_trees["6.12"], (STUCK, SLOW), tmp_path / "linux")
+    kernel = loaded(tree, layout("mips32-4k"))
+    begin = [Op(Kind.CREATE), Op(Kind.FAULT, pfn=7, write=True, writable=True)]
+    stuck, slow = [*begin, Op(Kind.FLUSH, 0, 3)], [*begin, Op(Kind.TEST_AGE, 0, 4)]
+    limits.clear()
+    unhurried, first, again, hurried = (kernel.run(ops) for ops in (slow, stuck, stuck, slow))
+    # Behind each that was ended the image is booted in a fresh machine.
+    assert limits == [1.0, 1.0, 0.01, 0.01, 0.01, 0.01, 1.0]
+    assert first == again
+    assert [event.rule for event in first.outcomes[-1].events] == ["runaway"]
+    assert unhurried == hurried
+    assert (hurried.stop, hurried.outcomes[-1].result) == (None, 1)
 
 
 if shutil.which("mips-linux-gnu-gcc"):

@@ -5,17 +5,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from impl.kernel import machine
 from impl.kernel.executor import ENDLESS
 from impl.kernel.native.machine import NativeMachine
 from impl.kernel.native.process import USUAL
+from model.operations import Kind
 from model.ports import layout
 from slatcheck.fuzz import patience
 from slatcheck.fuzz.engine import Engine, Slice
+from slatcheck.fuzz.exploring import Explored, Explorer
 from slatcheck.fuzz.patience import LEAST, MORE, TIMES, Patience
+from slatcheck.fuzz.scope import scope
 from tests.impl.kernel.native.builds import emulated, native, needs_host
 from tests.proofs.c.edits import REPAIRS, Edit, edited
 
@@ -37,6 +42,12 @@ def engine(root: Path, folder: Path, *more: Edit) -> Engine:
 
 def counts(part: Slice) -> dict[str, object]:
     return {name: value for name, value in vars(part).items() if name != "seconds"}
+
+
+@pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the emulator find sooner than usual that nothing goes on."""
+    monkeypatch.setattr(machine, "IDLE", 0.5)
 
 
 @pytest.fixture
@@ -76,6 +87,7 @@ WITHOUT_END = Edit(
 
 @pytest.mark.kernel
 @needs_host
+@pytest.mark.usefixtures("brisk")
 def test_what_has_no_end_costs_a_moment_and_is_judged_in_the_emulator(
     root: Path, tmp_path: Path, given: list[float]
 ) -> None:
@@ -144,3 +156,41 @@ def test_a_batch_that_never_comes_to_its_end_is_lost_and_no_finding(
     part = one.run(0, FEW)
     assert (part.disagreement, part.hits, part.sequences) == ("", {}, FEW)
     assert part.spared == part.judged == FEW - part.lost
+
+
+# Walks through a scope
+
+
+def walked(root: Path, folder: Path, *more: Edit) -> Explored:
+    tree = edited(root, (*REPAIRS, *more), folder / "linux")
+    one = Explorer(native(tree, ONE), emulated(tree, ONE), SEED)
+    return one.explore(scope(ONE, frozenset(Kind), 2), 3)
+
+
+@pytest.mark.kernel
+@needs_host
+@pytest.mark.usefixtures("brisk")
+def test_a_step_without_an_end_costs_a_moment(
+    root: Path, tmp_path: Path, given: list[float]
+) -> None:
+    always = replace(WITHOUT_END, new=WITHOUT_END.new.replace("i_max - i_min == 3 && ", ""))
+    found = walked(root, tmp_path, always)
+    assert found.part.disagreement == ""
+    assert {mark.partition("/")[0] for mark in found.part.hits} == {"runaway"}
+    assert found.barred and not found.unexplained
+    assert max(given) < 4 * LEAST
+
+
+@pytest.mark.kernel
+@needs_host
+def test_a_walk_that_is_slow_is_begun_again_and_finds_nothing(
+    root: Path, tmp_path: Path, given: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = walked(root, tmp_path / "usual")
+    monkeypatch.setattr(patience, "LEAST", 0.01)
+    given.clear()
+    found = walked(root, tmp_path / "slow", SLOW)
+    assert max(given) > min(given)
+    assert (found.part.disagreement, found.part.hits, found.part.judged) == ("", {}, 0)
+    assert (found.levels, found.transitions) == (usual.levels, usual.transitions)
+    assert found.part.compared == usual.part.compared

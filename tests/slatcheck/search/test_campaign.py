@@ -64,3 +64,25 @@ def test_what_does_not_end_is_tried_once_for_each_class_of_operands(
     search = Only(stuck, 0, "stuck", shrinking=False)
     search.run(BUDGET)
     assert 1 < len(search.shapes) == stuck.asked
+
+
+class Fickle(Stuck):
+    """One of which a flush ends after all, once it was asked for often enough."""
+
+    def __init__(self, inner: MultiLevel, until: int) -> None:
+        super().__init__(inner)
+        self._until = until
+
+    def run(self, ops: Sequence[Op]) -> Run:
+        """Carry out ``ops``, up to the first flush for some time."""
+        return super().run(ops) if self.asked < self._until else self._inner.run(ops)
+
+
+@pytest.mark.parametrize("until", [5, 8, 13, 21])
+def test_a_trace_that_was_made_too_short_is_not_shown(until: int) -> None:
+    fickle = Fickle(MultiLevel(layout("mips32-4k")), until)
+    campaign = Search(fickle, 0, "fickle").run(BUDGET // 10)
+    assert campaign.hits
+    for hit in campaign.hits.values():
+        assert len(hit.ops) == hit.symptom.step + 1
+        assert hit.ops[-1].kind is Kind.FLUSH
