@@ -144,7 +144,8 @@ def _failed(proof: Proof, reason: str) -> Proof:
 def _decide(proof: Proof, paths: list[Path], desk: Desk) -> None:
     taken = [path for path in paths if _is_taken(proof, path, desk)]
     claimed = {clause for path in taken for clause, _ in path.claims}
-    for name in claimed - set(proof.clauses):
+    # In order: the clauses of a lemma come out alike in every process.
+    for name in sorted(claimed - set(proof.clauses)):
         proof.clauses[name] = ClauseResult(name)
     for path in taken:
         if path.trouble is not None:
@@ -166,7 +167,7 @@ def _is_taken(proof: Proof, path: Path, desk: Desk) -> bool:
     if answer == SAT:
         return True
     if answer == UNKNOWN:
-        for clause, _ in path.claims:
+        for clause, _ in sorted(path.claims):
             reason = "the solver gave up on whether a path can be taken"
             proof.clauses.setdefault(clause, ClauseResult(clause)).becomes(OPEN, reason)
         return True
@@ -174,7 +175,7 @@ def _is_taken(proof: Proof, path: Path, desk: Desk) -> bool:
     for spot in path.checkpoints:
         if _satisfiable(path.hypotheses(spot), desk) != SAT:
             if spot.assumed and before is not None:
-                for clause, _ in path.claims:
+                for clause, _ in sorted(path.claims):
                     reason = f"what is assumed {spot.place} contradicts itself"
                     proof.clauses.setdefault(clause, ClauseResult(clause)).becomes(VACUOUS, reason)
             break

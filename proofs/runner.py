@@ -244,9 +244,9 @@ def _parts(task: ProofTask) -> list[tuple[ProofTask, tuple[int, bool]]]:
 
 
 def verdicts(proofs_: Iterable[Proof]) -> list[tuple[str, str, str]]:
-    """Return the verdict on each clause of some proofs."""
-    return [
+    """Return the verdict on each clause of some proofs, whatever order they come in."""
+    return sorted(
         (proof.name, name, clause.verdict)
         for proof in proofs_
         for name, clause in proof.clauses.items()
-    ]
+    )

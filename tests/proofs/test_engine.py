@@ -147,3 +147,14 @@ def test_limits_are_in_resources() -> None:
 
 def test_no_clauses_are_no_pass() -> None:
     assert Proof("lemma", {}).verdict == VACUOUS
+
+
+def test_clauses_come_out_in_one_order() -> None:
+    names = [f"clause {number}" for number in range(12)]
+
+    def program(path: Path) -> None:
+        one = byte(path, "one")
+        for name in reversed(names):
+            path.prove(name, "is itself", same(one, one))
+
+    assert list(prove("lemma", program, desk(), ("exact",)).clauses) == ["exact", *sorted(names)]

@@ -10,7 +10,7 @@ import pytest
 from model.ports import layout
 from proofs import runner
 from proofs.desk import Options
-from proofs.engine import Proof
+from proofs.engine import OPEN, ClauseResult, Proof
 from proofs.runner import MAP, ProofStore, ProofTask, carry_out, key_of, tasks_of, verdicts
 
 NARROW = layout("mips32-64k")
@@ -30,6 +30,14 @@ def test_lemmas_done_apart_are_the_task_done_at_once(tmp_path: Path) -> None:
     kept = store.load(key_of(task, Options()))
     assert kept is not None
     assert verdicts(kept) == verdicts(found[task])
+
+
+def test_the_order_of_clauses_makes_no_difference() -> None:
+    one = Proof("lemma", {name: ClauseResult(name) for name in ("leak", "init")})
+    other = Proof("lemma", {name: ClauseResult(name) for name in ("init", "leak")})
+    assert verdicts([one]) == verdicts([other])
+    other.clauses["leak"].becomes(OPEN, "not known")
+    assert verdicts([one]) != verdicts([other])
 
 
 def test_nothing_is_kept_of_a_task_before_its_last_lemma(
