@@ -12,7 +12,7 @@ from impl.multilevel import MultiLevel
 from model.layout import Layout
 from model.operations import Kind, Op
 from model.ports import layout
-from slatcheck.search.campaign import Campaign, Search
+from slatcheck.search.campaign import REVISIT, Campaign, Search
 from tests.slatcheck.search.ideal import Ideal
 
 ENDLESS = Event("runaway", "", "does not end", True)
@@ -20,19 +20,19 @@ BUDGET = 12_000
 
 
 class Stuck:
-    """An implementation of which a flush never ends; it counts how often it was asked for one."""
+    """An implementation of which one operation never ends; it counts how often it was asked for."""
 
     name = "stuck"
 
-    def __init__(self, inner: MultiLevel | Ideal) -> None:
-        self._inner = inner
+    def __init__(self, inner: MultiLevel | Ideal, kind: Kind = Kind.FLUSH) -> None:
+        self._inner, self._kind = inner, kind
         self.layout: Layout = inner.layout
         self.capabilities = inner.capabilities
         self.asked = 0
 
     def run(self, ops: Sequence[Op]) -> Run:
-        """Carry out ``ops`` up to the first flush."""
-        at = next((n for n, op in enumerate(ops) if op.kind is Kind.FLUSH), None)
+        """Carry out ``ops`` up to the first such operation."""
+        at = next((n for n, op in enumerate(ops) if op.kind is self._kind), None)
         if at is None:
             return self._inner.run(ops)
         self.asked += 1
@@ -64,6 +64,15 @@ def test_what_does_not_end_is_tried_once_for_each_class_of_operands(
     search = Only(stuck, 0, "stuck", shrinking=False)
     search.run(BUDGET)
     assert 1 < len(search.shapes) == stuck.asked
+
+
+@pytest.mark.parametrize("name", ["mips32-4k", "riscv64-sv39x4"])
+def test_a_destroy_that_does_not_end_is_tried_seldom(name: str) -> None:
+    one = layout(name)
+    stuck = Stuck(Ideal(one) if one.large else MultiLevel(one), Kind.DESTROY)
+    search = Only(stuck, 0, "stuck", shrinking=False)
+    sequences = search.run(BUDGET).sequences
+    assert sequences // REVISIT <= stuck.asked < sequences // 4
 
 
 class Fickle(Stuck):
