@@ -275,8 +275,8 @@ class Search:
                 return Hit(again, short[: again.step + 1])
         if not self._shrinking or not shows(ops):
             return Hit(symptom, ops)
-        # A run that does not end costs as much as thousands that do.
-        limit = LIMIT // 40 if symptom.rule == "runaway" else LIMIT
+        # A run that does not end costs as much as a hundred that do.
+        limit = LIMIT // 12 if symptom.rule == "runaway" else LIMIT
         short = shrink(self._layout, ops, shows, limit)
         found = self._find(mark, short)
         return Hit(found, short[: found.step + 1]) if found else Hit(symptom, ops)
