@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from impl.gstage import pte
 from impl.gstage.changes import Leaf
-from model.entry import ORDER_SHIFT, EntryFormat
+from model.entry import EntryFormat
 
 
 class Flushes:
@@ -24,7 +24,7 @@ class Flushes:
         young, owe nothing.
         """
         for offset, raw in was:
-            pages = 1 << (raw >> ORDER_SHIFT)
+            pages = 1 << pte.order_of(raw)
             if not then or self._kept(offset, raw, then) < pages:
                 self.owed.append((first + offset, first + offset + pages))
 

@@ -49,6 +49,11 @@ def sized(raw: int, order: int) -> int:
     return raw | order << ORDER_SHIFT
 
 
+def order_of(raw: int) -> int:
+    """Return the order of a leaf, as reports have it."""
+    return raw >> ORDER_SHIFT
+
+
 def maps(fmt: EntryFormat, raw: int) -> Entry:
     """Return what a leaf, as reports have it, means. Raises ValueError where it is none."""
     entry = fmt.decode(raw)

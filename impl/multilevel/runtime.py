@@ -111,16 +111,10 @@ class ConcreteRuntime:
     def _step(self) -> None:
         self._steps += 1
         if self._steps > STEP_LIMIT:
-            self._runaway()
-
-    def _runaway(self) -> None:
-        self.report("runaway", "operation", f"more than {STEP_LIMIT} steps")
+            self.report("runaway", "operation", f"more than {STEP_LIMIT} steps")
 
     def _access(self, what: str) -> None:
-        # Every load comes by: the count that _step() keeps is kept here without a call.
-        self._steps += 1
-        if self._steps > STEP_LIMIT:
-            self._runaway()
+        self._step()
         if not (self.private or self.environment.locked):
             self.report("unlocked-access", "mmu_lock", f"{what} accessed without it", fatal=False)
 

@@ -198,8 +198,10 @@ class _Walk:
         there is no other to go, as each takes seconds.
         """
         part = self._found.part
-        ways = [self._graph.way(self._graph.at) if place else [], self._trail]
-        for way in ways if emulated is None else ways[-1:]:
+        ways = [self._trail]
+        if emulated is None:
+            ways.insert(0, self._graph.way(self._graph.at) if place else [])
+        for way in ways:
             shown = self._engine.look_at(part, self._title, [*way, op], len(way), emulated)
             if shown or part.disagreement:
                 return shown

@@ -207,11 +207,11 @@ class Search:
     def _planned(self, number: int, ops: list[Op]) -> list[Plan]:
         """Return what is run of the sequence of a number, and what that must show."""
         layout, habits = self._layout, self._judge.habits
-        if number % REVISIT and self._is_endless(Kind.DESTROY):
+        revisit = number % REVISIT == 0
+        if not revisit and self._is_endless(Kind.DESTROY):
             # Every sequence has one, so that it is not tried once, but seldom.
             ops = [op for op in ops if op.kind is not Kind.DESTROY]
         if not layout.large:
-            revisit = number % REVISIT == 0
             return [plan(layout, ops, frozenset(self._endless if revisit else self._excluded))]
         if number % WHOLE == 0:
             return [plan(layout, ops, frozenset(self._excluded), habits)]

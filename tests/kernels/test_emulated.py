@@ -22,7 +22,7 @@ from model.ports import layout, layouts
 from slatcheck.search.sequences import BLOCK, HEADER, Decoder
 from slatcheck.search.unit import geometry_symptoms
 from tests.kernels.copies import image_of
-from tests.proofs.c.edits import Edit, edited
+from tests.proofs.c.edits import STUCK, Edit, edited
 
 
 @cache
@@ -86,13 +86,6 @@ def test_what_makes_progress_is_waited_for(
     assert shown.stop is None
 
 
-STUCK = Edit(
-    "a loop without an end",
-    "kvm_mips_flush_gpa_pte",
-    "if (!pte_present(pte[i]))",
-    'if (pte_dirty(pte[i]))\n\t\t\tfor (;;)\n\t\t\t\t__asm__ volatile("");\n'
-    "\t\tif (!pte_present(pte[i]))",
-)
 SLOW = Edit(
     "a loop that takes its time",
     "kvm_test_age_gfn",

@@ -222,6 +222,15 @@ SINGLE: tuple[Edit, ...] = (
 #: pages on 32-bit kernels there is no bit left to give.
 REPAIRS: tuple[Edit, ...] = FOUR_LEVEL + REACH + SINGLE
 
+#: A flush of a dirty page never ends, and makes no access that could be counted.
+STUCK = Edit(
+    "a loop without an end",
+    "kvm_mips_flush_gpa_pte",
+    "if (!pte_present(pte[i]))",
+    'if (pte_dirty(pte[i]))\n\t\t\tfor (;;)\n\t\t\t\t__asm__ volatile("");\n'
+    "\t\tif (!pte_present(pte[i]))",
+)
+
 #: What the engine still shows with all repairs, of the layouts that it was tried on. The geometry
 #: is what the model says of the kernel as it is. The slots of ``mips32-64k`` are all set: the
 #: engine looks at eight words at a time, where that root has four.
