@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 import pytest
 
 from support.pool import begin, shared, spread, tell
+from tests.processes import ended
 
 
 def process(_: int) -> int:
@@ -21,20 +21,6 @@ def failing(item: int) -> int:
     if item:
         raise ValueError(item)
     return os.getpid()
-
-
-def alive(pid: int) -> bool:
-    """Return whether a process runs that has not been waited for."""
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
-
-
-def ended(pid: int) -> bool:
-    for _ in range(100):
-        if not alive(pid):
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def test_every_item_comes_once() -> None:

@@ -38,6 +38,7 @@ from tests.impl.kernel.native.builds import (
 from tests.impl.kernel.native.hostile import CALLS
 from tests.impl.kernel.native.test_hostile import Outside
 from tests.kernels.copies import share_what_is_read
+from tests.processes import ended
 
 pytestmark = needs_host
 
@@ -259,21 +260,9 @@ def test_a_loop_ends_with_the_process_that_asked_for_it(plant: Plant, without: P
         pid = int(parent.stdout.readline())
         time.sleep(0.2)
         parent.kill()
-    for _ in range(40):
-        if not alive(pid):
-            break
-        time.sleep(0.05)
-    assert alive(pid) is bool(without)
+    assert ended(pid, seconds=2.0) is not bool(without)
     if without:
         os.kill(pid, signal.SIGKILL)
-
-
-def alive(pid: int) -> bool:
-    """Return whether a process is there and runs."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 # --- the loader ----------------------------------------------------------------------------------
