@@ -80,29 +80,32 @@ class Desk:
             return False
         return self._certificates.certify(digest_of_query(text), assertions)
 
-    def answer(self, text: str, goals: bool = False) -> str:
+    def answer(self, text: str) -> str:
         """Return the answer alone; see ``decide``."""
-        return self.decide(text, goals).answer
+        return self.decide(text).answer
 
-    def decide(self, text: str, goals: bool = False) -> Decision:
+    def decide(self, text: str, about: str = "") -> Decision:
         """Return what the solvers say of a text. Raises SolverFailure where they disagree.
 
-        With ``goals`` its last assertion says that one of many goals fails.
+        Where it is ``about`` some goals of a lemma, its last assertion says that one of them fails.
         """
         key = digest_of_query(text)
         if key not in self._decisions:
             self.asked += 1
-            solve = partial(self.solve, text, key, goals)
+            solve = partial(self.solve, text, key, about)
             self._decisions[key] = self.kept.ask(key, solve) if self.kept else solve()
         return self._decisions[key]
 
-    def solve(self, text: str, key: str, goals: bool) -> Decision:
+    def solve(self, text: str, key: str, about: str) -> Decision:
         """Ask about a text with a digest, whatever was asked or kept before."""
-        hard = self.record.find(key)
+        hard, goals = self.record.find(key), bool(about)
         if hard is not None and self.options.helped:
             return self._hard(text, key, goals, hard)
         if self.options.solvers == (Z3,):
-            return Decision(_of_z3(text, goals, hard), (Z3,))
+            if hard is not None:
+                return Decision(_of_z3(text, goals, hard), (Z3,))
+            part = self.record.likely_part(about, text) if about else ""
+            return Decision(solvers.ask(Z3, text, goals, part=part), (Z3,))
         first = hard.way if hard else ""
         given = {name: solvers.ask(name, text, goals, first) for name in self.options.solvers}
         self._compare(given, text, key)
@@ -136,16 +139,15 @@ class Desk:
             raise SolverFailure(f"solvers disagree ({told}); the query is in {place}")
 
 
-def _of_z3(text: str, goals: bool, hard: HardQuery | None) -> str:
+def _of_z3(text: str, goals: bool, hard: HardQuery) -> str:
     """Return Z3's answer, of the part of a query that is on record first: fewer premises.
 
     What refutes a part refutes the whole; whatever else comes of it, the whole is asked.
     """
-    part = hard.part_of(text) if hard else ""
-    first = hard.way if hard else ""
-    if part and solvers.ask(Z3, part, goals, first) == UNSAT:
+    part = hard.part_of(text)
+    if part and solvers.ask(Z3, part, goals, hard.way) == UNSAT:
         return UNSAT
-    return solvers.ask(Z3, text, goals, first)
+    return solvers.ask(Z3, text, goals, hard.way)
 
 
 def _said(helper: str, text: str, goals: bool) -> str:

@@ -208,7 +208,7 @@ def _settle(proof: Proof, query: Query, desk: Desk) -> None:
     left = replace(query, goals=goals)
     text = smtlib(left.refutation)
     _emit(proof, text, desk)
-    made = _decided(query, text, desk)
+    made = _decided(proof, left, text, desk)
     share = (perf_counter() - begun) / len(goals)
     for goal in goals:
         proof.clauses[goal.clause].seconds += share
@@ -221,9 +221,14 @@ def _settle(proof: Proof, query: Query, desk: Desk) -> None:
         proof.clauses[goal.clause].count(made)
 
 
-def _decided(query: Query, text: str, desk: Desk) -> Decision:
+def _decided(proof: Proof, query: Query, text: str, desk: Desk) -> Decision:
     """Return what is said of goals of a query; of premises that are false nobody is asked."""
-    return NOBODY if FALSE in query.premises else desk.decide(text, goals=True)
+    return NOBODY if FALSE in query.premises else desk.decide(text, _about(proof, query.goals))
+
+
+def _about(proof: Proof, goals: Iterable[Goal]) -> str:
+    """Return what a query of some goals is about, in words that other layouts have as well."""
+    return f"{proof.name}: " + "; ".join(f"{goal.clause}: {goal.statement}" for goal in goals)
 
 
 def _refuted(proof: Proof, goal: Goal) -> bool:
@@ -238,7 +243,7 @@ def _apart(proof: Proof, query: Query, desk: Desk) -> None:
     for goals in groups.values():
         some = [*query.premises, truth(either(*[negate(goal.term) for goal in goals]))]
         text = smtlib(some) if len(goals) > 1 else ""
-        made = desk.decide(text, goals=True) if text else None
+        made = desk.decide(text, _about(proof, goals)) if text else None
         if made is not None and made.answer == UNSAT:
             clause = proof.clauses[goals[0].clause]
             clause.certified += len(goals) * desk.certified(text, some)
@@ -246,7 +251,7 @@ def _apart(proof: Proof, query: Query, desk: Desk) -> None:
             continue
         for goal in goals:
             if not _refuted(proof, goal):
-                _single(proof.clauses[goal.clause], query, goal, desk)
+                _single(proof, query, goal, desk)
 
 
 def _values(query: Query, premises: tuple[Term, ...]) -> dict[str, int]:
@@ -259,11 +264,12 @@ def _values(query: Query, premises: tuple[Term, ...]) -> dict[str, int]:
     return {name: asked.value(alias, term.width) for name, term, alias in named}
 
 
-def _single(clause: ClauseResult, query: Query, goal: Goal, desk: Desk) -> None:
+def _single(proof: Proof, query: Query, goal: Goal, desk: Desk) -> None:
     """Decide one goal by itself."""
+    clause = proof.clauses[goal.clause]
     premises = (*query.premises, truth(negate(goal.term)))
     text = smtlib(premises)
-    made = NOBODY if FALSE in premises else desk.decide(text, goals=True)
+    made = NOBODY if FALSE in premises else desk.decide(text, _about(proof, [goal]))
     if made.answer == UNKNOWN:
         clause.becomes(OPEN, f"the solver gave up on '{goal.statement}'")
         return

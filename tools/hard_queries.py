@@ -2,8 +2,9 @@
 """Writes the record of hard queries, or has Z3 confirm it: what it answered, who was fastest.
 
 ``python -m tools.hard_queries`` proves the built-in tables, and the C of the trees of
-``--kernel``, and asks Z3, Bitwuzla and cvc5 each query that Z3's first strategy leaves open. What
-was measured is kept in .cache/hard-queries, so that a run that was ended goes on where it was.
+``--kernel``, and asks Z3, Bitwuzla and cvc5 each query that Z3's first strategy leaves open, unless
+it is on record already by the same versions of them. What was measured is kept in
+.cache/hard-queries, so that a run that was ended goes on where it was.
 ``--confirm`` has Z3 alone answer what is on record again, by all of its strategies.
 """
 
@@ -18,9 +19,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from impl.kernel.layouts import layout_in
 from impl.kernel.ports import bind, open_for, trees_in
@@ -31,12 +33,19 @@ from model.machines import BIG
 from model.ports import byte_orders, permitted_layouts
 from model.ports import layout as layout_named
 from proofs import hard_queries, solvers
-from proofs.desk import Options
-from proofs.hard_queries import DIGITS, HELPERS, HardQuery, Record, digest_of_query
+from proofs.desk import Z3, Desk, Options
+from proofs.hard_queries import (
+    DIGITS,
+    HELPERS,
+    HardQuery,
+    Record,
+    digest_of_goals,
+    digest_of_query,
+)
 from proofs.kernel_runner import LemmaStore, Session, read_unit
 from proofs.ports import CODES, has_table
 from proofs.runner import MAP, ProofTask, carry_out, sources, tasks_of
-from proofs.solvers import STRATEGIES, UNKNOWN, UNSAT, SolverFailure, Z3Query
+from proofs.solvers import STRATEGIES, UNKNOWN, UNSAT, Decision, SolverFailure, Z3Query
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / ".cache/hard-queries"
@@ -69,6 +78,11 @@ class Measured:
         other = {way: cost for way, cost in self.seconds.items() if way in HELPERS}
         quick = min(other, key=other.__getitem__, default="")
         return quick if quick and other[quick] < MARGIN * own[best] else best
+
+    @property
+    def row(self) -> HardQuery:
+        """What goes on record."""
+        return HardQuery(self.answer, self.fastest, self.premises)
 
 
 # What is asked
@@ -113,53 +127,54 @@ def _code(root: Path, layout: Layout) -> None:
             Session(unit, shape, binding.entries, ALONE, LemmaStore(None)).run()
 
 
-Answer = Callable[[str, bool], str]
-"""Answers a query, of which is said whether its last assertion is of goals."""
+Answer = Callable[[str, str], str]
+"""Answers a query, of which is said what it is about; '' where no last assertion is of goals."""
 
 
 @contextmanager
 def answering(answer: Answer) -> Iterator[None]:
-    """Let the queries that Z3 is asked meanwhile, each as a whole, be answered by a function."""
-    plain, shipped = solvers.SOLVERS["z3"], hard_queries.shipped
-    solvers.SOLVERS["z3"] = lambda text, goals, _: answer(text, goals)
-    hard_queries.shipped = cache(Record)  # nothing is on record, so nothing is asked in part
-    try:
+    """Let the queries that are asked meanwhile, each as a whole, be answered by a function."""
+
+    def solve(_desk: Desk, text: str, _key: str, about: str) -> Decision:
+        return Decision(answer(text, about), (Z3,))
+
+    with patch.object(Desk, "solve", solve):
         yield
-    finally:
-        solvers.SOLVERS["z3"], hard_queries.shipped = plain, shipped
 
 
 # Recording
 
 
 class Notebook:
-    """What was measured so far, on disk: queries by digest, and the hard ones of each unit."""
+    """What was measured so far, on disk or in a record: queries, and the hard ones of each unit.
 
-    def __init__(self, folder: Path) -> None:
+    Of these is kept what they are about as well, as ``digest_of_goals`` has it, '' for no goals.
+    """
+
+    def __init__(self, folder: Path, known: Record) -> None:
         self._queries = folder / "queries.jsonl"
         self._units = folder / "units.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
         asked = solvers.versions(tuple(solvers.SOLVERS))
         self.asked = asked
-        self.measured: dict[str, Measured] = {}
+        self.rows = dict(known.rows) if known.asked == asked else {}
         for line in _lines(self._queries):
             if line["asked"] == asked:
-                self.measured[line["query"]] = Measured(
-                    line["answer"], line["seconds"], line["premises"]
-                )
-        self.done: dict[tuple[str, str], list[str]] = {
+                found = Measured(line["answer"], line["seconds"], line["premises"])
+                self.rows[line["query"]] = found.row
+        self.done: dict[tuple[str, str], dict[str, str]] = {
             (line["unit"], line["key"]): line["hard"] for line in _lines(self._units)
         }
 
     def note(self, query: str, found: Measured) -> None:
         """Keep what was measured of a query."""
-        self.measured[query] = found
+        self.rows[query] = found.row
         _append(self._queries, {"query": query, "asked": self.asked, **asdict(found)})
 
-    def finish(self, unit: str, key: str, hard: Iterable[str]) -> None:
+    def finish(self, unit: str, key: str, hard: dict[str, str]) -> None:
         """Keep that a unit was asked as a whole; ``key`` is of what it depends on."""
-        self.done[unit, key] = list(hard)
-        _append(self._units, {"unit": unit, "key": key, "hard": list(hard)})
+        self.done[unit, key] = hard
+        _append(self._units, {"unit": unit, "key": key, "hard": hard})
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:  # JSON that this tool wrote
@@ -183,40 +198,44 @@ def record(chosen: Iterable[Unit], notebook: Notebook, say: Callable[[str], None
     Raises SolverFailure where solvers disagree.
     """
     key = sources()
-    rows: dict[str, HardQuery] = {}
     for unit in chosen:
         if (unit.name, key) not in notebook.done:
-            begun, hard = time.process_time(), dict[str, None]()
+            begun, hard = time.process_time(), dict[str, str]()
             with answering(partial(_noted, hard, notebook)):
                 unit.work()
             notebook.finish(unit.name, key, hard)
             say(f"{unit.name}: {len(hard)} hard, {time.process_time() - begun:.1f} s CPU")
+    rows: dict[str, HardQuery] = {}
+    likely: dict[str, int] = {}
     for (_, of), queries in notebook.done.items():
-        for query in queries if of == key else ():
-            found = notebook.measured.get(query)
-            if found is not None:
-                rows[query[:DIGITS]] = HardQuery(found.answer, found.fastest, found.premises)
-    return Record(rows, notebook.asked)
+        for query, goals in queries.items() if of == key else ():
+            row = notebook.rows.get(query)
+            if row is None:
+                continue
+            rows[query] = row
+            if goals and row.answer == UNSAT and row.premises:
+                likely[goals] = likely.get(goals, 0) | row.premises
+    return Record(rows, notebook.asked, likely=likely)
 
 
-def _noted(hard: dict[str, None], notebook: Notebook, text: str, goals: bool) -> str:
+def _noted(hard: dict[str, str], notebook: Notebook, text: str, about: str) -> str:
     """Answer a query, and measure it where Z3's first strategy leaves it open, or nearly does.
 
     What came before in Z3's shared memory moves the work that a query is, so one that is near the
     limit here is beyond it elsewhere, and there costs all that the next strategy may try.
     """
     first = STRATEGIES[0]
-    answer = Z3Query(text, goals).attempt(replace(first, limit=first.limit // NEAR))
+    answer = Z3Query(text, bool(about)).attempt(replace(first, limit=first.limit // NEAR))
     if answer != UNKNOWN:
         return answer
-    query = digest_of_query(text)
-    hard[query] = None
-    if query not in notebook.measured:
-        found = measure(text, goals)
+    query = digest_of_query(text)[:DIGITS]
+    hard[query] = digest_of_goals(about, text) if about else ""
+    if query not in notebook.rows:
+        found = measure(text, bool(about))
         if found is None:
             return UNKNOWN
         notebook.note(query, found)
-    return notebook.measured[query].answer
+    return notebook.rows[query].answer
 
 
 def measure(text: str, goals: bool) -> Measured | None:
@@ -308,8 +327,8 @@ def confirm(
     found = Confirmation()
     drawn = set(draw.sample(sorted(given.rows), round(share * len(given.rows))))
 
-    def answer(text: str, goals: bool) -> str:
-        row = digest_of_query(text)[:DIGITS]
+    def answer(text: str, about: str) -> str:
+        row, goals = digest_of_query(text)[:DIGITS], bool(about)
         hard = given.rows.get(row)
         if hard is None:
             return Z3Query(text, goals).check()
@@ -345,8 +364,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = units(layouts, trees)
     if args.confirm:
         return _confirm(chosen, args.share, args.seed)
-    found = record(chosen, Notebook(KEPT), lambda line: print(line, flush=True))
-    hard_queries.FILE.write_text(hard_queries.written(found.rows, found.asked), encoding="utf-8")
+    notebook = Notebook(KEPT, hard_queries.shipped())
+    found = record(chosen, notebook, lambda line: print(line, flush=True))
+    hard_queries.FILE.write_text(hard_queries.written(found), encoding="utf-8")
     print(f"{len(found.rows)} hard queries are on record: {_ways(found)}")
     return 0
 

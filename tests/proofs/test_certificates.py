@@ -62,7 +62,7 @@ def test_a_larger_share_has_all_of_a_smaller_one() -> None:
 
 
 def test_a_solver_that_refutes_what_holds_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(solvers, "ask", lambda *_: UNSAT)
+    monkeypatch.setattr(solvers, "ask", lambda *_, **__: UNSAT)
     # All paths are then taken for impossible: without a certificate nothing is shown of anything.
     found = prove("lemma", program, Desk(Options()), ("exact",))
     assert found.clauses["exact"].verdict == VACUOUS
@@ -74,7 +74,7 @@ def test_a_solver_that_refutes_what_holds_is_found_out(monkeypatch: pytest.Monke
 def test_a_goal_refuted_wrongly_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = solvers.ask
 
-    def ask(name: str, text: str, goals: bool = False, first: str = "") -> str:
+    def ask(name: str, text: str, goals: bool = False, *_: object, part: str = "") -> str:
         return UNSAT if goals else honest(name, text, goals)
 
     monkeypatch.setattr(solvers, "ask", ask)

@@ -14,9 +14,24 @@ import pytest
 from proofs import hard_queries, solvers
 from proofs.desk import Desk, Options
 from proofs.engine import FAILED, HOLDS, REFUTED, Proof, prove
-from proofs.hard_queries import HELPERS, HardQuery, Record, digest_of_query
+from proofs.hard_queries import (
+    HELPERS,
+    HardQuery,
+    Record,
+    digest_of_goals,
+    digest_of_query,
+)
 from proofs.paths import Path as Run
-from proofs.solvers import SAT, STRATEGIES, UNKNOWN, UNSAT, Decision, SolverFailure
+from proofs.solvers import (
+    SAT,
+    STRATEGIES,
+    UNKNOWN,
+    UNSAT,
+    Decision,
+    SolverFailure,
+    Strategy,
+    Z3Query,
+)
 from proofs.terms import less, negate, same
 
 HEAD = "(set-logic QF_BV)\n(declare-const a (_ BitVec 8))\n(assert (bvult a #x02))\n"
@@ -24,6 +39,7 @@ REFUTED_TEXT = f"{HEAD}(assert (bvult #x02 a))\n(check-sat)\n"
 HOLDING_TEXT = f"{HEAD}(assert (= a #x01))\n(check-sat)\n"
 ON_RECORD = Decision(UNSAT, ("bitwuzla",), on_record=True)
 OF_Z3 = Decision(UNSAT, ("z3",))
+GOALS = "a lemma: exact: what is less is not the same"
 
 Asked = list[tuple[str, str]]
 
@@ -38,11 +54,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
             text: str,
             goals: bool,
             first: str,
+            part: str,
             name: str = name,
-            plain: Callable[[str, bool, str], str] = plain,
+            plain: Callable[[str, bool, str, str], str] = plain,
         ) -> str:
             noted.append((name, first))
-            return plain(text, goals, first)
+            return plain(text, goals, first, part)
 
         monkeypatch.setitem(solvers.SOLVERS, name, ask)
     return noted
@@ -58,10 +75,10 @@ def record(text: str, answer: str, way: str, premises: int = 0) -> Record:
 
 
 def decide(
-    text: str, known: Record, folder: Path, goals: bool = True, **options: object
+    text: str, known: Record, folder: Path, about: str = GOALS, **options: object
 ) -> Decision:
     chosen = replace(Options(saved=str(folder)), **options)  # type: ignore[arg-type]
-    return Desk(chosen, record=known).decide(text, goals)
+    return Desk(chosen, record=known).decide(text, about)
 
 
 @pytest.mark.parametrize("way", HELPERS)
@@ -90,7 +107,7 @@ def test_what_holds_is_always_z3s_to_say(asked: Asked, tmp_path: Path) -> None:
 
 def test_what_is_no_goal_is_always_z3s_to_say(asked: Asked, tmp_path: Path) -> None:
     known = record(REFUTED_TEXT, UNSAT, "bitwuzla")
-    assert decide(REFUTED_TEXT, known, tmp_path, goals=False) == OF_Z3
+    assert decide(REFUTED_TEXT, known, tmp_path, about="") == OF_Z3
     assert {name for name, _ in asked} == {"z3"}
 
 
@@ -190,9 +207,9 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     noted: list[tuple[str, int]] = []
     plain = solvers.ask
 
-    def ask(name: str, text: str, goals: bool = False, first: str = "") -> str:
+    def ask(name: str, text: str, goals: bool = False, first: str = "", part: str = "") -> str:
         noted.append((name, text.count("(assert")))
-        return plain(name, text, goals, first)
+        return plain(name, text, goals, first, part)
 
     monkeypatch.setattr(solvers, "ask", ask)
     return noted
@@ -238,6 +255,75 @@ def test_no_premises_on_record_refute_what_holds(
 def test_of_several_each_is_asked_the_whole(sizes: list[tuple[str, int]], tmp_path: Path) -> None:
     three = ("z3", "bitwuzla", "cvc5")
     decide(MORE, record(MORE, UNSAT, "bitwuzla", ENOUGH), tmp_path, solvers=three)
+    assert sizes == [(name, 3) for name in three]
+
+
+# Parts that are likely to suffice
+
+
+def likely(text: str, premises: int) -> Record:
+    return Record(likely={digest_of_goals(GOALS, text): premises})
+
+
+Attempts = list[tuple[str, int, str]]
+
+
+@pytest.fixture
+def attempts(monkeypatch: pytest.MonkeyPatch) -> Attempts:
+    """Note how Z3 is asked, about how many assertions, and what it says; its core gives up."""
+    noted: Attempts = []
+    plain = Z3Query.attempt
+
+    def attempt(query: Z3Query, strategy: Strategy) -> str:
+        core = strategy == STRATEGIES[0]
+        answer = UNKNOWN if core else plain(query, strategy)
+        noted.append((strategy.name, query.text.count("(assert"), answer))
+        return answer
+
+    monkeypatch.setattr(Z3Query, "attempt", attempt)
+    return noted
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_what_sufficed_for_others_like_it_is_tried_early(
+    alone: bool, attempts: Attempts, tmp_path: Path
+) -> None:
+    assert decide(MORE, likely(MORE, ENOUGH), tmp_path, alone=alone) == OF_Z3
+    assert attempts == [("z3-core", 3, UNKNOWN), ("z3-cases", 2, UNSAT)]
+
+
+def test_what_is_easy_is_not_asked_in_part(sizes: list[tuple[str, int]], tmp_path: Path) -> None:
+    assert decide(MORE, likely(MORE, ENOUGH), tmp_path) == OF_Z3
+    assert sizes == [("z3", 3)]
+
+
+def test_what_did_not_suffice_costs_time_only(attempts: Attempts, tmp_path: Path) -> None:
+    assert decide(MORE, likely(MORE, TOO_FEW), tmp_path) == OF_Z3
+    assert attempts == [("z3-core", 3, UNKNOWN), ("z3-cases", 2, SAT), ("z3-bits", 3, UNSAT)]
+
+
+@pytest.mark.parametrize("premises", range(1, 8))
+def test_no_premises_that_are_likely_refute_what_holds(
+    premises: int, attempts: Attempts, tmp_path: Path
+) -> None:
+    text = f"{HEAD_OF_MORE}(assert (= a #x01))\n(check-sat)\n"
+    assert decide(text, likely(text, premises), tmp_path) == Decision(SAT, ("z3",))
+    assert attempts[-1] == ("z3-bits", 3, SAT)
+
+
+@pytest.mark.parametrize("known", [likely(MORE, ENOUGH), Record()])
+def test_what_is_no_goal_is_asked_as_a_whole(
+    known: Record, attempts: Attempts, tmp_path: Path
+) -> None:
+    assert decide(MORE, known, tmp_path, about="") == OF_Z3
+    assert {count for _, count, _ in attempts} == {3}
+
+
+def test_a_part_that_is_likely_is_asked_of_no_other_solver(
+    sizes: list[tuple[str, int]], tmp_path: Path
+) -> None:
+    three = ("z3", "bitwuzla", "cvc5")
+    assert decide(MORE, likely(MORE, ENOUGH), tmp_path, solvers=three) == Decision(UNSAT, three)
     assert sizes == [(name, 3) for name in three]
 
 

@@ -9,13 +9,24 @@ from pathlib import Path
 import pytest
 
 from proofs import hard_queries
-from proofs.hard_queries import DIGITS, FILE, HELPERS, WAYS, HardQuery, Record, digest_of_query
+from proofs.hard_queries import (
+    DIGITS,
+    FILE,
+    HELPERS,
+    LIKE_DIGITS,
+    WAYS,
+    HardQuery,
+    Record,
+    digest_of_goals,
+    digest_of_query,
+)
 from proofs.solvers import SAT, SOLVERS, UNSAT, ask, versions
 
 QUERIES = [digest_of_query(str(number)) for number in range(40)]
 DRAW = random.Random(3)
 ROWS = {query: HardQuery(DRAW.choice([SAT, UNSAT]), DRAW.choice(sorted(WAYS))) for query in QUERIES}
-TEXT = hard_queries.written(ROWS, "z3 1, cvc5 2")
+LIKELY = {query[:LIKE_DIGITS]: DRAW.randrange(1, 1 << 90) for query in QUERIES[:9]}
+TEXT = hard_queries.written(Record(ROWS, "z3 1, cvc5 2", likely=LIKELY))
 
 
 def of(file: Path, content: bytes) -> Record:
@@ -26,6 +37,7 @@ def of(file: Path, content: bytes) -> Record:
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     found = of(tmp_path / "record", TEXT.encode())
     assert {query: found.find(query) for query in QUERIES} == ROWS
+    assert found.likely == LIKELY
     assert found.asked == "z3 1, cvc5 2"
     assert len(found.digest) == 64
     assert found.find(digest_of_query("another")) is None
@@ -61,6 +73,8 @@ def test_one_that_was_damaged_has_no_rows(tmp_path: Path) -> None:
         "{} unsat z3-core -1",
         "{} unsat z3-core 1 2",
         "0{} unsat z3-core 1",
+        "{} 1",
+        "{}",
     ],
 )
 def test_a_row_that_is_none_is_left_out(tmp_path: Path, row: str) -> None:
@@ -101,10 +115,22 @@ def test_a_part_is_refuted_only_where_the_whole_is(premises: int) -> None:
     assert ask("z3", HardQuery(UNSAT, "cvc5", premises).part_of(holding)) == SAT
 
 
+def test_a_part_is_likely_for_the_same_goals_of_as_many_premises() -> None:
+    about = "a lemma: exact: it is"
+    known = Record(likely={digest_of_goals(about, QUERY): 0b101})
+    part = known.likely_part(about, QUERY)
+    assert part == HardQuery(UNSAT, "cvc5", 0b101).part_of(QUERY)
+    edited = QUERY.replace("#x05", "#x09")
+    assert known.likely_part(about, edited) == part.replace("#x05", "#x09")
+    assert known.likely_part("another lemma", QUERY) == ""
+    assert known.likely_part(about, QUERY.replace("(assert t0)", "(assert t0)\n" * 2)) == ""
+
+
 def test_the_shipped_record_is_as_it_was_written() -> None:
     found = hard_queries.shipped()
     assert len(found.rows) > 100
-    assert FILE.read_text(encoding="utf-8") == hard_queries.written(found.rows, found.asked)
+    assert len(found.likely) > 100
+    assert FILE.read_text(encoding="utf-8") == hard_queries.written(found)
     assert [name for name in SOLVERS if name in found.asked] == list(SOLVERS)
     assert {row.way for row in found.rows.values()} & set(HELPERS)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from dataclasses import replace
@@ -13,7 +14,14 @@ import pytest
 from model.ports import layout
 from proofs import hard_queries, solvers
 from proofs.desk import Desk
-from proofs.hard_queries import DIGITS, HELPERS, HardQuery, Record, digest_of_query
+from proofs.hard_queries import (
+    DIGITS,
+    HELPERS,
+    HardQuery,
+    Record,
+    digest_of_goals,
+    digest_of_query,
+)
 from proofs.solvers import SAT, STRATEGIES, UNSAT, SolverFailure, Z3Query
 from tools import hard_queries as tool
 from tools.hard_queries import (
@@ -39,6 +47,7 @@ HEAD = """\
 """
 HOLDING = f"{HEAD}(assert (= (bvmul |a| |a|) #x31))\n(check-sat)\n"
 REFUTED = f"{HEAD}(assert (= (bvmul |a| |a|) #x33))\n(check-sat)\n"
+GOALS = "a lemma: exact: what is tried"
 EASY = "(set-logic QF_BV)\n(assert false)\n(check-sat)\n"
 
 
@@ -53,9 +62,13 @@ def unit(name: str, *texts: str) -> Unit:
     def work() -> None:
         desk = Desk(ALONE)
         for text in texts:
-            desk.decide(text, goals=True)
+            desk.decide(text, GOALS)
 
     return Unit(name, work)
+
+
+def notebook(folder: Path) -> Notebook:
+    return Notebook(folder, Record())
 
 
 def row(text: str) -> str:
@@ -64,13 +77,14 @@ def row(text: str) -> str:
 
 def test_what_is_hard_is_measured_and_on_record(tmp_path: Path) -> None:
     said: list[str] = []
-    found = record([unit("one", EASY, HOLDING, REFUTED)], Notebook(tmp_path), said.append)
+    found = record([unit("one", EASY, HOLDING, REFUTED)], notebook(tmp_path), said.append)
     assert {query: hard.answer for query, hard in found.rows.items()} == {
         row(HOLDING): SAT,
         row(REFUTED): UNSAT,
     }
-    (measured, _) = Notebook(tmp_path).measured.values()
-    assert {*HELPERS, "z3-bits"} <= set(measured.seconds)
+    lines = (tmp_path / "queries.jsonl").read_text(encoding="utf-8").split("\n")[1:]
+    for line in lines:
+        assert {*HELPERS, "z3-bits"} <= set(json.loads(line)["seconds"])
     assert len(said) == 1 and said[0].startswith("one: 2 hard")
 
 
@@ -84,18 +98,18 @@ def test_what_is_nearly_left_open_is_on_record(
         way = replace(alone, limit=limit)
         assert Z3Query(HOLDING, goals=True).attempt(way) == SAT
         monkeypatch.setattr(tool, "STRATEGIES", (way, *STRATEGIES[1:]))
-        found = record([unit("one", HOLDING)], Notebook(tmp_path / str(limit)), lambda _: None)
+        found = record([unit("one", HOLDING)], notebook(tmp_path / str(limit)), lambda _: None)
         assert (row(HOLDING) in found.rows) is noted
 
 
 def test_what_was_measured_is_not_measured_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = record([unit("one", HOLDING)], Notebook(tmp_path), lambda _: None)
+    first = record([unit("one", HOLDING)], notebook(tmp_path), lambda _: None)
     monkeypatch.setattr(tool, "measure", lambda *_: pytest.fail("it is measured"))
     idle = Unit("one", lambda: pytest.fail("it is worked on"))
-    assert record([idle], Notebook(tmp_path), lambda _: None) == first
-    assert record([unit("two", HOLDING)], Notebook(tmp_path), lambda _: None) == first
+    assert record([idle], notebook(tmp_path), lambda _: None) == first
+    assert record([unit("two", HOLDING)], notebook(tmp_path), lambda _: None) == first
 
 
 def test_what_is_on_record_is_asked_as_a_whole(
@@ -103,7 +117,7 @@ def test_what_is_on_record_is_asked_as_a_whole(
 ) -> None:
     known = Record({row(NEEDED): HardQuery(UNSAT, "cvc5", 0b11)})
     monkeypatch.setattr(hard_queries, "shipped", lambda: known)
-    found = record([unit("one", NEEDED)], Notebook(tmp_path), lambda _: None)
+    found = record([unit("one", NEEDED)], notebook(tmp_path), lambda _: None)
     assert found.rows.keys() == {row(NEEDED)}
     again = confirm([unit("one", NEEDED)], found, 1.0, random.Random(0))
     assert again.asked == {row(NEEDED)} and not again.otherwise
@@ -111,12 +125,12 @@ def test_what_is_on_record_is_asked_as_a_whole(
 
 
 def test_a_run_that_was_cut_goes_on(tmp_path: Path) -> None:
-    whole = record([unit("one", HOLDING)], Notebook(tmp_path), lambda _: None)
+    whole = record([unit("one", HOLDING)], notebook(tmp_path), lambda _: None)
     for file in tmp_path.iterdir():
         file.write_text(file.read_text(encoding="utf-8")[:-20], encoding="utf-8")
-    assert not Notebook(tmp_path).measured
-    again = record([unit("one", HOLDING)], Notebook(tmp_path), lambda _: None)
-    assert Notebook(tmp_path).measured.keys() == {digest_of_query(HOLDING)}
+    assert not notebook(tmp_path).rows
+    again = record([unit("one", HOLDING)], notebook(tmp_path), lambda _: None)
+    assert notebook(tmp_path).rows.keys() == {row(HOLDING)}
     assert whole.rows.keys() == again.rows.keys()
 
 
@@ -130,6 +144,26 @@ NEEDED = """\
 (assert (bvult #x6f |a|))
 (check-sat)
 """
+
+
+def test_what_is_on_record_is_not_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless other versions of the solvers were asked."""
+    made = record([unit("one", NEEDED)], notebook(tmp_path / "one"), lambda _: None)
+    monkeypatch.setattr(tool, "measure", lambda *_: None)
+    for asked, rows in ((made.asked, made.rows), (f"{made.asked}.1", {})):
+        known = Notebook(tmp_path / str(len(rows)), replace(made, asked=asked))
+        assert record([unit("one", NEEDED)], known, lambda _: None).rows == rows
+
+
+def test_premises_are_on_record_by_what_was_asked(tmp_path: Path) -> None:
+    """Those of every query that is about the same; what holds has none."""
+    other = NEEDED.replace("(bvult |a| |b|)", "(= |a| #x01)")
+    found = record([unit("one", NEEDED, other, HOLDING)], notebook(tmp_path), lambda _: None)
+    assert found.likely == {digest_of_goals(GOALS, NEEDED): 0b011}
+    alone = record([unit("two", other)], notebook(tmp_path / "other"), lambda _: None)
+    assert alone.likely == {digest_of_goals(GOALS, NEEDED): 0b010}
 
 
 def test_premises_that_suffice_are_found() -> None:
@@ -154,15 +188,15 @@ def test_disagreement_is_no_record(
 ) -> None:
     monkeypatch.setitem(solvers.SOLVERS, name, lambda *_: SAT)
     with pytest.raises(SolverFailure, match="disagree"):
-        record([unit("one", REFUTED)], Notebook(tmp_path), lambda _: None)
-    assert not Notebook(tmp_path).measured
+        record([unit("one", REFUTED)], notebook(tmp_path), lambda _: None)
+    assert not notebook(tmp_path).rows
 
 
 def test_what_z3_does_not_answer_is_not_on_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tool, "STRATEGIES", (replace(STRATEGIES[0], limit=1),))
-    assert record([unit("one", REFUTED)], Notebook(tmp_path), lambda _: None).rows == {}
+    assert record([unit("one", REFUTED)], notebook(tmp_path), lambda _: None).rows == {}
 
 
 @pytest.mark.parametrize(

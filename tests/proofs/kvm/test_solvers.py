@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Three solvers agree on what is proved of the repaired tree."""
+"""Three solvers agree on what is proved of the repaired tree, and what is hard is asked in part."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 
 from proofs import solvers
 from proofs.desk import Options
-from proofs.engine import FAILED
+from proofs.engine import FAILED, HOLDS
 from proofs.kernel_runner import LemmaStore
-from proofs.solvers import SAT
-from tests.proofs.c.edits import REPAIRS, edited
+from proofs.solvers import OF_PARTS, SAT, UNKNOWN, UNSAT, Strategy, Z3Query
+from tests.proofs.c.edits import REPAIRS, Edit, edited
 from tests.proofs.kvm.test_repaired import failing, session, titles
 
 THREE = ("z3", "cvc5", "bitwuzla")
@@ -51,9 +51,9 @@ def test_three_solvers_agree(
     asked: Counter[str] = Counter()
     ask = solvers.ask
 
-    def counted(name: str, text: str, goals: bool, first: str) -> str:
+    def counted(name: str, text: str, goals: bool, first: str, part: str = "") -> str:
         asked[name] += 1
-        return ask(name, text, goals, first)
+        return ask(name, text, goals, first, part)
 
     monkeypatch.setattr(solvers, "ask", counted)
     of = session(repaired, layout, LemmaStore(None), Options(solvers=THREE, saved=str(tmp_path)))
@@ -78,3 +78,34 @@ def test_a_solver_that_says_something_else_makes_an_error(
     (one,) = of.run(["kvm_mips_flush_gpa_pt"]).proved
     assert one.proof.verdict == FAILED
     assert list(tmp_path.glob("disagreement-*.smt2"))
+
+
+FLUSH = "kvm_mips_flush_gpa_pmd"
+REWRITTEN = Edit("the loop ends elsewhere", FLUSH, "i <= i_max", "i < i_max + 1")
+
+
+@pytest.mark.slow
+def test_what_is_hard_of_an_edited_function_is_refuted_in_part(
+    kernel_trees: Mapping[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The edit leaves no query of the function on record, and as many premises as there were."""
+    asked: list[tuple[str, int, str]] = []
+    attempt = Z3Query.attempt
+
+    def noted(query: Z3Query, strategy: Strategy) -> str:
+        answer = attempt(query, strategy)
+        if query.goals:
+            asked.append((strategy.name, query.text.count("(assert "), answer))
+        return answer
+
+    monkeypatch.setattr(Z3Query, "attempt", noted)
+    tree = edited(kernel_trees["6.12"], [REWRITTEN], tmp_path / "linux")
+    (one,) = session(tree, "mips64-4k", LemmaStore(None)).run([FLUSH]).proved
+    assert one.proof.verdict == HOLDS
+    left = [place for place, (_, _, answer) in enumerate(asked) if answer == UNKNOWN]
+    assert len(left) >= 3, "what was hard is not asked here"
+    for place in left:
+        _, whole, _ = asked[place]
+        way, part, answer = asked[place + 1]
+        assert (way, answer) == (OF_PARTS.name, UNSAT)
+        assert part < whole / 2
