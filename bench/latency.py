@@ -12,11 +12,12 @@ import argparse
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +30,13 @@ FLUSH = "static bool kvm_mips_flush_gpa_pmd("
 REWRITTEN, BROKEN = ("i <= i_max", "i < i_max + 1"), ("i < i_max + 1", "i < i_max")
 MAP_PAGE = next(words for name, *words in EDITS if name == "kvm_mips_map_page")
 ONE = "mips64-4k"
+WATCHED = {
+    "one layout watched, rewritten": (FLUSH, "i <= i_max", "i_max >= i"),
+    "one layout watched, broken": (FLUSH, "i_max >= i", "i_max > i"),
+    "one layout watched, as it was": (FLUSH, "i_max > i", "i <= i_max"),
+    "one layout watched, map_page": (MAP_PAGE[0], MAP_PAGE[1], "gpa / (1ul << PAGE_SHIFT)"),
+}
+"""Edits of a tree that is watched, of which no other step keeps anything."""
 
 
 @dataclass
@@ -65,30 +73,41 @@ class Tool:
     kept: Path
     tree: Path
 
-    def run(self, what: str, command: str, *options: str) -> Waited:
-        """Run a command of the program and note when its lines appear."""
-        call = [sys.executable, "-m", "slatcheck", command, *options]
-        env = os.environ | {"SLATCHECK_CACHE": str(self.kept), "PYTHONPATH": str(self.root)}
-        before, begun = _cpu(), time.perf_counter()
-        found = Waited(what, self.name, 0, 0.0, 0.0)
-        with subprocess.Popen(
-            call,
+    def begin(self, command: str, *options: str) -> subprocess.Popen[str]:
+        """Begin a command of the program, of which only what it says on stderr is read."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "slatcheck", command, *options],
             cwd=self.root,
-            env=env,
+            env=os.environ | {"SLATCHECK_CACHE": str(self.kept), "PYTHONPATH": str(self.root)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-        ) as run:
-            assert run.stderr is not None
-            for line in run.stderr:
-                now = time.perf_counter() - begun
-                if line.startswith("["):
-                    found.verdict = found.verdict or now
-                if line.lstrip().startswith("new: "):
-                    found.new = found.new or now
+        )
+
+    def run(self, what: str, command: str, *options: str) -> Waited:
+        """Run a command of the program and note when its lines appear."""
+        before, begun = _cpu(), time.perf_counter()
+        found = Waited(what, self.name, 0, 0.0, 0.0)
+        with self.begin(command, *options) as run:
+            _read(run, found, begun)
         found.status = run.returncode
         found.whole, found.cpu = time.perf_counter() - begun, _cpu() - before
         return found
+
+    def watched(self, edits: Mapping[str, tuple[str, str, str]], *options: str) -> Iterator[Waited]:
+        """Have a copy watched that is edited again and again; what that costs a CPU is not seen.
+
+        A revision that cannot watch says so at once: its status is 2.
+        """
+        with self.begin("check", "--kernel", str(self.tree), "--watch", *options) as run:
+            _read(run, Waited("", self.name, 0, 0.0, 0.0), 0.0)
+            for what, change in edits.items():
+                found, begun = Waited(what, self.name, 2, 0.0, 0.0), time.perf_counter()
+                self.change(*change)
+                _read(run, found, begun)
+                found.whole = time.perf_counter() - begun
+                yield found
+            run.send_signal(signal.SIGINT)
 
     def check(self, what: str, *options: str) -> Waited:
         """Check the copy of the tree."""
@@ -97,6 +116,23 @@ class Tool:
     def change(self, begins: str, old: str, new: str) -> None:
         """Edit a function of the copy."""
         edit(self.tree, begins, old, new)
+
+
+WAITING = "slatcheck: waiting for a change"
+
+
+def _read(run: subprocess.Popen[str], found: Waited, begun: float) -> None:
+    """Read what a run says until it ends or waits, and note when its lines appear."""
+    assert run.stderr is not None
+    for line in run.stderr:
+        now = time.perf_counter() - begun
+        if line.startswith("["):
+            found.verdict = found.verdict or now
+        if line.lstrip().startswith("new: "):
+            found.new = found.new or now
+        if line.startswith(WAITING):
+            found.status = int(line.split()[-1])
+            return
 
 
 def _cpu() -> float:
@@ -125,6 +161,9 @@ def steps(tool: Tool, layouts: Sequence[str]) -> Iterator[Waited]:
     tool.change(FLUSH, "i <= i_max - 1", REWRITTEN[0])
     tool.change(*MAP_PAGE)
     yield tool.check("map_page rewritten", *gated)
+    begins, old, new = MAP_PAGE
+    tool.change(begins, new, old)
+    yield from tool.watched(WATCHED, *option, "--baseline", str(known))
 
 
 @contextmanager

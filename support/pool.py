@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
+from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ Result = TypeVar("Result")
 
 
 _PR_SET_PDEATHSIG = 1
+_INTERRUPTED = 130
 LOOK = 0.1
 """Seconds after which somebody looks for what work has told."""
 
@@ -68,6 +70,10 @@ class _Workers(ProcessPoolExecutor):
         self._mail = context.SimpleQueue()
         super().__init__(jobs, context, initializer=_begin, initargs=(self._mail,))
 
+    def hand_out(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
+        """Have a function called with an item, by whoever has time."""
+        return self.submit(_at_work, function, item)
+
     def heard(self) -> Iterator[Any]:
         """Yield what was told since somebody looked."""
         while not self._mail.empty():
@@ -80,6 +86,24 @@ def _begin(mail: SimpleQueue[Any]) -> None:
     outside.load()
     end_with_parent()
     _listener = mail.put
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
+
+
+def _leave(*_: object) -> None:
+    """End without a word: Ctrl-C reaches those, too, who wait for work."""
+    sys.exit(_INTERRUPTED)
+
+
+def _at_work(function: Callable[[Item], Result], item: Item) -> Result:
+    """Call a function with an item, so that Ctrl-C interrupts it as anywhere else."""
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is _leave:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return function(item)
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 class ClusterError(Exception):
@@ -104,7 +128,7 @@ class _Cluster:
             raise ClusterError(f"there is no scheduler at {address}: {problem}") from None
         self._executor = self._client.get_executor(pure=False)
 
-    def submit(self, function: Callable[..., Any], item: object) -> Future[Any]:
+    def hand_out(self, function: Callable[..., Any], item: object) -> Future[Any]:
         """Have a function called with an item, by whoever has time. Raises ClusterError."""
         with _reached():
             found: Future[Any] = self._executor.submit(function, item)
@@ -259,13 +283,26 @@ def begin(
     ours = _shared.get()
     if ours is None:
         return partial(function, item)
-    future = _of_all(*ours).submit(function, item)
+    future = _of_all(*ours).hand_out(function, item)
 
     def result() -> Result:
         with _processes(ours[0]):
             return future.result()
 
     return result
+
+
+def ready(*modules: str) -> None:
+    """Start the shared processes, with modules imported, before there is work for them."""
+    ours = _shared.get()
+    if ours is not None:
+        for _ in range(ours[0]):
+            _of_all(*ours).hand_out(_imported, modules)
+
+
+def _imported(modules: tuple[str, ...]) -> None:
+    for name in modules:
+        import_module(name)
 
 
 def spread(
@@ -297,7 +334,7 @@ def spread(
             yield number, result
         return
     with _processes(jobs) as pool:
-        pending = {pool.submit(function, items[number]): number for number in open_}
+        pending = {pool.hand_out(function, items[number]): number for number in open_}
         while pending:
             # Also where nobody listens: work must not wait for room for its messages.
             done, _ = wait(pending, LOOK, return_when=FIRST_COMPLETED)

@@ -44,7 +44,9 @@ def image(
     make = partial(build, tree, binding, layout, big_endian, toolchain, host=host)
     if folder is None:
         return make()
-    about = str(tree.root), _key(layout, big_endian, toolchain, host)
+    # By revision: what is edited back is still there, and what is written meanwhile has another.
+    revision = reading.judged_digest(tree.root, tree.files)
+    about = str(tree.root), revision, _key(layout, big_endian, toolchain, host)
     file = folder / f"image-{_digest(about)}.json"
     found = _load(file, tree)
     kept = (
@@ -54,9 +56,12 @@ def image(
     )
     # What is done again under audit is all of it, objects included.
     anew = make if mode is Mode.AUDIT else partial(make, beside=partial(_object, folder))
+    begun = reading.now()
     made, fresh = settle(mode, f"the image of {layout.name}", kept, anew, _alike)
     if fresh:
-        _save(file, tree, made.elf, [*made.files, *reading.judged(tree.root, tree.files)])
+        judged = reading.judged(tree.root, tree.files)
+        if not reading.written_since(set(made.files) - set(judged), begun):
+            _save(file, tree, made.elf, [*made.files, *judged])
     return made
 
 
@@ -97,8 +102,10 @@ def _object(folder: Path, job: Job, name: str, source: Path, instrument: bool) -
         return output
     others = set(job.read)
     job.read.clear()
+    begun = reading.now()
     compiled(job, name, source, instrument)
-    _save(file, job.tree, output.read_bytes(), job.read)
+    if not reading.written_since(job.read, begun):
+        _save(file, job.tree, output.read_bytes(), job.read)
     job.read.update(others)
     return output
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,11 +14,23 @@ from pathlib import Path
 from impl.kernel.tree import Files
 
 _NAMES = ""
+_COARSE = 20_000_000
+"""Nanoseconds by which the clock of a file system may be behind that of programs."""
 
 
 def judged(root: Path, port: Files) -> list[Path]:
     """Return the files of a tree that are read for meaning."""
     return [root / name for name in port.sources if (root / name).is_file()]
+
+
+def judged_digest(root: Path, port: Files) -> str:
+    """Return a digest of the files of a tree that are read for meaning.
+
+    It is no record of all that was read, but tells one revision of a tree from another. Raises
+    OSError where a file goes meanwhile.
+    """
+    found = [(str(file.relative_to(root)), _digest(file)) for file in judged(root, port)]
+    return hashlib.sha256(repr(found).encode()).hexdigest()
 
 
 def files(root: Path, recorded: Mapping[str, str]) -> list[Path]:
@@ -29,6 +42,22 @@ def record(root: Path, port: Files, files: Iterable[Path]) -> dict[str, str]:
     """Return the digest of each of ``files`` by its name in the tree, and that of all headers."""
     names = {str(file.relative_to(root)) for file in files}
     return {_NAMES: headers(root, port), **{name: _digest(root / name) for name in sorted(names)}}
+
+
+def now() -> int:
+    """Return the time in nanoseconds as ``written_since`` has it."""
+    return time.time_ns() - _COARSE
+
+
+def written_since(files: Iterable[Path], then: int) -> bool:
+    """Return whether one of ``files`` was written, or went away, since ``then`` (``now()``).
+
+    What was made meanwhile may be of its old content, and must not be kept for the new one.
+    """
+    try:
+        return any(file.stat().st_mtime_ns >= then for file in files)
+    except OSError:
+        return True
 
 
 def unchanged(root: Path, port: Files, recorded: Mapping[str, str]) -> bool:

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
 from slatcheck import names, progress
-from slatcheck.commands import gating
+from slatcheck.commands import gating, watching
 from slatcheck.commands.delivery import Delivery, finish
 from slatcheck.commands.options import (
     cache_option,
@@ -52,6 +53,11 @@ with lazily():
 @output_option
 @subject_options
 @replay_dir_option
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Check again whenever a source file of the tree changes, until Ctrl-C.",
+)
 def command(
     kernel: Path | None,
     patterns: tuple[str, ...],
@@ -72,16 +78,20 @@ def command(
     replay_dir: Path | None,
     cause: str | None,
     subject: str | None,
+    watch: bool,
 ) -> int:
     """Judge a kernel tree, or the built-in page table, in every layout that Kconfig permits.
 
     With --baseline or --against, only what is new fails the run: the exit status is that of all
     that is not accepted, and 0 where nothing else is open.
+
+    With --watch the check is done again after every change of the tree, by processes that are ready
+    for it; the exit status is that of the last one.
     """
     if quirks and kernel is not None:
         raise InputError("--quirk changes the built-in page table; leave --kernel out")
     names.check_quirks(quirks)
-    terms = gating.Terms(kernel, baseline, against, fail_on, bisect)
+    terms = gating.Terms(kernel, baseline, against, fail_on, bisect, watch)
     terms.check()
     delivery = Delivery(format_, output, replay_dir, subject_of(cause, subject), verbose=verbose)
     delivery.check()
@@ -99,7 +109,12 @@ def command(
         quirks=tuple(dict.fromkeys(quirks)),
         cache=cache,
     )
+    judged = partial(_judged, request, terms, delivery)
+    return watching.again(judged, kernel, jobs) if watch and kernel else judged()
+
+
+def _judged(request: judging.Request, terms: gating.Terms, delivery: Delivery) -> int:
+    """Carry out a request and deliver its report; return the exit status."""
     with progress.shown() as report:
         document = terms.judge(request, report)
-    status = finish(document, delivery, kernel, cc)
-    return terms.status(document, status)
+    return terms.status(document, finish(document, delivery, request.kernel, request.cc))

@@ -26,13 +26,14 @@ with lazily():
 
 @dataclass(frozen=True)
 class Terms:
-    """The options --baseline, --against, --fail-on and --bisect of a run on ``kernel``."""
+    """The options --baseline, --against, --fail-on, --bisect and --watch of runs on ``kernel``."""
 
     kernel: Path | None
     baseline: Path | None = None
     against: str | None = None
     fail_on: str | None = None
     bisect: str | None = None
+    watch: bool = False
 
     def check(self) -> None:
         """Raise InputError for options that do not go together, before any work is done."""
@@ -46,6 +47,10 @@ class Terms:
             raise InputError("--bisect new needs --baseline or --against: new compared with what?")
         if self.bisect is not None and self.bisect != bisect.NEW:
             names.check_fingerprint(self.bisect)
+        if self.watch and self.kernel is None:
+            raise InputError("--watch needs a tree that changes: give it with --kernel")
+        if self.watch and self.bisect is not None:
+            raise InputError("--bisect judges one revision, --watch each change: give one of them")
 
     def judge(
         self, request: judging.Request, report: Callable[[progress.Progress], None]

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import ClassVar
@@ -27,6 +29,11 @@ class Pretending(Tool):
         self.asked[what] = options
         return Waited(what, self.name, 0, 2.0, 1.0)
 
+    def watched(self, edits: Mapping[str, tuple[str, str, str]], *options: str) -> Iterator[Waited]:
+        for what, change in edits.items():
+            self.change(*change)
+            yield self.run(what, "watched", *options)
+
 
 texts: list[tuple[str, str, str]] = []
 
@@ -43,6 +50,9 @@ def test_each_step_sees_the_tree_that_it_is_named_after(kernel_tree: Path, tmp_p
     edited = [text for what, text in seen.items() if what not in ("check, cold", "unchanged")]
     assert len(set(edited)) == len(edited) == 4
     assert original not in edited
+    watched = [text for _, command, text in texts if command == "watched"]
+    assert len(set(watched)) == len(watched) == 4
+    assert set(watched) & set(seen.values()) == {original}, "what is edited back is kept"
     asked = Pretending.asked
     assert asked["prove, cold"][-2:] == ("--cache", "off"), "or the check after it is not cold"
     assert asked["the same, otherwise, one layout"][2:4] == ("--layout", "mips32-4k")
@@ -56,6 +66,29 @@ def test_the_program_is_run_and_timed(tmp_path: Path) -> None:
     assert waited.cpu > 0
     assert waited.verdict is waited.new is None
     assert tool.run("nonsense", "nonsense").status == 2
+
+
+def test_what_is_watched_is_timed_until_it_waits_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = (
+        f"{latency.WAITING} in /tree; Ctrl-C ends with status 1\n"
+        "[1/1] one, 1 findings so far\n  new: a-finding\n"
+        f"{latency.WAITING} in /tree; Ctrl-C ends with status 0\n"
+    )
+    program = f"import time; print({said!r}, end='', flush=True); time.sleep(30)"
+
+    def begin(self: Tool, command: str, *options: str) -> subprocess.Popen[str]:
+        assert "--watch" in options
+        call = [sys.executable, "-c", f"import sys; sys.stdout = sys.stderr; {program}"]
+        return subprocess.Popen(call, stderr=subprocess.PIPE, text=True)
+
+    monkeypatch.setattr(Tool, "begin", begin)
+    monkeypatch.setattr(Tool, "change", lambda *_: None)
+    tool = Tool("this", latency.ROOT, tmp_path, tmp_path)
+    (waited,) = tool.watched({"an edit": ("a", "b", "c")})
+    assert (waited.what, waited.status) == ("an edit", 0)
+    assert waited.new and waited.verdict and waited.new <= waited.whole < 30
 
 
 def test_steps_are_compared_with_those_of_the_same_name() -> None:

@@ -37,6 +37,7 @@ class Builds:
             self.objects.append(name)
             return compiled(job, name, source, instrument)
 
+        self.build = counted
         monkeypatch.setattr(images, "build", counted)
         monkeypatch.setattr(images, "compiled", compiled_anew)
 
@@ -68,6 +69,42 @@ def test_an_unchanged_tree_is_not_built_again(
         builds.of(tree)
         assert builds.count == before + 1, change
     (tree / "include/linux/brand_new.h").write_text("")
+    before = builds.count
+    builds.of(tree)
+    assert builds.count == before + 1
+
+
+def test_what_was_edited_back_is_still_kept(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds = Builds(tmp_path / "kept", monkeypatch)
+    plain = (tree / MMU).read_text(encoding="utf-8")
+    first = builds.of(tree)
+    edit(tree, MMU, lambda text: text.replace("i <= i_max", "i < i_max", 1))
+    assert builds.of(tree).elf != first.elf
+    edit(tree, MMU, lambda _: plain)
+    assert builds.of(tree).elf == first.elf
+    assert builds.count == 2
+
+
+@pytest.mark.parametrize("name", [MMU, "arch/mips/include/asm/mipsregs.h"])
+def test_what_is_written_while_it_is_built_is_built_again(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The image is of the old text then, and must not be kept as that of the new one."""
+    builds = Builds(tmp_path / "kept", monkeypatch)
+    builds.of(tree)
+    edit(tree, MMU, lambda text: f"{text}\n")
+    counted = builds.build
+
+    def meanwhile(*args: Any, **more: Any) -> Image:
+        made = counted(*args, **more)
+        edit(tree, name, lambda text: text.replace("\n", "\n\n", 1))
+        return made
+
+    monkeypatch.setattr(images, "build", meanwhile)
+    builds.of(tree)
+    monkeypatch.setattr(images, "build", counted)
     before = builds.count
     builds.of(tree)
     assert builds.count == before + 1

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 import pytest
 
-from support.pool import begin, shared, spread, tell
+from support.pool import begin, ready, shared, spread, tell
 from tests.processes import ended
 
 
@@ -87,6 +88,17 @@ def test_processes_are_shared() -> None:
     assert len(pids) <= 2 and os.getpid() not in pids
     assert all(map(ended, pids))
     assert not pids & {pid for _, pid in spread(process, [0] * 4, 2)}
+
+
+def imported(name: str) -> bool:
+    return name in sys.modules
+
+
+def test_processes_are_ready_before_there_is_work() -> None:
+    with shared(2):
+        ready("wave")
+        assert any(found for _, found in spread(imported, ["wave"] * 4, 2))
+    ready("wave")  # nothing is shared: whoever works has all that it needs
 
 
 def test_where_one_fails_no_process_is_left() -> None:

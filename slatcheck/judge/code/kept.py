@@ -34,11 +34,13 @@ class Kept:
     def __init__(self, task: CodeTask) -> None:
         self.task = task
         self.file: Path | None = None
+        self.begun = reading.now()
         self.files = kernel_port(layout_named(task.layout).port).files
         if task.folder is not None and not task.options.anew:
             parts = (
                 everything(),
                 str(task.root),
+                reading.judged_digest(task.root, self.files),
                 task.layout,
                 find(task.cc).version,
                 task.options.identity,
@@ -61,12 +63,16 @@ class Kept:
             return None
 
     def save(self, outcome: CodeOutcome, files: list[Path]) -> None:
-        """Keep an outcome, if every question was decided one way or the other."""
+        """Keep an outcome, if every question was decided and no file was written meanwhile."""
         undecided = {Verdict.ERROR, Verdict.UNSUPPORTED}
         if self.file is None or any(check.verdict in undecided for check in outcome.checks):
             return
         root = self.task.root
-        read = reading.record(root, self.files, [*files, *reading.judged(root, self.files)])
+        judged = reading.judged(root, self.files)
+        # A judged file that was written meanwhile has made another name.
+        if reading.written_since(set(files) - set(judged), self.begun):
+            return
+        read = reading.record(root, self.files, [*files, *judged])
         keeping.write(self.file, json.dumps({"files": read, "outcome": _plain(outcome)}))
 
 

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Verdicts on a kernel tree's own C: what a proof rests on, what runs show, what is kept."""
+"""Verdicts on a kernel tree's own C: what a proof rests on, and what runs show."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,8 @@ import jsonschema
 import pytest
 
 import slatcheck
-from impl.kernel.errors import UnsupportedError
 from impl.kernel.ports import open_tree
 from impl.kernel.ports.mips.files import MMU
-from impl.kernel.toolchain import Toolchain
 from model.machines import BIG
 from model.operations import Kind
 from model.ports import layout
@@ -27,12 +24,10 @@ from proofs.kernel_runner import LayoutProof, Proved
 from proofs.paths import MISMATCH
 from slatcheck import cli
 from slatcheck.document.result import Check, Finding, Location, Verdict
-from slatcheck.judge.code import kept, trees
+from slatcheck.judge.code import trees
 from slatcheck.judge.code.claims import disagreements, rules_of
-from slatcheck.judge.code.kept import Kept
 from slatcheck.judge.code.replays import Replays
 from slatcheck.judge.code.task import KIND, CodeOutcome, CodeTask
-from slatcheck.judge.code.trees import prove_layout
 from slatcheck.judge.code.verdicts import LayoutVerdicts
 from tests.kernels.copies import edit, share
 
@@ -311,114 +306,6 @@ def test_a_finding_of_what_is_not_proved_is_no_disagreement(checks: list[Check])
 def test_a_finding_out_of_contract_is_no_disagreement() -> None:
     holds = [check(f"{ENTRY}/exact", Verdict.HOLDS)]
     assert errors(holds, contract=False) == []
-
-
-# --- what is kept ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> list[Path]:
-    """Give two files of a tree."""
-    root = tmp_path / "tree"
-    root.mkdir()
-    found = [root / "one.c", root / "two.h"]
-    for file in found:
-        file.write_text("int x;\n", encoding="utf-8")
-    return found
-
-
-def an_outcome(*verdicts: Verdict) -> CodeOutcome:
-    """Return an outcome with a finding, and a check for each verdict."""
-    checks = [check(f"f/{number}", one) for number, one in enumerate(verdicts)]
-    return CodeOutcome(SMALL, checks, [finding(MARK)], ["f"])
-
-
-def test_the_same_files_have_the_same_outcome(
-    tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        kept, "find", lambda cc: Toolchain(("clang",), ("ld.lld",), f"clang {cc}", True)
-    )
-    mine = task(tmp_path / "kept", files[0].parent)
-    found = an_outcome(Verdict.HOLDS, Verdict.VIOLATED, Verdict.UNKNOWN)
-    Kept(mine).save(found, files)
-    assert Kept(mine).load() == replace(found, reproved=[])
-    for other in (
-        replace(mine, layout="mips64-4k"), replace(mine, cc="cc"), replace(mine, folder=None),
-        replace(mine, known={BIG: (MARK,)}), replace(mine, options=Options(("cvc5",))),
-        replace(mine, options=Options(emit="queries")),
-    ):  # fmt: skip
-        assert Kept(other).load() is None
-
-
-def test_a_file_that_changed_or_went_away_counts(tmp_path: Path, files: list[Path]) -> None:
-    mine = task(tmp_path / "kept", files[0].parent)
-    for damage in (lambda: files[1].write_text("int y, z;\n"), lambda: files[1].unlink()):
-        files[1].write_text("int x;\n", encoding="utf-8")
-        Kept(mine).save(an_outcome(Verdict.HOLDS), files)
-        assert Kept(mine).load() is not None
-        damage()
-        assert Kept(mine).load() is None
-
-
-@pytest.mark.parametrize("damage", ["", "{", "[]", "{}", '{"files": {}, "outcome": {}}', "\0"])
-def test_a_damaged_file_is_as_good_as_none(tmp_path: Path, files: list[Path], damage: str) -> None:
-    mine = task(tmp_path / "kept", files[0].parent)
-    Kept(mine).save(an_outcome(Verdict.HOLDS), files)
-    (file,) = (tmp_path / "kept").iterdir()
-    file.write_text(damage, encoding="utf-8")
-    assert Kept(mine).load() is None
-
-
-@pytest.mark.parametrize("verdict", [Verdict.ERROR, Verdict.UNSUPPORTED])
-def test_what_may_end_otherwise_is_not_kept(
-    tmp_path: Path, files: list[Path], verdict: Verdict
-) -> None:
-    mine = task(tmp_path / "kept", files[0].parent)
-    Kept(mine).save(an_outcome(Verdict.HOLDS, verdict), files)
-    assert Kept(mine).load() is None
-
-
-def test_a_layout_is_proved_again_only_where_a_file_changed(
-    tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mine = task(tmp_path / "kept", files[0].parent)
-    runs: list[CodeTask] = []
-
-    def prove(one: CodeTask) -> tuple[CodeOutcome, list[Path]]:
-        runs.append(one)
-        return an_outcome(Verdict.HOLDS), files
-
-    monkeypatch.setattr(trees, "_prove", prove)
-    first = prove_layout(mine)
-    assert prove_layout(mine).checks == first.checks
-    assert len(runs) == 1
-    files[0].write_text("long x;\n", encoding="utf-8")
-    assert prove_layout(mine).checks == first.checks
-    assert len(runs) == 2
-
-
-def test_a_layout_that_cannot_be_read_is_unsupported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def prove(one: CodeTask) -> tuple[CodeOutcome, list[Path]]:
-        raise UnsupportedError("told so")
-
-    monkeypatch.setattr(trees, "_prove", prove)
-    (only,) = prove_layout(task(tmp_path)).checks
-    assert (only.verdict, only.reason) == (Verdict.UNSUPPORTED, "told so")
-
-
-def test_a_header_that_appears_makes_what_is_kept_invalid(
-    tmp_path: Path, files: list[Path]
-) -> None:
-    mine = task(tmp_path / "kept", files[0].parent)
-    headers = files[0].parent / "include" / "linux"
-    headers.mkdir(parents=True)
-    Kept(mine).save(an_outcome(Verdict.HOLDS), files)
-    assert Kept(mine).load() is not None
-    (headers / "new.h").write_text("", encoding="utf-8")
-    assert Kept(mine).load() is None
 
 
 # --- the command -----------------------------------------------------------------------------
