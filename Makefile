@@ -26,6 +26,8 @@ export KERNEL TREES SLATCHECK_KERNELS
 
 VENV  := .venv
 BIN   := $(VENV)/bin
+# What runs slatcheck, and beside it what tests it.
+READY := $(VENV)/.ready
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
@@ -36,27 +38,33 @@ help:
 
 setup: $(STAMP)
 
-# dev.txt holds the pins of base.txt too.
-$(STAMP): pyproject.toml requirements/dev.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# check.txt holds the pins of base.txt, and what the package itself is built with; dev.txt holds
+# the pins of check.txt.
+$(READY): pyproject.toml requirements/check.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'make: slatcheck needs Python 3.11 or newer; say which with PYTHON=python3.12' >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@echo 'setting up $(VENV) from requirements/dev.txt'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --no-deps --no-build-isolation -e .
+	@echo 'setting up $(VENV) from requirements/check.txt'
+	@$(INSTALL) --require-hashes -r requirements/check.txt
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMP): $(READY) requirements/dev.txt
+	@echo 'adding requirements/dev.txt'
+	@$(INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # make itself ends with 2 whenever a recipe fails; the line 'Error N' that it prints last
 # has slatcheck's own status. Scripts that need it call .venv/bin/slatcheck.
-check: setup
+check: $(READY)
 	@$(BIN)/slatcheck check $(if $(KERNEL),--kernel "$$KERNEL") $(ARGS)
 
-prove: setup
+prove: $(READY)
 	@$(BIN)/slatcheck prove $(if $(KERNEL),--kernel "$$KERNEL") $(ARGS)
 
-trees: setup
+trees: $(READY)
 	@test -n "$$TREES" || { echo 'make: name the folder that holds the trees: make trees TREES=DIR' >&2; exit 1; }
 	@$(BIN)/slatcheck trees "$$TREES" $(ARGS)
 
@@ -139,7 +147,8 @@ LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-ha
 lock:
 	@command -v $(UV) >/dev/null || { echo 'make: lock needs uv' >&2; exit 1; }
 	@$(LOCK) -o requirements/base.txt
-	@$(LOCK) -c requirements/base.txt --extra dev -o requirements/dev.txt
+	@$(LOCK) -c requirements/base.txt --extra build -o requirements/check.txt
+	@$(LOCK) -c requirements/check.txt --extra dev -o requirements/dev.txt
 
 # The kernel trees in the cache stay.
 clean:
