@@ -40,10 +40,16 @@ SEARCH = ("--layout", "mips32-4k", "--evidence", "differential", "--max-ops", "6
 pytestmark = pytest.mark.slow
 
 
+def pins(lock: str) -> dict[str, str]:
+    """Return the packages of a lock file, each with its version and where it is wanted."""
+    lines = (ROOT / "requirements" / lock).read_text().splitlines()
+    rows = [line.partition("==") for line in lines if re.match(r"\w[\w.-]*==", line)]
+    return {name: pin for name, _, pin in rows}
+
+
 def pinned() -> list[str]:
     """Return the names of what the program needs, as the lock file has them."""
-    lines = (ROOT / "requirements/base.txt").read_text().splitlines()
-    return [line.partition("==")[0] for line in lines if re.match(r"\w[\w.-]*==", line)]
+    return list(pins("base.txt"))
 
 
 @pytest.fixture(scope="module")
@@ -138,12 +144,19 @@ def test_the_lock_has_every_dependency() -> None:
     wanted = {re.split(r"[<>=!~ ;\[]", line)[0] for line in project["dependencies"]}
     assert wanted <= set(pinned())
     extras = project["optional-dependencies"]
-    assert set(extras) == {"certify", "cluster", "dev"}
+    assert set(extras) == {"build", "certify", "cluster", "dev"}
     # The tests have what users may leave out.
-    assert {*extras["certify"], *extras["cluster"]} <= set(extras["dev"])
+    assert {*extras["build"], *extras["certify"], *extras["cluster"]} <= set(extras["dev"])
 
 
-@pytest.mark.parametrize("name", ["base.txt", "dev.txt"])
+def test_what_is_tested_is_what_is_run() -> None:
+    """Each lock has the pins of the one before, as make installs one on top of the other."""
+    base, check, dev = pins("base.txt"), pins("check.txt"), pins("dev.txt")
+    assert base.items() < check.items() < dev.items()
+    assert "hatchling" in check
+
+
+@pytest.mark.parametrize("name", ["base.txt", "check.txt", "dev.txt"])
 def test_a_lock_has_hashes_and_no_address(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text()
     for line in re.findall(r"^\w.*$", text, re.MULTILINE):
