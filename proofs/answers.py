@@ -15,6 +15,7 @@ from pathlib import Path
 
 from proofs.solvers import SAT, SOLVERS, UNSAT, Decision
 from support.cache import different
+from support.differences import first_difference
 from support.upkeep import TABLE, USED
 
 SLOW = 0.02
@@ -50,7 +51,8 @@ class Answers:
         made = solve()
         decided = made.answer in (SAT, UNSAT)
         if found is not None and decided and made.answer != found.answer:
-            raise different(f"the answer to query {key[:16]}")
+            where = first_difference(found.answer, made.answer)
+            raise different(f"the answer to query {key[:16]}", where)
         if decided and time.monotonic() - begun >= SLOW:
             self._save(key, _written(made))
         return made

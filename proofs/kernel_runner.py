@@ -35,7 +35,7 @@ from proofs.lemmas.base import setting
 from proofs.paths import MISMATCH, Path
 from proofs.ports import code_of
 from proofs.raw import RawFormat, format_of, opaque_format
-from proofs.runner import proof_of, sources, verdicts
+from proofs.runner import differ, proof_of, sources
 from proofs.theorems import CLAUSES
 from support.cache import Mode, different, read, write
 
@@ -140,8 +140,8 @@ class Session:
         if proof is None:
             proof = self._proved(task, format_of(self.layout))
             assert proof is not None
-        if kept is not None and verdicts([kept[0]]) != verdicts([proof]):
-            raise different(f"the proof of {task.title} in {self.layout.name}")
+        if kept is not None and (where := differ([kept[0]], [proof])):
+            raise different(f"the proof of {task.title} in {self.layout.name}", where)
         entered = {name: self._digest(name) for name in sorted(self.program.entered)}
         uses = tuple(sorted(self.program.used))
         if not self.options.certify:

@@ -31,6 +31,7 @@ from proofs.paths import Path
 from proofs.ports import table_of
 from proofs.raw import OWN, format_of
 from support.cache import Mode, different, digest_of, missing, read, write
+from support.differences import by
 from support.pool import spread
 
 MAP = "map"
@@ -195,8 +196,8 @@ def run(
         done(task, len(found), len(wanted))
     open_ = [task for task in wanted if task not in found]
     for task, proofs_ in _carried_out(open_, options, jobs):
-        if task in before and verdicts(before[task]) != verdicts(proofs_):
-            raise different(f"the proof of {task.layout or 'the map'}")
+        if task in before and (where := differ(before[task], proofs_)):
+            raise different(f"the proof of {task.layout or 'the map'}", where)
         found[task] = proofs_
         kept.save(key_of(task, options), proofs_)
         done(task, len(found), len(wanted))
@@ -243,10 +244,13 @@ def _parts(task: ProofTask) -> list[tuple[ProofTask, tuple[int, bool]]]:
     return parts or [(task, (levels, False))]
 
 
-def verdicts(proofs_: Iterable[Proof]) -> list[tuple[str, str, str]]:
-    """Return the verdict on each clause of some proofs, whatever order they come in."""
-    return sorted(
-        (proof.name, name, clause.verdict)
+def verdicts(proofs_: Iterable[Proof]) -> dict[tuple[str, str], str]:
+    """Return the verdict on each clause of some proofs, by lemma and clause."""
+    return {
+        (proof.name, name): clause.verdict
         for proof in proofs_
         for name, clause in proof.clauses.items()
-    )
+    }
+
+
+differ = by(verdicts)

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TypeVar
 
 from support import outside
+from support.differences import Differ
 
 Value = TypeVar("Value")
 
@@ -54,20 +55,20 @@ def settle(
     what: str,
     kept: Value | None,
     make: Callable[[], Value],
-    same: Callable[[Value, Value], bool],
+    differ: Differ[Value],
 ) -> tuple[Value, bool]:
     """Return a result and whether it was made now: ``kept``, or else what ``make`` makes.
 
-    Under audit it is made in any case; CacheError says where the two are not the ``same``. Under
-    enforce CacheError says that there is nothing kept. ``what`` names the result in messages.
+    Under audit it is made in any case; CacheError says where the two ``differ``. Under enforce
+    CacheError says that there is nothing kept. ``what`` names the result in messages.
     """
     if kept is not None and mode is not Mode.AUDIT:
         return kept, False
     if kept is None and mode is Mode.ENFORCE:
         raise missing(what)
     made = make()
-    if kept is not None and not same(kept, made):
-        raise different(what)
+    if kept is not None and (where := differ(kept, made)):
+        raise different(what, where)
     return made, kept is None
 
 
@@ -89,10 +90,11 @@ def missing(what: str) -> CacheError:
     return CacheError(f"{what} is not kept, and '--cache enforce' does no work anew")
 
 
-def different(what: str) -> CacheError:
-    """Return the error for what is kept and comes out otherwise when it is made anew."""
+def different(what: str, where: str) -> CacheError:
+    """Return the error for what is kept and differs somewhere when it is made anew."""
     return CacheError(
-        f"what is kept of {what} is not what is made of it now: clear {folder()} and run again"
+        f"what is kept of {what} is not what is made of it now ({where}): clear {folder()} and "
+        "run again"
     )
 
 

@@ -23,6 +23,7 @@ from impl.kernel.tree import Tree
 from model.layout import Layout
 from support import cache as keeping
 from support.cache import Mode, settle
+from support.differences import by
 
 
 def image(
@@ -57,7 +58,7 @@ def image(
     # What is done again under audit is all of it, objects included.
     anew = make if mode is Mode.AUDIT else partial(make, beside=partial(_object, folder))
     begun = reading.now()
-    made, fresh = settle(mode, f"the image of {layout.name}", kept, anew, _alike)
+    made, fresh = settle(mode, f"the image of {layout.name}", kept, anew, by(_loaded))
     if fresh:
         judged = reading.judged(tree.root, tree.files)
         if not reading.written_since(set(made.files) - set(judged), begun):
@@ -65,10 +66,9 @@ def image(
     return made
 
 
-def _alike(kept: Image, made: Image) -> bool:
-    """Return whether two images are loaded as the same; notes of places on disk may differ."""
-    one, other = (list(symbols_of(image.elf).segments()) for image in (kept, made))
-    return one == other
+def _loaded(made: Image) -> list[object]:
+    """Return what of an image is loaded; notes of places on disk may differ."""
+    return list(symbols_of(made.elf).segments())
 
 
 def _key(layout: Layout, big_endian: bool, toolchain: Toolchain, host: Target | None) -> str:

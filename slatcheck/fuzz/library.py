@@ -32,6 +32,7 @@ from slatcheck.fuzz.wire import (
 )
 from support import cache as keeping
 from support.cache import Mode
+from support.differences import first_difference
 
 SOURCES = Path(__file__).with_name("filter")
 KINDS = tuple(Kind)
@@ -150,7 +151,7 @@ def library(mode: Mode = Mode.USE) -> ctypes.CDLL:
         return loaded(compiled(SOURCES, toolchain))
     file = folder / f"filter-{_key(SOURCES.iterdir(), toolchain)}.so"
     make = partial(compiled, SOURCES, toolchain)
-    data, fresh = keeping.settle(mode, "the filter", _kept(file), make, bytes.__eq__)
+    data, fresh = keeping.settle(mode, "the filter", _kept(file), make, first_difference)
     if fresh:
         keeping.write_bytes(file, data)
     return loaded(data)

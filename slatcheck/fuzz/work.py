@@ -30,6 +30,7 @@ from slatcheck.search.kept_searches import by_image, hit_of, plain_hit, tool
 from slatcheck.search.unit import Report, Unit, kernel_image, search
 from support import cache as keeping
 from support.cache import Mode, different, missing
+from support.differences import by
 
 SEQUENCES = 4_000
 """Sequences of a piece of work; a few seconds, and what is lost where a run is cut off."""
@@ -233,8 +234,8 @@ def keep(task: Task, kit: Kit, made: Slice) -> None:
     if file is None or made.disagreement:
         return
     before = _load(file)
-    if before is not None and not _alike(before, made):
-        raise different(_title(task))
+    if before is not None and (where := _differ(before, made)):
+        raise different(_title(task), where)
     keeping.write(file, json.dumps(_plain(made)))
 
 
@@ -260,9 +261,11 @@ def _load(file: Path | None) -> Slice | None:
         return None
 
 
-def _alike(kept: Slice, made: Slice) -> bool:
-    same = kept.hits.keys() == made.hits.keys() and kept.compared == made.compared
-    return same and kept.inputs == made.inputs
+def _content(found: Slice) -> tuple[object, ...]:
+    return set(found.hits), found.compared, found.inputs
+
+
+_differ = by(_content)
 
 
 def _plain(found: Slice) -> dict[str, Any]:

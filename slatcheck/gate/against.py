@@ -23,6 +23,7 @@ from slatcheck.judge.code.kept import everything
 from slatcheck.progress import Progress
 from support import cache as keeping
 from support.cache import Mode, settle
+from support.differences import first_difference
 from support.pool import spread
 
 DIFF_OPS = 6_000
@@ -113,7 +114,9 @@ def _judged_before(
     if request.cache is Mode.OFF:
         return _judged_now(request, revision, report)
     make = partial(_judged_now, request, revision, report)
-    found, fresh = settle(request.cache, f"revision {revision.name}", _kept(file), make, _alike)
+    found, fresh = settle(
+        request.cache, f"revision {revision.name}", _kept(file), make, _difference
+    )
     if fresh and not found.tool.get("interrupted"):
         keeping.write(file, json.dumps(found.to_json()))
     return found
@@ -132,12 +135,12 @@ def _kept(file: Path) -> Document | None:
         return None
 
 
-def _alike(kept: Document, made: Document) -> bool:
-    """Return whether two documents say the same; one that was interrupted says nothing yet."""
+def _difference(kept: Document, made: Document) -> str:
+    """Say where two documents differ; one that was interrupted says nothing yet."""
     if made.tool.get("interrupted"):
-        return True
+        return ""
     one, other = ({finding.fingerprint for finding in side.findings} for side in (kept, made))
-    return one == other and answers(kept.checks) == answers(made.checks)
+    return first_difference((one, answers(kept.checks)), (other, answers(made.checks)))
 
 
 # Where the two kernels differ

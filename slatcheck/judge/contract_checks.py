@@ -13,6 +13,7 @@ from proofs.crosshair import CheckedContract
 from slatcheck.document.result import Check, Verdict
 from support import cache as keeping
 from support.cache import Mode, if_kept, settle
+from support.differences import by
 
 _VERDICTS = {"confirmed": Verdict.HOLDS, "refuted": Verdict.VIOLATED}
 
@@ -45,15 +46,15 @@ def _checked(cache: Mode) -> list[CheckedContract]:
     if cache is Mode.OFF:
         return crosshair.check()
     file = keeping.folder() / f"contracts-{crosshair.content_key()}.json"
-    found, fresh = settle(cache, "the contracts", _load(file) or None, crosshair.check, _alike)
+    kept = _load(file) or None
+    found, fresh = settle(cache, "the contracts", kept, crosshair.check, by(_content))
     if fresh and all(contract.verdict == "confirmed" for contract in found):
         keeping.write(file, json.dumps([asdict(contract) for contract in found]))
     return found
 
 
-def _alike(kept: list[CheckedContract], made: list[CheckedContract]) -> bool:
-    one, other = ([(each.name, each.verdict) for each in side] for side in (kept, made))
-    return one == other
+def _content(contracts: list[CheckedContract]) -> list[tuple[str, str]]:
+    return [(each.name, each.verdict) for each in contracts]
 
 
 def _load(file: Path) -> list[CheckedContract]:

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
-from operator import eq
 from pathlib import Path
 
 from impl.interface import Outcome, Run
@@ -34,6 +33,7 @@ from slatcheck.search.sequences import Decoder
 from slatcheck.search.unit import Report, Unit, kernel_image
 from support import cache as keeping
 from support.cache import Mode, if_kept, settle
+from support.differences import by
 from support.pool import spread
 
 BUDGET = 2_500
@@ -136,7 +136,7 @@ def _tied(unit: Unit) -> Tie | None:
         f"the comparison of {unit.layout} with the proved table",
         _load(file),
         lambda: tie(EmulatedKernel(made, report.missing), unit.seed, unseen),
-        eq,
+        by(asdict),
     )
     if fresh and file is not None:
         keeping.write(file, json.dumps(asdict(found)))

@@ -64,9 +64,10 @@ class Searches:
             keeping.write(self._file, json.dumps(_plain(campaign)))
 
 
-def alike(kept: Campaign, made: Campaign) -> bool:
-    """Return whether two searches found the same and compared as much; traces may differ."""
-    return kept.hits.keys() == made.hits.keys() and kept.compared == made.compared
+def content(campaign: Campaign) -> tuple[set[str], dict[str, int]]:
+    """Return what counts of a search: what was found, and how much compared; traces may differ."""
+    compared = {kind.name: cases for kind, cases in campaign.compared.items()}
+    return set(campaign.hits), compared
 
 
 def _plain(campaign: Campaign) -> dict[str, Any]:

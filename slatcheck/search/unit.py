@@ -27,10 +27,11 @@ from slatcheck.document.result import Verdict
 from slatcheck.errors import InputError
 from slatcheck.search.campaign import DEFAULT_OPS, Campaign, Hit, Search
 from slatcheck.search.differential import Judge, Symptom
-from slatcheck.search.kept_searches import Searches, alike
+from slatcheck.search.kept_searches import Searches, content
 from slatcheck.search.kept_traces import Traces
 from support import cache as keeping
 from support.cache import Mode, if_kept, settle
+from support.differences import by
 from support.pool import tell
 
 
@@ -137,7 +138,7 @@ def _searched(unit: Unit, report: Report, made: Image) -> None:
     about = (unit.title, unit.seed, unit.max_ops or DEFAULT_OPS, sorted(missing.items()))
     kept = Searches(unit.folder, made, about)
     report.campaign, fresh = settle(
-        unit.cache, f"the search of {unit.title}", kept.load(), anew, alike
+        unit.cache, f"the search of {unit.title}", kept.load(), anew, by(content)
     )
     if fresh and report.failure is None:
         kept.save(report.campaign)

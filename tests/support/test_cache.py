@@ -8,7 +8,6 @@ import json
 import shutil
 import zlib
 from collections.abc import Callable
-from operator import eq
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from impl.kernel.symbols import symbols_of
 from slatcheck import cli
 from support import cache
 from support.cache import CacheError, Mode, settle
+from support.differences import first_difference
 from tests.ports.small import port
 from tests.ports.test_small import break_it
 
@@ -43,20 +43,23 @@ def test_what_is_taken_and_what_is_made(
     mode: Mode, kept: int | None, expected: tuple[int, bool], works: bool
 ) -> None:
     calls: list[int] = []
-    assert settle(mode, "it", kept, made(7, calls), eq) == expected
+    assert settle(mode, "it", kept, made(7, calls), first_difference) == expected
     assert calls == ([7] if works else [])
 
 
 def test_a_difference_is_an_error_under_audit_only() -> None:
-    assert settle(Mode.USE, "it", 8, made(7, []), eq) == (8, False)
-    with pytest.raises(CacheError, match="what is kept of it is not what is made of it now"):
-        settle(Mode.AUDIT, "it", 8, made(7, []), eq)
+    assert settle(Mode.USE, "it", 8, made(7, []), first_difference) == (8, False)
+    with pytest.raises(
+        CacheError,
+        match=r"what is kept of it is not what is made of it now \(8 is kept, 7 is made\)",
+    ):
+        settle(Mode.AUDIT, "it", 8, made(7, []), first_difference)
 
 
 def test_what_is_missing_is_an_error_under_enforce() -> None:
     calls: list[int] = []
     with pytest.raises(CacheError, match="it is not kept"):
-        settle(Mode.ENFORCE, "it", None, made(7, calls), eq)
+        settle(Mode.ENFORCE, "it", None, made(7, calls), first_difference)
     assert not calls
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import operator
 import subprocess
 import tempfile
 from functools import partial
@@ -16,6 +15,7 @@ from impl.kernel.native.host import PLAIN, compiler_target
 from impl.kernel.toolchain import Toolchain
 from support import cache as keeping
 from support.cache import Mode, settle
+from support.differences import first_difference
 
 FOLDER = Path(__file__).resolve().parent / "loader"
 BASE = 0x7000_0000
@@ -44,7 +44,7 @@ def loader(
     if folder is None or leave_out:
         return make()
     file = folder / f"loader-{_digest(bits, toolchain)}.txt"
-    made, fresh = settle(mode, "the loader of native code", _kept(file), make, operator.eq)
+    made, fresh = settle(mode, "the loader of native code", _kept(file), make, first_difference)
     if fresh:
         keeping.write(file, base64.b64encode(made).decode())
     return made

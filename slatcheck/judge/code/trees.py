@@ -24,6 +24,7 @@ from slatcheck.judge.code.verdicts import LayoutVerdicts
 from slatcheck.progress import Progress
 from support import cache as keeping
 from support.cache import Mode, if_kept, settle
+from support.differences import by
 from support.pool import spread
 
 
@@ -93,7 +94,7 @@ def prove_layout(task: CodeTask) -> CodeOutcome:
             return outcome
 
         what = f"the proof of {task.layout}"
-        outcome, fresh = settle(task.cache, what, kept.load(), make, _alike)
+        outcome, fresh = settle(task.cache, what, kept.load(), make, by(_content))
     except (TreeError, UnsupportedError) as problem:
         base = Check("c/build/geometry", KIND, task.layout, "", Verdict.UNSUPPORTED)
         return CodeOutcome(task.layout, [replace(base, reason=str(problem))])
@@ -102,8 +103,8 @@ def prove_layout(task: CodeTask) -> CodeOutcome:
     return outcome
 
 
-def _alike(kept: CodeOutcome, made: CodeOutcome) -> bool:
-    return answers(kept.checks) == answers(made.checks)
+def _content(outcome: CodeOutcome) -> object:
+    return answers(outcome.checks)
 
 
 def _prove(task: CodeTask) -> tuple[CodeOutcome, list[Path]]:

@@ -17,7 +17,7 @@ from slatcheck.document.evidence import Evidence
 from slatcheck.search import unit as units
 from slatcheck.search.campaign import Campaign, Hit, Search
 from slatcheck.search.differential import Symptom
-from slatcheck.search.kept_searches import Searches, alike
+from slatcheck.search.kept_searches import Searches, content
 from slatcheck.search.unit import Report, Unit
 from support import cache
 from support.cache import CacheError, Mode
@@ -105,6 +105,6 @@ def test_an_image_that_is_the_same_is_not_searched_again(
     monkeypatch.setattr(Search, "run", never)
     again = units.search(unit)
     assert isinstance(again, Report)
-    assert alike(first.campaign, again.campaign)
+    assert content(first.campaign) == content(again.campaign)
     with pytest.raises(CacheError, match="is not kept"):
         units.search(Unit(small.name, True, TREE, None, (), 1, 2_000, Mode.ENFORCE))
