@@ -16,10 +16,10 @@ import click
 from impl.kernel.errors import TreeError, UnsupportedError
 from slatcheck import __version__, commands
 from slatcheck.commands import completion
-from slatcheck.commands.delivery import INTERRUPTED, say
+from slatcheck.commands.delivery import INTERRUPTED, say, tidy_up
 from slatcheck.errors import InputError
 from slatcheck.gate import bisect
-from support import cache, outside, upkeep
+from support import outside
 from support.cache import CacheError
 from support.outside import OutsideError
 
@@ -105,14 +105,6 @@ def _failure(problem: Exception, settings: Settings) -> int:
     hint = "" if settings.traceback else " ('slatcheck --traceback COMMAND' shows where)"
     say(f"internal error: {what}{hint}")
     return INTERNAL
-
-
-def tidy_up() -> None:
-    """Remove what was not used for longest where more is kept than may be."""
-    try:
-        upkeep.trim(cache.folder(), upkeep.limit())
-    except ValueError as problem:
-        say(f"warning: {problem}; nothing was removed")
 
 
 def run(arguments: Sequence[str]) -> int:

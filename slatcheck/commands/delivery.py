@@ -16,6 +16,7 @@ import click
 from slatcheck import output
 from slatcheck.document.identity import slug
 from slatcheck.errors import InputError
+from support import cache, upkeep
 from support.lazy import lazily
 
 with lazily():
@@ -147,3 +148,11 @@ def say(message: str) -> None:
     line = " ".join(message.split())
     line = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)
     click.echo(f"slatcheck: {line}", err=True)
+
+
+def tidy_up() -> None:
+    """Remove what was not used for longest where more is kept than may be."""
+    try:
+        upkeep.trim(cache.folder(), upkeep.limit())
+    except ValueError as problem:
+        say(f"warning: {problem}; nothing was removed")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impl.kernel.errors import TreeError, UnsupportedError
-from slatcheck.commands.delivery import INTERRUPTED, say
+from slatcheck.commands.delivery import INTERRUPTED, say, tidy_up
 from slatcheck.errors import InputError
 from support.lazy import lazily
 
@@ -36,23 +36,25 @@ _SUFFIXES = (".c", ".h", ".S")
 def again(work: Callable[[], int], kernel: Path, jobs: int) -> int:
     """Do some work on a tree now and after every change; return its last exit status at Ctrl-C.
 
-    What is wrong with the tree meanwhile is said, and waited for to be put right. The processes
+    What comes to be wrong with the tree is said, and waited for to be put right. The processes
     that do the work stay, ``jobs`` of them (0: one a core), so that nobody waits for them to start.
-    Raises TreeError where there is no tree to begin with, InputError where it cannot be watched.
+    Raises what ``work`` does the first time, TreeError where there is no tree to begin with, and
+    InputError where it cannot be watched.
     """
     with pool.shared(jobs):
         changes = _changes(kernel)
         next(changes)
-        while True:
-            status = _status(work)
-            if status == INTERRUPTED:
-                return status
+        status = work()
+        while status != INTERRUPTED:
             say(f"waiting for a change in {kernel}; Ctrl-C ends with status {status}")
             pool.ready(*_NEEDED)
+            tidy_up()
             try:
                 next(changes)
             except KeyboardInterrupt:
-                return status
+                break
+            status = _status(work)
+        return status
 
 
 def _status(work: Callable[[], int]) -> int:

@@ -22,6 +22,7 @@ from slatcheck import cli
 from slatcheck.commands.delivery import INTERRUPTED
 from slatcheck.commands.watching import again, folders, is_source
 from slatcheck.errors import InputError
+from support import upkeep
 from tests.kernels.copies import edit, share_what_is_read
 from tests.proofs.c.edits import STUCK, apply
 from tests.slatcheck.commands.test_cli import one_line
@@ -89,11 +90,29 @@ def test_a_change_while_work_is_done_is_not_lost(tree: Path) -> None:
 def test_a_tree_that_is_half_edited_is_waited_for(
     problem: Exception, said: str, tree: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    later(tree / MMU)
-    assert again(Work(problem), tree, 1) == INTERRUPTED
+    def half_edited() -> None:
+        later(tree / "include/linux/mm.h")
+        raise problem
+
+    assert again(Work(partial(later, tree / MMU), half_edited), tree, 1) == INTERRUPTED
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == said
-    assert lines[1].startswith(f"slatcheck: waiting for a change in {tree}; ")
+    assert said in lines
+    assert lines[lines.index(said) + 1].startswith(f"slatcheck: waiting for a change in {tree}; ")
+
+
+def test_what_is_wrong_to_begin_with_ends_it(tree: Path) -> None:
+    with pytest.raises(TreeError, match="no compiler"):
+        again(Work(TreeError("no compiler called x")), tree, 1)
+
+
+def test_what_is_kept_has_its_limit_after_every_change(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trimmed: list[int] = []
+    monkeypatch.setattr(upkeep, "trim", lambda _, most: trimmed.append(most))
+    monkeypatch.setenv(upkeep.VARIABLE, "7")
+    assert again(Work(partial(later, tree / MMU)), tree, 1) == INTERRUPTED
+    assert trimmed == [7]
 
 
 def test_what_is_no_source_is_no_change(tree: Path) -> None:
