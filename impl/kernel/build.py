@@ -252,6 +252,7 @@ def build(
             "slat_boot",
             "slat_stop",
             "slat_geometry",
+            "slat_progress",
             "slat_cache_min",
         ]
         keep += ["slat_explore"] if host is not None else []

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
-from typing import Any
+from typing import Any, Literal
 
 from impl.kernel.build import ARENA, CODE, CODE_END, SHADOW, STACK, STACK_BYTES, Image
 from impl.kernel.executor import ENDLESS
@@ -42,6 +42,9 @@ that loop some fifty times."""
 
 WIDENED = 60
 """Calls within which the emulator's table of pages has grown to what they need."""
+
+_PLACES = 2
+"""Places in which an image notes its progress: slat_progress of runner/runner.c."""
 
 LOOK = 0.1
 """Seconds between two looks at a call."""
@@ -115,21 +118,20 @@ class EmulatedMachine:
         self.symbols = symbols
         self._processor = kernel_port(image.layout.port).processor
         self._stop = symbols.address("slat_stop")
-        self._tells = self._progress_at()
         self._loops: set[str] = set()
         """Functions in which a call was ended because nothing went on."""
         self.restart()
 
     def _progress_at(self) -> list[int]:
         """Return where an image that counts its accesses notes its progress; else nowhere."""
-        if not self.image.instrumented:
-            return []
         try:
-            at = self.symbols.address
-            # The operation in progress, and the accesses that it may still make: runner/slat.h.
-            return [at("slat_control") + 8, at("slat_hot") + 4]
+            at = self.symbols.address("slat_progress")
         except KeyError:
             return []
+        size = self.image.layout.bits // 8
+        told = bytes(self._machine.mem_read(at, _PLACES * size)) if self.image.instrumented else b""
+        order: Literal["big", "little"] = "big" if self.image.big_endian else "little"
+        return [int.from_bytes(told[n : n + size], order) for n in range(0, len(told), size)]
 
     def restart(self) -> None:
         """Put the image into a fresh machine; nothing has run."""
@@ -138,6 +140,7 @@ class EmulatedMachine:
         self._machine = self._processor.start(layout.bits, self.image.big_endian)
         self._grant()
         self._map()
+        self._tells = self._progress_at()
 
     def _grant(self) -> None:
         """Map addresses as they are, code for execution and data for loads and stores at once.

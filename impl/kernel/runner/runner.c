@@ -4,6 +4,8 @@
 
 struct slat_machine slat;
 struct slat_control slat_control;
+/* Whether a call goes on: the operation in progress, and the accesses that it may still make. */
+const u32 *const slat_progress[] = { &slat_control.cursor, &slat_hot.fuel };
 struct slat_op slat_ops[MAX_OPS];
 struct slat_result slat_results[MAX_OPS];
 struct slat_change slat_changes[MAX_CHANGES];
