@@ -72,7 +72,8 @@ class _Workers(ProcessPoolExecutor):
 
     def hand_out(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
         """Have a function called with an item, by whoever has time."""
-        return self.submit(_at_work, function, item)
+        with _deaf_at_first():
+            return self.submit(_at_work, function, item)
 
     def heard(self) -> Iterator[Any]:
         """Yield what was told since somebody looked."""
@@ -88,11 +89,22 @@ def _begin(mail: SimpleQueue[Any]) -> None:
     _listener = mail.put
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _leave(*_: object) -> None:
     """End without a word: Ctrl-C reaches those, too, who wait for work."""
-    sys.exit(_INTERRUPTED)
+    os._exit(_INTERRUPTED)
+
+
+@contextmanager
+def _deaf_at_first() -> Iterator[None]:
+    """Let a process that starts within hear of Ctrl-C only when it can leave without a word."""
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
 
 
 def _at_work(function: Callable[[Item], Result], item: Item) -> Result:

@@ -46,10 +46,10 @@ def again(work: Callable[[], int], kernel: Path, jobs: int) -> int:
         next(changes)
         status = work()
         while status != INTERRUPTED:
-            say(f"waiting for a change in {kernel}; Ctrl-C ends with status {status}")
-            pool.ready(*_NEEDED)
-            tidy_up()
             try:
+                pool.ready(*_NEEDED)
+                tidy_up()
+                say(f"waiting for a change in {kernel}; Ctrl-C ends with status {status}")
                 next(changes)
             except KeyboardInterrupt:
                 break

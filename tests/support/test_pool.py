@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 import time
+from textwrap import indent
 
 import pytest
 
@@ -99,6 +102,35 @@ def test_processes_are_ready_before_there_is_work() -> None:
         ready("wave")
         assert any(found for _, found in spread(imported, ["wave"] * 4, 2))
     ready("wave")  # nothing is shared: whoever works has all that it needs
+
+
+WAITING = """
+import signal, time
+from support.pool import ready, shared
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    with shared(2):
+        ready("slatcheck.search.unit")
+        print("ready", flush=True)
+        time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.4, 0.8])
+def test_ctrl_c_is_quiet_whenever_it_comes(seconds: float) -> None:
+    """While processes start, and while they wait for work."""
+    command = [sys.executable, "-c", f"if __name__ == '__main__':\n{indent(WAITING, '  ')}"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+    ) as began:
+        assert began.stdout is not None
+        assert began.stdout.readline() == "ready\n"
+        time.sleep(seconds)
+        os.killpg(began.pid, signal.SIGINT)
+        assert began.communicate(timeout=60) == ("interrupted\n", "")
 
 
 def test_where_one_fails_no_process_is_left() -> None:
