@@ -112,8 +112,8 @@ def read_bytes(file: Path) -> bytes:
 
     Raises OSError where there is none, or where it is not as it was written.
     """
-    digest, _, content = file.read_bytes().partition(b"\n")
-    if digest != _digest_line(content):
+    digest, end, content = file.read_bytes().partition(b"\n")
+    if not end or digest != _digest_line(content):
         raise DamagedError(f"{file} is damaged")
     with suppress(OSError):
         # What was not used for longest is removed first.

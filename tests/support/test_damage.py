@@ -40,6 +40,14 @@ def test_a_file_that_is_not_as_it_was_written_is_not_read(
         cache.read(file)
 
 
+def test_nothing_that_lost_the_end_of_its_line_is_not_read(tmp_path: Path) -> None:
+    """All that is left is the digest of nothing, and nothing is what it is followed by."""
+    cache.write(tmp_path / "file", "")
+    (tmp_path / "file").write_bytes((tmp_path / "file").read_bytes()[:-1])
+    with pytest.raises(OSError, match="is damaged"):
+        cache.read(tmp_path / "file")
+
+
 def flipped(content: bytes, bit: int) -> bytes:
     changed = bytearray(content)
     changed[bit >> 3] ^= 1 << (bit & 7)
