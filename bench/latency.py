@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import resource
-import signal
 import subprocess
 import sys
 import tempfile
@@ -36,7 +35,7 @@ WATCHED = {
     "one layout watched, as it was": (FLUSH, "i_max > i", "i <= i_max"),
     "one layout watched, map_page": (MAP_PAGE[0], MAP_PAGE[1], "gpa / (1ul << PAGE_SHIFT)"),
 }
-"""Edits of a tree that is watched, of which no other step keeps anything."""
+"""Edits of a tree that is watched; but for what is edited back, no other step keeps anything."""
 
 
 @dataclass
@@ -100,14 +99,17 @@ class Tool:
         A revision that cannot watch says so at once: its status is 2.
         """
         with self.begin("check", "--kernel", str(self.tree), "--watch", *options) as run:
-            _read(run, Waited("", self.name, 0, 0.0, 0.0), 0.0)
-            for what, change in edits.items():
-                found, begun = Waited(what, self.name, 2, 0.0, 0.0), time.perf_counter()
-                self.change(*change)
-                _read(run, found, begun)
-                found.whole = time.perf_counter() - begun
-                yield found
-            run.send_signal(signal.SIGINT)
+            try:
+                _read(run, Waited("", self.name, 0, 0.0, 0.0), 0.0)
+                for what, change in edits.items():
+                    found, begun = Waited(what, self.name, 2, 0.0, 0.0), time.perf_counter()
+                    self.change(*change)
+                    _read(run, found, begun)
+                    found.whole = time.perf_counter() - begun
+                    yield found
+            finally:
+                # What runs in the background of a shell hears no SIGINT.
+                run.terminate()
 
     def check(self, what: str, *options: str) -> Waited:
         """Check the copy of the tree."""

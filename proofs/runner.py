@@ -244,13 +244,13 @@ def _parts(task: ProofTask) -> list[tuple[ProofTask, tuple[int, bool]]]:
     return parts or [(task, (levels, False))]
 
 
-def verdicts(proofs_: Iterable[Proof]) -> dict[tuple[str, str], str]:
-    """Return the verdict on each clause of some proofs, by lemma and clause."""
-    return {
-        (proof.name, name): clause.verdict
+def verdicts(proofs_: Iterable[Proof]) -> Counter[tuple[str, str, str]]:
+    """Return the verdict on each clause of some proofs, whatever order they come in."""
+    return Counter(
+        (proof.name, name, clause.verdict)
         for proof in proofs_
         for name, clause in proof.clauses.items()
-    }
+    )
 
 
 differ = by(verdicts)

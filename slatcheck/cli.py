@@ -13,20 +13,15 @@ from importlib import import_module
 # click: nested commands, checked options and help texts without code of our own.
 import click
 
-from impl.kernel.errors import TreeError, UnsupportedError
 from slatcheck import __version__, commands
 from slatcheck.commands import completion
-from slatcheck.commands.delivery import INTERRUPTED, say, tidy_up
-from slatcheck.errors import InputError
+from slatcheck.commands.delivery import INTERRUPTED, REFUSALS, USAGE, refused, say, tidy_up
 from slatcheck.gate import bisect
 from support import outside
 from support.cache import CacheError
-from support.outside import OutsideError
 
 # Whatever takes long to import is imported by the command that needs it: --help has to be quick.
 
-USAGE = 2
-OPEN = 3
 INTERNAL = 4
 
 _KERNEL_MODULES = frozenset({"elftools", "tree_sitter", "tree_sitter_c", "unicorn", "ziglang"})
@@ -81,15 +76,11 @@ def _usage(problem: click.ClickException) -> int:
 
 def _failure(problem: Exception, settings: Settings) -> int:
     """Say in one line what ended the run; return the exit status."""
-    if isinstance(problem, InputError | TreeError | OutsideError):
-        say(str(problem))
-        return USAGE
+    if isinstance(problem, REFUSALS):
+        return refused(problem)
     if isinstance(problem, bisect.Skipped):
         say(f"skip: {problem}")
         return bisect.SKIP
-    if isinstance(problem, UnsupportedError):
-        say(f"unsupported: {problem}")
-        return OPEN
     if isinstance(problem, ModuleNotFoundError) and problem.name in _KERNEL_MODULES:
         say(
             f"the Python module '{problem.name}' is missing: "

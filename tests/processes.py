@@ -1,10 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a test asks about a process that it did not start itself."""
+"""What tests ask about processes, and how they start one that Ctrl-C interrupts."""
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+
+def interruptible(*arguments: str) -> list[str]:
+    """Return the command that runs slatcheck so that SIGINT interrupts it.
+
+    Whoever runs the tests in the background has it ignored, which children inherit.
+    """
+    begin = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    begin += "from slatcheck.cli import main; main()"
+    return [sys.executable, "-c", begin, *arguments]
+
+
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
+    """Wait for a condition, on a machine that may have other things to do."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def alive(pid: int) -> bool:
@@ -21,7 +43,4 @@ def alive(pid: int) -> bool:
 
 def ended(pid: int, seconds: float = 10.0) -> bool:
     """Return whether a process ends within a number of seconds."""
-    until = time.monotonic() + seconds
-    while alive(pid) and time.monotonic() < until:
-        time.sleep(0.05)
-    return not alive(pid)
+    return until(lambda: not alive(pid), seconds)

@@ -46,8 +46,7 @@ def image(
     if folder is None:
         return make()
     # By revision: what is edited back is still there, and what is written meanwhile has another.
-    revision = reading.judged_digest(tree.root, tree.files)
-    about = str(tree.root), revision, _key(layout, big_endian, toolchain, host)
+    about = str(tree.root), tree.digest(), _key(layout, big_endian, toolchain, host)
     file = folder / f"image-{_digest(about)}.json"
     found = _load(file, tree)
     kept = (

@@ -124,14 +124,16 @@ class EmulatedMachine:
 
     def _progress_at(self) -> list[int]:
         """Return where an image that counts its accesses notes its progress; else nowhere."""
+        if not self.image.instrumented:
+            return []
         try:
             at = self.symbols.address("slat_progress")
         except KeyError:
             return []
         size = self.image.layout.bits // 8
-        told = bytes(self._machine.mem_read(at, _PLACES * size)) if self.image.instrumented else b""
         order: Literal["big", "little"] = "big" if self.image.big_endian else "little"
-        return [int.from_bytes(told[n : n + size], order) for n in range(0, len(told), size)]
+        places = range(at, at + _PLACES * size, size)
+        return [int.from_bytes(self._machine.mem_read(place, size), order) for place in places]
 
     def restart(self) -> None:
         """Put the image into a fresh machine; nothing has run."""

@@ -23,16 +23,6 @@ def judged(root: Path, port: Files) -> list[Path]:
     return [root / name for name in port.sources if (root / name).is_file()]
 
 
-def judged_digest(root: Path, port: Files) -> str:
-    """Return a digest of the files of a tree that are read for meaning.
-
-    It is no record of all that was read, but tells one revision of a tree from another. Raises
-    OSError where a file goes meanwhile.
-    """
-    found = [(str(file.relative_to(root)), _digest(file)) for file in judged(root, port)]
-    return hashlib.sha256(repr(found).encode()).hexdigest()
-
-
 def files(root: Path, recorded: Mapping[str, str]) -> list[Path]:
     """Return the files of which something is recorded."""
     return [root / name for name in recorded if name != _NAMES]

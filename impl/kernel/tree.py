@@ -42,6 +42,16 @@ class Files:
         """The architecture's folder, with a slash at its end."""
         return "/".join(Path(self.main).parts[:2]) + "/"
 
+    def digest(self, root: Path) -> str:
+        """Return a hash of the sources of the tree at ``root``, in hex; absent ones are empty."""
+        total = hashlib.sha256()
+        for name in self.sources:
+            path = root / name
+            total.update(name.encode() + b"\0")
+            if path.is_file():
+                total.update(hashlib.sha256(path.read_bytes()).digest())
+        return total.hexdigest()[:16]
+
 
 @dataclass(frozen=True)
 class Tree:
@@ -73,13 +83,7 @@ class Tree:
 
     def digest(self) -> str:
         """Return a hash of the files that are judged, in hex; absent files count as empty."""
-        total = hashlib.sha256()
-        for name in self.files.sources:
-            path = self.root / name
-            total.update(name.encode() + b"\0")
-            if path.is_file():
-                total.update(hashlib.sha256(path.read_bytes()).digest())
-        return total.hexdigest()[:16]
+        return self.files.digest(self.root)
 
 
 def _version(makefile: str) -> str:

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import click
 
+from impl.kernel.errors import TreeError, UnsupportedError
 from slatcheck import output
 from slatcheck.document.identity import slug
 from slatcheck.errors import InputError
 from support import cache, upkeep
 from support.lazy import lazily
+from support.outside import OutsideError
 
 with lazily():
     from slatcheck.document import result
@@ -25,8 +27,14 @@ with lazily():
     from slatcheck.reports import forms
 
 
+USAGE = 2
+"""The exit status of a run that bad input ended."""
+OPEN = 3
+"""The exit status where nothing is violated, and something is open."""
 INTERRUPTED = 130
 """The exit status of a run that Ctrl-C ended."""
+REFUSALS = (InputError, TreeError, OutsideError, UnsupportedError)
+"""What ends a run by what it was given, and not by what it does."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +156,15 @@ def say(message: str) -> None:
     line = " ".join(message.split())
     line = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)
     click.echo(f"slatcheck: {line}", err=True)
+
+
+def refused(problem: Exception) -> int:
+    """Say in one line what a run was refused for, one of REFUSALS; return the exit status."""
+    if isinstance(problem, UnsupportedError):
+        say(f"unsupported: {problem}")
+        return OPEN
+    say(str(problem))
+    return USAGE
 
 
 def tidy_up() -> None:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impl.kernel.errors import TreeError, UnsupportedError
-from slatcheck.commands.delivery import INTERRUPTED, say, tidy_up
+from slatcheck.commands.delivery import INTERRUPTED, REFUSALS, refused, say, tidy_up
 from slatcheck.errors import InputError
 from support.lazy import lazily
 
@@ -17,13 +16,11 @@ with lazily():
     import watchfiles
 
     from impl.kernel import ports
-    from slatcheck.document import result
     from support import pool
 
 if TYPE_CHECKING:
     from impl.kernel.tree import Files
 
-USAGE = 2
 SETTLED = 50
 """Milliseconds without a change after which an editor has written what it had to write."""
 _LOOK = 200
@@ -61,12 +58,8 @@ def _status(work: Callable[[], int]) -> int:
     """Return the status of some work; what a tree has that is half edited does not end a watch."""
     try:
         return work()
-    except (InputError, TreeError) as problem:
-        say(str(problem))
-        return USAGE
-    except UnsupportedError as problem:
-        say(f"unsupported: {problem}")
-        return result.EXIT[result.Verdict.UNSUPPORTED]
+    except REFUSALS as problem:
+        return refused(problem)
 
 
 def folders(root: Path, read: list[Files]) -> list[Path]:

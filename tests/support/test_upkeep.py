@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slatcheck import cli
+from slatcheck.commands import delivery
 from slatcheck.git import revisions
 from support import cache, upkeep
 
@@ -159,7 +160,7 @@ def test_a_limit_that_is_none_is_said_and_nothing_lost(
     assert cli.run(["rule", "leak"]) == 0
     assert "SLATCHECK_CACHE_LIMIT: 'lots' is no size" in capsys.readouterr().err
     assert len(list(upkeep.stored(folder))) == 1
-    assert cli.run(["cache"]) == cli.USAGE
+    assert cli.run(["cache"]) == delivery.USAGE
 
 
 def test_the_command_shows_what_there_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -212,6 +213,6 @@ def test_bad_options_are_refused(
     folder: Path, options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     keep(folder, "tie-1.json", 10, 1)
-    assert cli.run(["cache", *options]) == cli.USAGE
+    assert cli.run(["cache", *options]) == delivery.USAGE
     assert capsys.readouterr().err.count("\n") == 1
     assert len(list(upkeep.stored(folder))) == 1

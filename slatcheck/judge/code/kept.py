@@ -40,7 +40,7 @@ class Kept:
             parts = (
                 everything(),
                 str(task.root),
-                reading.judged_digest(task.root, self.files),
+                self.files.digest(task.root),
                 task.layout,
                 find(task.cc).version,
                 task.options.identity,

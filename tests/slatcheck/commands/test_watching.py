@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from slatcheck.commands.watching import again, folders, is_source
 from slatcheck.errors import InputError
 from support import upkeep
 from tests.kernels.copies import edit, share_what_is_read
+from tests.processes import interruptible, until
 from tests.proofs.c.edits import STUCK, apply
 from tests.slatcheck.commands.test_cli import one_line
 
@@ -161,12 +161,7 @@ def test_options_that_do_not_go_together(tree: Path, capsys: pytest.CaptureFixtu
 
 def waits(errors: Path, times: int) -> bool:
     """Return whether a run says so often that it waits, within two minutes."""
-    until = time.monotonic() + 120
-    while time.monotonic() < until:
-        if errors.read_text().count("waiting for a change") >= times:
-            return True
-        time.sleep(0.05)
-    return False
+    return until(lambda: errors.read_text().count("waiting for a change") >= times, 120)
 
 
 @pytest.mark.slow
@@ -177,15 +172,10 @@ def test_an_edit_is_judged_when_it_is_written(
     root, errors, report = tmp_path / "linux", tmp_path / "errors", tmp_path / "report"
     share_what_is_read(kernel_trees["6.12"], root)
     plain = (root / MMU).read_text()
-    # Whoever runs the tests in the background has SIGINT ignored, which children inherit.
-    begin = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    begin += "from slatcheck.cli import main; main()"
     options = ["--kernel", str(root), "--layout", "mips32-64k-huge", "--evidence", "differential"]
     options += ["--max-ops", "2000", "--jobs", "2", "--output", str(report), "--watch"]
     with errors.open("w") as stream:
-        watch = subprocess.Popen(
-            [sys.executable, "-c", begin, "check", *options], stderr=stream, process_group=0
-        )
+        watch = subprocess.Popen(interruptible("check", *options), stderr=stream, process_group=0)
     try:
         assert waits(errors, 1)
         first = report.read_text()

@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -32,6 +31,7 @@ from slatcheck.search import unit
 from slatcheck.search.campaign import Campaign, Hit
 from slatcheck.search.differential import Symptom
 from slatcheck.search.unit import Report, Unit
+from tests.processes import interruptible, until
 
 CHEAP = (layout("mips32-4k"), layout("mips32-64k"))
 SMALL = Request(CHEAP, max_ops=1_500, jobs=1)
@@ -275,23 +275,11 @@ def group_of(leader: int) -> list[int]:
     return found
 
 
-def until(condition: Callable[[], bool]) -> bool:
-    """Wait for a condition, on a machine that may have other things to do."""
-    for _ in range(600):
-        if condition():
-            return True
-        time.sleep(0.1)
-    return False
-
-
 @pytest.mark.parametrize("to_all", [False, True], ids=["to it alone", "as a terminal does"])
 def test_an_interrupt_leaves_a_report_and_no_process(tmp_path: Path, to_all: bool) -> None:
     report = tmp_path / "r.json"
     options = ["--max-ops", "100000000", "--jobs", "2", "--format", "json", "--output", str(report)]
-    # Whoever runs the tests in the background has SIGINT ignored, which children inherit.
-    begin = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    begin += "from slatcheck.cli import main; main()"
-    command = [sys.executable, "-c", begin, "check", *options]
+    command = interruptible("check", *options)
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, process_group=0
     ) as began:

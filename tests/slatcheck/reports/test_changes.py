@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 
 from slatcheck import cli
+from slatcheck.commands import delivery
 from slatcheck.document.changes import Changed, Took, changes
 from slatcheck.document.result import Document, Verdict
 from slatcheck.reports.changes import render_json, render_text
@@ -115,7 +116,7 @@ def test_other_forms_and_other_files_are_refused(
     reports: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old, new = reports
-    assert cli.run(["report", new, "--compare", old, "--format", "html"]) == cli.USAGE
+    assert cli.run(["report", new, "--compare", old, "--format", "html"]) == delivery.USAGE
     assert "--compare has no form 'html'" in capsys.readouterr().err
-    assert cli.run(["report", new, "--compare", str(tmp_path / "none.json")]) == cli.USAGE
+    assert cli.run(["report", new, "--compare", str(tmp_path / "none.json")]) == delivery.USAGE
     assert capsys.readouterr().err.count("\n") == 1
