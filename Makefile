@@ -31,12 +31,12 @@ READY := $(VENV)/.ready
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check prove prove-all hard-queries trees test kernels man docs coverage lint format lock bench bench-native bench-planted bench-spin bench-proof bench-c-proof bench-latency bench-mutants clean
+.PHONY: help setup bytecode check prove prove-all hard-queries trees test kernels man docs coverage lint format lock bench bench-native bench-planted bench-spin bench-proof bench-c-proof bench-latency bench-mutants clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
-setup: $(STAMP)
+setup: $(STAMP) bytecode
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -56,15 +56,20 @@ $(STAMP): $(READY) requirements/dev.txt
 	@$(INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
 
+# Where the environment keeps Python from writing byte code, as in many containers, each of the
+# processes of a run would compile slatcheck's modules again.
+bytecode: $(READY)
+	@$(BIN)/python -m compileall -q model impl proofs slatcheck support
+
 # make itself ends with 2 whenever a recipe fails; the line 'Error N' that it prints last
 # has slatcheck's own status. Scripts that need it call .venv/bin/slatcheck.
-check: $(READY)
+check: bytecode
 	@$(BIN)/slatcheck check $(if $(KERNEL),--kernel "$$KERNEL") $(ARGS)
 
-prove: $(READY)
+prove: bytecode
 	@$(BIN)/slatcheck prove $(if $(KERNEL),--kernel "$$KERNEL") $(ARGS)
 
-trees: $(READY)
+trees: bytecode
 	@test -n "$$TREES" || { echo 'make: name the folder that holds the trees: make trees TREES=DIR' >&2; exit 1; }
 	@$(BIN)/slatcheck trees "$$TREES" $(ARGS)
 

@@ -76,6 +76,9 @@ class Generator:
         self._numbers = numbers(layout)
         self._operands = operands(layout, frozenset(kinds) & kinds_of(layout), reach_only)
         self._size = HEADER + BLOCK * length
+        # ctypes makes a type for each length anew once nobody has it any more.
+        self._bytes = ctypes.c_char * self._size
+        self._starts = ctypes.c_uint32 * 0
         self._inputs = b""
         self._pairs: Watch | None = None
         self.exclude(())
@@ -113,7 +116,7 @@ class Generator:
 
     def bytes_of(self, number: int) -> bytes:
         """Return the bytes that the sequence of a number is drawn from."""
-        made = ctypes.create_string_buffer(self._size)
+        made = self._bytes()
         given = self._seed, number & U64, self.length, ctypes.addressof(made)
         self._c.slat_generator_bytes(self._memory.address, *given)
         return made.raw
@@ -138,7 +141,9 @@ class Generator:
         """
         room = ops.room // 2
         most = room if most is None else min(most, room)
-        starts = (ctypes.c_uint32 * (most + 1))()
+        if most >= self._starts._length_:
+            self._starts = ctypes.c_uint32 * (most + 1)
+        starts = self._starts()
         count = self._c.slat_generator_fill(
             self._memory.address, ops.address, ops.room, self._seed, number & U64, self.length,
             ctypes.addressof(starts), most,
