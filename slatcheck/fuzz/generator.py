@@ -78,7 +78,7 @@ class Generator:
         self._size = HEADER + BLOCK * length
         # ctypes makes a type for each length anew once nobody has it any more.
         self._bytes = ctypes.c_char * self._size
-        self._starts = ctypes.c_uint32 * 0
+        self._starts = (ctypes.c_uint32 * 1)()
         self._inputs = b""
         self._pairs: Watch | None = None
         self.exclude(())
@@ -141,9 +141,9 @@ class Generator:
         """
         room = ops.room // 2
         most = room if most is None else min(most, room)
-        if most >= self._starts._length_:
-            self._starts = ctypes.c_uint32 * (most + 1)
-        starts = self._starts()
+        if most >= len(self._starts):
+            self._starts = (ctypes.c_uint32 * (most + 1))()
+        starts = self._starts
         count = self._c.slat_generator_fill(
             self._memory.address, ops.address, ops.room, self._seed, number & U64, self.length,
             ctypes.addressof(starts), most,
