@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from importlib import import_module
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from multiprocessing.queues import SimpleQueue
 from typing import Any, TypeVar
 
@@ -66,13 +66,16 @@ class _Workers(ProcessPoolExecutor):
     """
 
     def __init__(self, jobs: int) -> None:
-        context = get_context("spawn")
-        self._mail = context.SimpleQueue()
-        super().__init__(jobs, context, initializer=_begin, initargs=(self._mail,))
+        with _starting():
+            # Each is a copy of one process, which has imported what work begins with (``soon``).
+            context = get_context("forkserver")
+            self._mail = context.SimpleQueue()
+        given = self._mail, dict(os.environ)
+        super().__init__(jobs, context, initializer=_begin, initargs=given)
 
     def hand_out(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
         """Have a function called with an item, by whoever has time."""
-        with _deaf_at_first():
+        with _starting():
             return self.submit(_at_work, function, item)
 
     def heard(self) -> Iterator[Any]:
@@ -81,9 +84,11 @@ class _Workers(ProcessPoolExecutor):
             yield self._mail.get()
 
 
-def _begin(mail: SimpleQueue[Any]) -> None:
+def _begin(mail: SimpleQueue[Any], environment: dict[str, str]) -> None:
     """Have what the parent has, and end with it; what work tells goes to ``mail``."""
     global _listener
+    os.environ.clear()
+    os.environ.update(environment)
     outside.load()
     end_with_parent()
     _listener = mail.put
@@ -97,14 +102,27 @@ def _leave(*_: object) -> None:
     os._exit(_INTERRUPTED)
 
 
+_SAFE = "PYTHONSAFEPATH"
+"""Tells Python not to import from the folder that it is started in."""
+
+
 @contextmanager
-def _deaf_at_first() -> Iterator[None]:
-    """Let a process that starts within hear of Ctrl-C only when it can leave without a word."""
-    usual = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _starting() -> Iterator[None]:
+    """Let a process that starts within hear of Ctrl-C only when it can leave without a word.
+
+    Nor does it import anything from the folder that it starts in: that may be a stranger's tree.
+    """
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    usual = os.environ.get(_SAFE)
+    os.environ[_SAFE] = "1"
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+        if usual is None:
+            del os.environ[_SAFE]
+        else:
+            os.environ[_SAFE] = usual
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
 
 
 def _at_work(function: Callable[[Item], Result], item: Item) -> Result:
@@ -302,6 +320,16 @@ def begin(
             return future.result()
 
     return result
+
+
+def soon(*modules: str) -> None:
+    """Have modules imported that work begins with, before there is any, and where nobody waits.
+
+    Shared processes that start later have them. What cannot be imported is left to them.
+    """
+    with _starting():
+        forkserver.set_forkserver_preload(list(modules))
+        forkserver.ensure_running()
 
 
 def ready(*modules: str) -> None:

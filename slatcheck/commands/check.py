@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from slatcheck import names, progress
-from slatcheck.commands import gating, watching
+from slatcheck.commands import WORK, gating, watching
 from slatcheck.commands.delivery import Delivery, finish
 from slatcheck.commands.options import (
     cache_option,
@@ -35,6 +35,7 @@ from support.lazy import lazily
 
 with lazily():
     from slatcheck.judge import judging
+    from support import pool
 
 
 @click.command("check", short_help="Judge a kernel tree, or the built-in page table.")
@@ -95,6 +96,8 @@ def command(
     terms.check()
     delivery = Delivery(format_, output, replay_dir, subject_of(cause, subject), verbose=verbose)
     delivery.check()
+    if kernel is not None and jobs != 1:
+        pool.soon(*WORK)
     chosen = names.selected(patterns, kernel)
 
     request = judging.Request(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slatcheck.commands import WORK
 from slatcheck.commands.delivery import INTERRUPTED, REFUSALS, refused, say, tidy_up
 from slatcheck.errors import InputError
 from support.lazy import lazily
@@ -25,8 +26,6 @@ SETTLED = 50
 """Milliseconds without a change after which an editor has written what it had to write."""
 _LOOK = 200
 """Milliseconds after which the watch looks whether it was called off."""
-_NEEDED = ("slatcheck.search.unit", "slatcheck.judge.code.trees")
-"""What work begins with; while nobody waits it is read."""
 _SUFFIXES = (".c", ".h", ".S")
 
 
@@ -44,7 +43,7 @@ def again(work: Callable[[], int], kernel: Path, jobs: int) -> int:
         status = work()
         while status != INTERRUPTED:
             try:
-                pool.ready(*_NEEDED)
+                pool.ready(*WORK)
                 tidy_up()
                 say(f"waiting for a change in {kernel}; Ctrl-C ends with status {status}")
                 next(changes)

@@ -23,6 +23,7 @@ from slatcheck import __version__
 from slatcheck.document.result import Check, Document, Verdict
 from slatcheck.judge import prove
 from slatcheck.judge.code.claims import disagreements
+from slatcheck.judge.code.trees import Ahead
 from slatcheck.judge.contract_checks import contract_checks, kept_contracts
 from slatcheck.judge.deciders import notes_of_solvers
 from slatcheck.judge.findings import merge, relate
@@ -113,12 +114,18 @@ def _fill(document: Document, request: Request, report: Callable[[Progress], Non
             return list
         return begin(contract_checks, request.cache, kept_contracts)
 
+    @cache
+    def lemmas() -> Ahead:
+        if "proof" not in request.evidence or request.cache is Mode.ENFORCE:
+            return {}
+        return prove.begin_lemmas(_of_kernel(request))
+
     # A long piece of work that depends on nothing: whoever has nothing left to search begins it.
-    _add_search(document, request, report, contracts)
+    begun = _add_search(document, request, report, lemmas, contracts)
     contracts()
     if "proof" in request.evidence:
         _add_proofs(document, request, report)
-        _add_kernel_proof(document, request, report)
+        _add_kernel_proof(document, request, report, lemmas() if begun else {})
         document.notes += notes_of_solvers(document.checks, Options())
         _add_tie(document, request)
     document.checks += contracts()()
@@ -149,14 +156,9 @@ def _add_proofs(document: Document, request: Request, report: Callable[[Progress
     ]
 
 
-def _add_kernel_proof(
-    document: Document, request: Request, report: Callable[[Progress], None]
-) -> None:
-    """Add the proof of the tree's own C; what runs have shown need not be shown again."""
-    if request.kernel is None:
-        return
-    known = _shown(document, request)
-    wanted = prove.ProofRequest(
+def _of_kernel(request: Request) -> prove.ProofRequest:
+    """Return what is to be proved of the tree's own C."""
+    return prove.ProofRequest(
         request.layouts,
         kernel=request.kernel,
         cc=request.cc,
@@ -164,9 +166,20 @@ def _add_kernel_proof(
         cache=request.cache,
         byte_orders={layout.name: request.orders(layout) for layout in request.layouts},
     )
+
+
+def _add_kernel_proof(
+    document: Document, request: Request, report: Callable[[Progress], None], ahead: Ahead
+) -> None:
+    """Add the proof of the tree's own C; what runs have shown need not be shown again."""
+    if request.kernel is None:
+        return
+    known = _shown(document, request)
     already = {mark for marks in known.values() for mark in marks}
     try:
-        outcome = prove.of_kernel(wanted, _counting_from(len(already), report), known)
+        outcome = prove.of_kernel(
+            _of_kernel(request), _counting_from(len(already), report), known, ahead
+        )
     except prove.InterruptedProof as cut:
         _join(document, cut.outcome)
         raise
@@ -238,13 +251,22 @@ def _add_search(
     document: Document,
     request: Request,
     report: Callable[[Progress], None],
+    begin_beside: Callable[[], object],
     begin_next: Callable[[], object],
-) -> None:
+) -> bool:
     """Search every unit of the differential test, if that is asked for.
 
     All units are handed out when the first is done: then ``begin_next`` hands out what comes next.
+    Where the units that are to be searched leave processes idle, ``begin_beside`` hands out what
+    these can do in the meantime; returns whether it was called.
     """
     units = list(units_of(request)) if "differential" in request.evidence else []
+    # The first layout's verdict comes soonest where nothing else is done beside it.
+    few = request.kernel is not None and 0 < len(units) <= len(ORDERS)
+    kept = {unit: kept_search(unit) for unit in units} if few else {}
+    beside = few and None in kept.values()
+    if beside:
+        begin_beside()
     reports: dict[int, Report] = {}
     found: set[str] = set()
 
@@ -257,7 +279,8 @@ def _add_search(
         show(seen.layout, seen.layout, (seen.fingerprint,), early=True)
 
     try:
-        for index, unit_report in spread(search, units, request.jobs, kept_search, told):
+        known = kept.__getitem__ if few else kept_search
+        for index, unit_report in spread(search, units, request.jobs, known, told):
             reports[index] = unit_report
             begin_next()
             show(units[index].title, units[index].layout, tuple(unit_report.campaign.hits))
@@ -266,6 +289,7 @@ def _add_search(
         document.findings = merge(done, request.seed)
         document.checks = [judged for report in done for judged in checks_of(report)]
         document.notes = sorted({note for report in done for note in report.notes})
+    return beside
 
 
 def units_of(request: Request) -> Iterator[Unit]:

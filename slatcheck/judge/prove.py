@@ -25,8 +25,9 @@ from slatcheck.document.result import Check, Document, Finding, Verdict
 from slatcheck.errors import InputError
 from slatcheck.judge.candidates import confirm
 from slatcheck.judge.code.claims import trusted
+from slatcheck.judge.code.lemmas import prove_ahead
 from slatcheck.judge.code.task import CodeOutcome, Known
-from slatcheck.judge.code.trees import prove_tree
+from slatcheck.judge.code.trees import Ahead, prove_tree, tasks_of
 from slatcheck.judge.deciders import notes_of_solvers, of_clause
 from slatcheck.judge.findings import merge
 from slatcheck.judge.subject import kernel_facts
@@ -35,6 +36,7 @@ from slatcheck.search.campaign import Campaign
 from slatcheck.search.unit import Report, Unit
 from support import cache as keeping
 from support.cache import Mode
+from support.pool import begin
 
 KIND = "proof-model"
 
@@ -124,8 +126,12 @@ def of_kernel(
     request: ProofRequest,
     report: Callable[[Progress], None],
     known: Known | None = None,
+    ahead: Ahead | None = None,
 ) -> ProofOutcome:
-    """Prove a tree's own C; ``known`` are the fingerprints that runs have shown."""
+    """Prove a tree's own C; ``known`` are the fingerprints that runs have shown.
+
+    ``ahead`` is what ``begin_lemmas`` began.
+    """
     assert request.kernel is not None
     found: dict[str, CodeOutcome] = {}
     proved = provable(request.layouts)
@@ -140,10 +146,19 @@ def of_kernel(
             report,
             found,
             known,
+            ahead,
         )
     except KeyboardInterrupt:
         raise InterruptedProof(_of_layouts(found, proved)) from None
     return _of_layouts(found, proved)
+
+
+def begin_lemmas(request: ProofRequest) -> Ahead:
+    """Have the lemmas of a tree's C proved while runs are still looked at; ``of_kernel`` asks."""
+    assert request.kernel is not None
+    layouts = {layout: request.orders(layout) for layout in provable(request.layouts)}
+    tasks = tasks_of(request.kernel, layouts, request.cc, request.options, request.cache, {})
+    return {task.layout: begin(prove_ahead, task) for task in tasks}
 
 
 def provable(layouts: Iterable[Layout]) -> tuple[Layout, ...]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from textwrap import indent
 
 import pytest
@@ -156,3 +157,62 @@ def test_who_stops_listening_leaves_no_process() -> None:
         _, pid = next(work)
         work.close()
         assert ended(pid)
+
+
+ANYWHERE = """
+import os, sys
+from support.pool import ready, shared, soon, spread
+
+if {early}:
+    soon("wave", "there.is.no.such.module")
+with shared(2):
+    ready("wave")
+    assert dict(spread(os.path.basename, ["a/b"] * 4, 2)) == dict.fromkeys(range(4), "b")
+print("done")
+"""
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_processes_import_nothing_from_where_they_start(tmp_path: Path, early: bool) -> None:
+    """A stranger's tree may hold files that are called as modules of Python's are."""
+    own, strange = tmp_path / "own", tmp_path / "strange"
+    own.mkdir()
+    strange.mkdir()
+    for name in ("multiprocessing", "struct", "wave", "z3"):
+        (strange / f"{name}.py").write_text(f"print('{name} of a stranger', flush=True)\n")
+    program = own / "program.py"
+    text = indent(ANYWHERE.format(early=early), "  ")
+    program.write_text(f"if __name__ == '__main__':\n{text}")
+    command = [sys.executable, str(program)]
+    done = subprocess.run(command, cwd=strange, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+def variable(name: str) -> str | None:
+    return os.environ.get(name)
+
+
+def test_processes_have_the_environment_of_who_starts_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("one", "other"):
+        monkeypatch.setenv("SLATCHECK_TRIED", value)
+        assert dict(spread(variable, ["SLATCHECK_TRIED", "PYTHONSAFEPATH"], 2)) == {
+            0: value,
+            1: os.environ.get("PYTHONSAFEPATH"),
+        }
+
+
+SOON = """
+import sys
+from support.pool import soon, spread
+from tests.support.test_pool import imported
+
+soon("wave")
+assert "wave" not in sys.modules
+print(*dict(spread(imported, ["wave"] * 2, 2)).values())
+"""
+
+
+def test_what_work_begins_with_is_imported_once_for_all() -> None:
+    text = f"if __name__ == '__main__':\n{indent(SOON, '  ')}"
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("True True\n", "")

@@ -36,11 +36,12 @@ class Kept:
         self.file: Path | None = None
         self.begun = reading.now()
         self.files = kernel_port(layout_named(task.layout).port).files
+        self.digest = self.files.digest(task.root)
         if task.folder is not None and not task.options.anew:
             parts = (
                 everything(),
                 str(task.root),
-                self.files.digest(task.root),
+                self.digest,
                 task.layout,
                 find(task.cc).version,
                 task.options.identity,

@@ -9,10 +9,27 @@ from pathlib import Path
 
 from model.machines import BIG
 from proofs.desk import Options
+from proofs.kernel_runner import LayoutProof
 from slatcheck.document.result import Check, Finding
 from support.cache import Mode
 
 KIND = "proof-c"
+
+
+@dataclass
+class Lemmas:
+    """The proofs of a layout's lemmas, each of one text.
+
+    ``texts`` says of each byte order what the preprocessor makes of the sources, as a digest,
+    ``proved`` what came of each. They were read from ``begun`` (nanoseconds) on; the judged ones
+    had ``digest`` before.
+    """
+
+    begun: int
+    digest: str
+    texts: dict[str, str] = field(default_factory=dict)
+    proved: dict[str, LayoutProof] = field(default_factory=dict)
+    files: list[Path] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -21,7 +38,7 @@ class CodeTask:
 
     ``orders`` are the byte orders, ``known`` fingerprints that runs of the same tree in the same
     layout have shown already, by byte order, ``ignored`` those that must not be taken for a
-    refutation's, as their cause is another one.
+    refutation's, as their cause is another one. ``ahead`` are lemmas that were proved before.
     """
 
     root: Path
@@ -33,6 +50,7 @@ class CodeTask:
     ignored: frozenset[str] = frozenset()
     orders: tuple[str, ...] = (BIG,)
     cache: Mode = Mode.USE
+    ahead: Lemmas | None = None
 
 
 @dataclass

@@ -9,23 +9,23 @@ from pathlib import Path
 
 from impl.kernel.errors import TreeError, UnsupportedError
 from impl.kernel.layouts import layout_in
-from impl.kernel.ports import bind, open_for
-from impl.kernel.toolchain import find
-from impl.kernel.typed import preprocessed
+from impl.kernel.ports import open_for
 from model.layout import Layout
-from model.machines import BIG
 from model.ports import layout as layout_named
 from proofs.desk import Options
-from proofs.kernel_runner import LayoutProof, LemmaStore, Session, read_unit
 from slatcheck.document.result import Check, Verdict, answers
 from slatcheck.judge.code.kept import Kept
-from slatcheck.judge.code.task import KIND, CodeOutcome, CodeTask, Known
+from slatcheck.judge.code.lemmas import prove_lemmas
+from slatcheck.judge.code.task import KIND, CodeOutcome, CodeTask, Known, Lemmas
 from slatcheck.judge.code.verdicts import LayoutVerdicts
 from slatcheck.progress import Progress
 from support import cache as keeping
 from support.cache import Mode, if_kept, settle
 from support.differences import by
 from support.pool import spread
+
+Ahead = Mapping[str, Callable[[], Lemmas | None]]
+"""What gives the lemmas of layouts, by name, that were begun before runs had shown anything."""
 
 
 def prove_tree(
@@ -38,25 +38,17 @@ def prove_tree(
     report: Callable[[Progress], None],
     found: dict[str, CodeOutcome],
     known: Known | None = None,
+    ahead: Ahead | None = None,
 ) -> None:
     """Prove a tree in every layout; raises nothing for what the tree contains.
 
     ``layouts`` gives the byte orders of each. Outcomes go to ``found`` by layout as they come.
-    ``known`` are the fingerprints that were shown already.
+    ``known`` are the fingerprints that were shown already, ``ahead`` is what was begun before.
     """
-    folder = keeping.place(cache)
+    begun = ahead or {}
     tasks = [
-        CodeTask(
-            root.resolve(),
-            layout.name,
-            cc,
-            options,
-            folder,
-            {order: (known or {}).get((layout.name, order), ()) for order in orders},
-            orders=orders,
-            cache=cache,
-        )
-        for layout, orders in layouts.items()
+        replace(task, ahead=begun[task.layout]()) if task.layout in begun else task
+        for task in tasks_of(root, layouts, cc, options, cache, known or {})
     ]
     # The first layout is a small one, so that there is something to show soon.
     tasks.sort(key=_cost, reverse=True)
@@ -67,6 +59,30 @@ def prove_tree(
         shown |= {finding.fingerprint for finding in outcome.findings}
         title = f"{tasks[number].layout}, the tree's C"
         report(Progress(len(found), len(tasks), title, len(shown)))
+
+
+def tasks_of(
+    root: Path,
+    layouts: Mapping[Layout, tuple[str, ...]],
+    cc: str | None,
+    options: Options,
+    cache: Mode,
+    known: Known,
+) -> list[CodeTask]:
+    """Return the work of a tree: a task for each layout, in its byte orders."""
+    return [
+        CodeTask(
+            root.resolve(),
+            layout.name,
+            cc,
+            options,
+            keeping.place(cache),
+            {order: known.get((layout.name, order), ()) for order in orders},
+            orders=orders,
+            cache=cache,
+        )
+        for layout, orders in layouts.items()
+    ]
 
 
 def _cost(task: CodeTask) -> tuple[bool, int, int]:
@@ -84,15 +100,19 @@ def prove_layout(task: CodeTask) -> CodeOutcome:
     """Prove one layout; what was proved of the same files is not proved again."""
     try:
         kept = Kept(task)
-        if kept.file is None:
-            return _prove(task)[0]
         files: list[Path] = []
 
         def make() -> CodeOutcome:
-            outcome, read = _prove(task)
-            files.extend(read)
-            return outcome
+            lemmas = task.ahead
+            # What was read of another text, in the meantime written, is not this text's.
+            if lemmas is None or lemmas.digest != kept.digest:
+                lemmas = prove_lemmas(task)
+            kept.begun = min(kept.begun, lemmas.begun)
+            files.extend(lemmas.files)
+            return _judged(task, lemmas)
 
+        if kept.file is None:
+            return make()
         what = f"the proof of {task.layout}"
         outcome, fresh = settle(task.cache, what, kept.load(), make, by(_content))
     except (TreeError, UnsupportedError) as problem:
@@ -107,24 +127,14 @@ def _content(outcome: CodeOutcome) -> object:
     return answers(outcome.checks)
 
 
-def _prove(task: CodeTask) -> tuple[CodeOutcome, list[Path]]:
-
-    tree = open_for(task.root, layout_named(task.layout))
-    binding = bind(tree)
-    layout = layout_in(tree, layout_named(task.layout))
-    total, files = CodeOutcome(task.layout), []
-    proved: dict[str, LayoutProof] = {}
+def _judged(task: CodeTask, lemmas: Lemmas) -> CodeOutcome:
+    """Return the verdicts that come of a layout's lemmas; refutations are replayed."""
+    layout = layout_in(open_for(task.root, layout_named(task.layout)), layout_named(task.layout))
+    total = CodeOutcome(task.layout)
     in_vain: dict[str, set[tuple[str, str]]] = {}
-    for order in task.orders:
-        # What the preprocessor makes of the sources is all that the proof looks at.
-        text = preprocessed(tree, binding, layout, find(task.cc), order == BIG)
-        if text not in proved:
-            unit, read = read_unit(tree, binding, layout, find(task.cc), order == BIG)
-            store = LemmaStore(task.folder, task.cache)
-            proved[text] = Session(unit, layout, binding.entries, task.options, store).run()
-            files += read
-        judged = LayoutVerdicts(task, layout, proved[text], order)
+    for order, text in lemmas.texts.items():
+        judged = LayoutVerdicts(task, layout, lemmas.proved[text], order)
         # What runs did not show in one byte order, they are not asked for in the other.
         judged.replays.in_vain = in_vain.setdefault(text, set())
         total.add(judged.outcome())
-    return total, files
+    return total

@@ -350,7 +350,7 @@ def test_the_command_proves_a_real_tree(
             assert Verdict.VIOLATED in {one.verdict for one in mine}, mark
     assert disagreements(checks, [finding(mark) for mark in expected_marks(tree)]) == []
 
-    monkeypatch.setattr(trees, "_prove", lambda _: pytest.fail("it is proved again"))
+    monkeypatch.setattr(trees, "prove_lemmas", lambda _: pytest.fail("it is proved again"))
     assert run(capsys, *wanted)[:2] == (status, out)
 
 

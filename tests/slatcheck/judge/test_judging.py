@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,17 @@ from model.operations import Kind, Op
 from model.ports import layout, port_of
 from model.ports.mips.functions import FUNCTIONS
 from slatcheck.document import reading
-from slatcheck.document.result import EXIT, Check, Document, Verdict, severity_of, worst
+from slatcheck.document.result import (
+    EXIT,
+    Check,
+    Document,
+    Verdict,
+    answers,
+    severity_of,
+    worst,
+)
 from slatcheck.judge import judging, prove
+from slatcheck.judge.code.trees import Ahead
 from slatcheck.judge.findings import merge
 from slatcheck.judge.judging import Request, check, checks_of
 from slatcheck.progress import Progress
@@ -31,6 +40,7 @@ from slatcheck.search import unit
 from slatcheck.search.campaign import Campaign, Hit
 from slatcheck.search.differential import Symptom
 from slatcheck.search.unit import Report, Unit
+from support.cache import Mode
 from tests.processes import interruptible, until
 
 CHEAP = (layout("mips32-4k"), layout("mips32-64k"))
@@ -112,6 +122,38 @@ def test_contracts_are_begun_once_when_somebody_may_be_idle(
     searched = [one.name for one in CHEAP] if evidence == "differential" else []
     assert order == ["begun", *searched, "waited for"]
     assert [one.id for one in found.checks if one.kind == "contract"] == ["pure/f/contract"]
+
+
+def judged(document: Document) -> object:
+    """Return what is said, but for the words: the counterexample of a proof is any that fits."""
+    return answers(document.checks), {finding.fingerprint for finding in document.findings}
+
+
+@pytest.mark.slow
+def test_the_c_of_one_layout_is_proved_while_it_is_searched(
+    kernel_trees: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SLATCHECK_CACHE", str(tmp_path))
+    evidence = frozenset({"differential", "proof"})
+    one = replace(SMALL, layouts=CHEAP[:1], kernel=kernel_trees["6.12"], evidence=evidence)
+    alone = judged(run(replace(one, cache=Mode.OFF)))
+    begun: list[object] = []
+    begin_lemmas = prove.begin_lemmas
+
+    def noted(request: prove.ProofRequest) -> Ahead:
+        begun.append(request)
+        return begin_lemmas(request)
+
+    monkeypatch.setattr(prove, "begin_lemmas", noted)
+    together = replace(one, jobs=2)
+    assert judged(run(together)) == alone
+    assert len(begun) == 1
+    # Where there is nothing to be searched nobody proves anything either.
+    assert judged(run(together)) == alone
+    assert len(begun) == 1
+    run(replace(together, layouts=CHEAP, evidence=frozenset({"differential"})))
+    run(replace(together, seed=1, evidence=frozenset({"differential"})))
+    assert len(begun) == 1
 
 
 def test_the_repaired_table_holds_wherever_something_ran() -> None:
