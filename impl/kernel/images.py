@@ -122,6 +122,8 @@ def _load(file: Path, tree: Tree) -> tuple[bytes, tuple[Path, ...]] | None:
 
 
 def _save(file: Path, tree: Tree, content: bytes, files: Iterable[Path]) -> None:
+    read = reading.record(tree.root, tree.files, files)
+    if read is None:
+        return
     packed = base64.b64encode(zlib.compress(content, 1)).decode()
-    data = {"files": reading.record(tree.root, tree.files, files), "content": packed}
-    keeping.write(file, json.dumps(data))
+    keeping.write(file, json.dumps({"files": read, "content": packed}))

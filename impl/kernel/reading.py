@@ -28,10 +28,17 @@ def files(root: Path, recorded: Mapping[str, str]) -> list[Path]:
     return [root / name for name in recorded if name != _NAMES]
 
 
-def record(root: Path, port: Files, files: Iterable[Path]) -> dict[str, str]:
-    """Return the digest of each of ``files`` by its name in the tree, and that of all headers."""
+def record(root: Path, port: Files, files: Iterable[Path]) -> dict[str, str] | None:
+    """Return the digest of each of ``files`` by its name in the tree, and that of all headers.
+
+    None where one of them is gone: an editor may take it away at any instant.
+    """
     names = {str(file.relative_to(root)) for file in files}
-    return {_NAMES: headers(root, port), **{name: _digest(root / name) for name in sorted(names)}}
+    try:
+        read = {name: _digest(root / name) for name in sorted(names)}
+    except OSError:
+        return None
+    return {_NAMES: headers(root, port), **read}
 
 
 def now() -> int:

@@ -43,14 +43,24 @@ class Files:
         return "/".join(Path(self.main).parts[:2]) + "/"
 
     def digest(self, root: Path) -> str:
-        """Return a hash of the sources of the tree at ``root``, in hex; absent ones are empty."""
+        """Return a hash of the sources of the tree at ``root``, in hex; absent ones are empty.
+
+        Raises TreeError for one that cannot be read.
+        """
         total = hashlib.sha256()
         for name in self.sources:
-            path = root / name
             total.update(name.encode() + b"\0")
-            if path.is_file():
-                total.update(hashlib.sha256(path.read_bytes()).digest())
+            try:
+                total.update(hashlib.sha256((root / name).read_bytes()).digest())
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                continue  # an editor may take it away at any instant
+            except OSError as problem:
+                raise _unread(name, problem) from None
         return total.hexdigest()[:16]
+
+
+def _unread(name: str, problem: OSError) -> TreeError:
+    return TreeError(f"cannot read {name} in the kernel tree: {problem.strerror}")
 
 
 @dataclass(frozen=True)
@@ -72,9 +82,7 @@ class Tree:
         try:
             return path.read_bytes()
         except OSError as problem:
-            raise TreeError(
-                f"cannot read {relative} in the kernel tree: {problem.strerror}"
-            ) from None
+            raise _unread(relative, problem) from None
 
     def blob(self, relative: str) -> str:
         """Return the name that git gives to a file's content. Raises TreeError if it is absent."""
@@ -82,7 +90,10 @@ class Tree:
         return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
     def digest(self) -> str:
-        """Return a hash of the files that are judged, in hex; absent files count as empty."""
+        """Return a hash of the files that are judged, in hex; absent files count as empty.
+
+        Raises TreeError for one that cannot be read.
+        """
         return self.files.digest(self.root)
 
 

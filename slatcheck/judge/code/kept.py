@@ -74,7 +74,8 @@ class Kept:
         if reading.written_since(set(files) - set(judged), self.begun):
             return
         read = reading.record(root, self.files, [*files, *judged])
-        keeping.write(self.file, json.dumps({"files": read, "outcome": _plain(outcome)}))
+        if read is not None:
+            keeping.write(self.file, json.dumps({"files": read, "outcome": _plain(outcome)}))
 
 
 def _plain(outcome: CodeOutcome) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from impl.kernel import reading
+from impl.kernel.errors import TreeError
 from impl.kernel.ports import kernel_port
 from impl.kernel.tree import Files
 
@@ -74,6 +76,7 @@ def test_a_file_is_recorded_by_its_content(tree: Path) -> None:
     file = tree / "mmu.c"
     file.write_text("/* code */\n")
     recorded = reading.record(tree, FILES, [file])
+    assert recorded is not None
     assert reading.unchanged(tree, FILES, recorded)
     assert reading.files(tree, recorded) == [file]
     file.write_text("/* another, longer */\n")
@@ -81,3 +84,29 @@ def test_a_file_is_recorded_by_its_content(tree: Path) -> None:
     file.unlink()
     with pytest.raises(OSError, match=r"mmu\.c"):
         reading.unchanged(tree, FILES, recorded)
+    assert reading.record(tree, FILES, [file]) is None
+
+
+def test_a_source_that_is_no_file_counts_as_absent(tree: Path) -> None:
+    """An editor takes a file away for a moment, and nobody asks first whether it is there."""
+    absent = FILES.digest(tree)
+    source = tree / FILES.main
+    source.mkdir(parents=True)
+    assert FILES.digest(tree) == absent
+    source.rmdir()
+    source.symlink_to("nowhere")
+    assert FILES.digest(tree) == absent
+    source.unlink()
+    source.write_text("")
+    assert FILES.digest(tree) != absent
+
+
+def test_a_source_that_cannot_be_read_is_said(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    with pytest.raises(
+        TreeError, match=r"cannot read arch/\S+ in the kernel tree: Permission denied"
+    ):
+        FILES.digest(tree)
