@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -66,6 +67,8 @@ class _Workers(ProcessPoolExecutor):
     """
 
     def __init__(self, jobs: int) -> None:
+        global _worked
+        _worked = True
         with _starting():
             # Each is a copy of one process, which has imported what work begins with (``soon``).
             context = get_context("forkserver")
@@ -123,6 +126,30 @@ def _starting() -> Iterator[None]:
         else:
             os.environ[_SAFE] = usual
         signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+
+
+_worked = False
+"""Whether there were processes that did work."""
+
+
+def _settled() -> None:
+    """Wait for the process that the others are copies of: then the time they took is on record.
+
+    Where there was no work, nobody waits for what it is about to import.
+    """
+    server: Any = forkserver._forkserver
+    pid = server._forkserver_pid
+    if pid is None:
+        return
+    try:
+        if not _worked:
+            os.kill(pid, signal.SIGKILL)
+        server._stop()
+    except OSError:
+        return  # it is gone
+
+
+atexit.register(_settled)
 
 
 def _at_work(function: Callable[[Item], Result], item: Item) -> Result:

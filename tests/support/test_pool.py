@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -216,3 +217,41 @@ def test_what_work_begins_with_is_imported_once_for_all() -> None:
     text = f"if __name__ == '__main__':\n{indent(SOON, '  ')}"
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("True True\n", "")
+
+
+BUSY = """
+import time
+from support.pool import shared, spread
+from tests.support.test_pool import busy
+
+with shared(2):
+    list(spread(busy, [0.5, 0.5], 2))
+"""
+
+
+def busy(seconds: float) -> None:
+    """Use the processor for so many seconds."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+def _of_children() -> float:
+    """Return the processor time of all children that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_the_time_of_processes_is_on_record() -> None:
+    """As ``time`` and a scheduler's accounts have it: of who was waited for."""
+    text = f"if __name__ == '__main__':\n{indent(BUSY, '  ')}"
+    before = _of_children()
+    subprocess.run([sys.executable, "-c", text], check=True, timeout=60)
+    assert _of_children() - before > 1.0
+
+
+def test_nobody_waits_for_what_is_imported_for_no_work(tmp_path: Path) -> None:
+    (tmp_path / "long_import.py").write_text("import time\ntime.sleep(60)\n")
+    text = "from support.pool import soon; soon('long_import')"
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}"}
+    subprocess.run([sys.executable, "-c", text], env=environment, check=True, timeout=30)
