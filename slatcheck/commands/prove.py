@@ -118,8 +118,10 @@ def command(
     if emit_smt2 is not None:
         _prepare_folder(emit_smt2)
 
+    later = () if kernel or patterns or long else tuple(filter(prove.takes_long, chosen.layouts))
     request = prove.ProofRequest(
-        layouts=chosen.layouts,
+        layouts=tuple(layout for layout in chosen.layouts if layout not in later),
+        later=later,
         byte_orders=chosen.byte_orders,
         kernel=kernel,
         cc=cc,

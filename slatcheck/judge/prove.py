@@ -48,7 +48,8 @@ class ProofRequest:
     ``quirks`` are switched on in the table; ``each_quirk`` asks in addition, for each quirk
     alone, that it refutes just what it should. ``jobs`` are processes, 0 for one a core.
     ``byte_orders`` are those to prove a layout of a tree in, by its name; all that Kconfig permits
-    for a layout that is not named. ``long`` asks for proofs that take many minutes as well.
+    for a layout that is not named. ``long`` asks for proofs that take many minutes as well;
+    ``later`` are layouts that nobody named and whose proof does: they are but mentioned.
     """
 
     layouts: tuple[Layout, ...]
@@ -60,6 +61,7 @@ class ProofRequest:
     kernel: Path | None = None
     cc: str | None = None
     long: bool = False
+    later: tuple[Layout, ...] = ()
     byte_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def orders(self, layout: Layout) -> tuple[str, ...]:
@@ -82,7 +84,7 @@ def prove(request: ProofRequest, report: Callable[[Progress], None]) -> Document
     """
     if request.kernel is not None:
         return _prove_kernel(request, report)
-    left = notes_of_unproved_tables(request.layouts, request.long)
+    left = notes_of_unproved_tables((*request.layouts, *request.later), request.long)
     if not any(has_table(layout, request.long) for layout in request.layouts):
         raise InputError(f"{left[-1]}; there is nothing to prove")
     outcome = carry_out(request, report)
@@ -172,7 +174,7 @@ def notes_of_unproved_tables(layouts: Iterable[Layout], long: bool = False) -> l
     Those of which the proof takes many minutes are left out where it is not to be ``long``.
     """
     without = [layout for layout in layouts if not has_table(layout, long)]
-    later = [layout for layout in without if has_table(layout, long=True)]
+    later = [layout for layout in without if takes_long(layout)]
     never = [layout for layout in without if layout not in later]
     told = []
     if never:
@@ -181,6 +183,11 @@ def notes_of_unproved_tables(layouts: Iterable[Layout], long: bool = False) -> l
         how = "it takes many minutes, 'slatcheck prove --long' does it"
         told.append(f"not proved: the built-in table in {_names(later)}: {how}")
     return told
+
+
+def takes_long(layout: Layout) -> bool:
+    """Return whether the proof of the built-in table in a layout takes many minutes."""
+    return has_table(layout, long=True) and not has_table(layout)
 
 
 def _names(layouts: Iterable[Layout]) -> str:

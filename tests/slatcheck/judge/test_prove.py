@@ -21,6 +21,7 @@ from proofs.ports.mips.quirks import refuted_by
 from proofs.theorems import CLAUSES, theorems
 from slatcheck import cli
 from slatcheck.document.result import Check, Document, Verdict
+from slatcheck.errors import InputError
 from slatcheck.judge import prove
 from slatcheck.progress import Progress
 
@@ -127,6 +128,40 @@ def test_a_note_says_which_tables_are_left_out() -> None:
     assert later.startswith(f"not proved: the built-in table in {deep}: it takes")
     assert prove.notes_of_unproved_tables(named, long=True) == [never]
     assert prove.notes_of_unproved_tables(named[:1]) == []
+
+
+DEEP = ("riscv64-sv48x4", "riscv64-sv57x4")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "judged", "mentioned"),
+    [
+        ([], 26, DEEP),
+        (["--all"], 42, DEEP),
+        (["--long"], 28, ()),
+        (["--layout", "riscv64-*"], 3, ()),
+        (["--layout", DEEP[0], "--long"], 1, ()),
+    ],
+)
+def test_what_takes_long_is_judged_where_it_is_named(
+    arguments: list[str],
+    judged: int,
+    mentioned: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is named and not proved is vacuous; of what nobody named a note says so."""
+    asked: list[prove.ProofRequest] = []
+
+    def begun(request: prove.ProofRequest, _: object) -> Document:
+        asked.append(request)
+        raise InputError("that is enough")
+
+    monkeypatch.setattr(prove, "prove", begun)
+    assert cli.run(["prove", *arguments]) == 2
+    (request,) = asked
+    assert len(request.layouts) == judged
+    assert tuple(layout.name for layout in request.later) == mentioned
+    assert not {*request.later} & {*request.layouts}
 
 
 def test_a_quirk_that_refutes_something_else_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
