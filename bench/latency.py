@@ -9,6 +9,7 @@ turn; with ``--compare`` the steps of an earlier run are set beside those of thi
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import resource
@@ -25,6 +26,7 @@ from typing import Any
 from bench.c_proof import EDITS, copied, edit
 
 ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("model", "impl", "proofs", "slatcheck", "support")
 FLUSH = "static bool kvm_mips_flush_gpa_pmd("
 REWRITTEN, BROKEN = ("i <= i_max", "i < i_max + 1"), ("i < i_max + 1", "i < i_max")
 MAP_PAGE = next(words for name, *words in EDITS if name == "kvm_mips_map_page")
@@ -184,6 +186,9 @@ def taken_out(revision: str) -> Iterator[Path]:
 def _tool(stack: ExitStack, name: str, root: Path, kernel: Path) -> Tool:
     where = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slatcheck-")))
     (where / "kept").mkdir()
+    # As an installed program has it, and 'make': one that was taken out of git has none yet.
+    for room in ROOMS:
+        compileall.compile_dir(root / room, quiet=1)
     return Tool(name, root, where / "kept", copied(kernel.resolve(), where))
 
 
