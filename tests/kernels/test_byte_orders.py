@@ -16,7 +16,7 @@ from model.ports import layout
 from proofs.desk import Options
 from proofs.kernel_runner import LayoutProof, Session
 from slatcheck.document.result import Check, Document, Finding, Location, Verdict
-from slatcheck.judge.code import kept, trees
+from slatcheck.judge.code import kept, lemmas
 from slatcheck.judge.code.task import CodeOutcome, CodeTask
 from slatcheck.judge.code.trees import prove_layout
 from slatcheck.judge.judging import Request, check
@@ -137,7 +137,7 @@ class Counted(Session):
 
 
 def proved(monkeypatch: pytest.MonkeyPatch, tree: Path, known: Iterable[str] = ()) -> CodeOutcome:
-    monkeypatch.setattr(trees, "Session", Counted)
+    monkeypatch.setattr(lemmas, "Session", Counted)
     monkeypatch.setattr(Counted, "runs", 0)
     task = CodeTask(
         tree.resolve(), SMALL, None, Options(), keeping.folder(), {LITTLE: tuple(known)},
