@@ -114,18 +114,12 @@ def _fill(document: Document, request: Request, report: Callable[[Progress], Non
             return list
         return begin(contract_checks, request.cache, kept_contracts)
 
-    @cache
-    def lemmas() -> Ahead:
-        if "proof" not in request.evidence or request.cache is Mode.ENFORCE:
-            return {}
-        return prove.begin_lemmas(_of_kernel(request))
-
     # A long piece of work that depends on nothing: whoever has nothing left to search begins it.
-    begun = _add_search(document, request, report, lemmas, contracts)
+    lemmas = _add_search(document, request, report, contracts)
     contracts()
     if "proof" in request.evidence:
         _add_proofs(document, request, report)
-        _add_kernel_proof(document, request, report, lemmas() if begun else {})
+        _add_kernel_proof(document, request, report, lemmas)
         document.notes += notes_of_solvers(document.checks, Options())
         _add_tie(document, request)
     document.checks += contracts()()
@@ -166,6 +160,13 @@ def _of_kernel(request: Request) -> prove.ProofRequest:
         cache=request.cache,
         byte_orders={layout.name: request.orders(layout) for layout in request.layouts},
     )
+
+
+def _begin_lemmas(request: Request) -> Ahead:
+    """Have the tree's C proved as far as that does not depend on what runs show."""
+    if "proof" not in request.evidence or request.cache is Mode.ENFORCE:
+        return {}
+    return prove.begin_lemmas(_of_kernel(request))
 
 
 def _add_kernel_proof(
@@ -251,22 +252,19 @@ def _add_search(
     document: Document,
     request: Request,
     report: Callable[[Progress], None],
-    begin_beside: Callable[[], object],
     begin_next: Callable[[], object],
-) -> bool:
+) -> Ahead:
     """Search every unit of the differential test, if that is asked for.
 
     All units are handed out when the first is done: then ``begin_next`` hands out what comes next.
-    Where the units that are to be searched leave processes idle, ``begin_beside`` hands out what
-    these can do in the meantime; returns whether it was called.
+    Where the units that are to be searched leave processes idle, these prove the tree's C in the
+    meantime; returns what was begun.
     """
     units = list(units_of(request)) if "differential" in request.evidence else []
     # The first layout's verdict comes soonest where nothing else is done beside it.
     few = request.kernel is not None and 0 < len(units) <= len(ORDERS)
     kept = {unit: kept_search(unit) for unit in units} if few else {}
-    beside = few and None in kept.values()
-    if beside:
-        begin_beside()
+    ahead = _begin_lemmas(request) if None in kept.values() else {}
     reports: dict[int, Report] = {}
     found: set[str] = set()
 
@@ -289,7 +287,7 @@ def _add_search(
         document.findings = merge(done, request.seed)
         document.checks = [judged for report in done for judged in checks_of(report)]
         document.notes = sorted({note for report in done for note in report.notes})
-    return beside
+    return ahead
 
 
 def units_of(request: Request) -> Iterator[Unit]:
