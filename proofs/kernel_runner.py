@@ -22,10 +22,11 @@ from impl.kernel.tree import Tree
 from impl.kernel.typed import typed_tree
 from model.layout import Layout
 from model.operations import Kind
+from proofs import engine
 from proofs.answers import Answers
 from proofs.c.syntax import Unit, reduced
 from proofs.desk import Desk, Options
-from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, Proof, prove
+from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, ClauseResult, Proof, prove
 from proofs.kvm.binding import Bound, bind
 from proofs.kvm.memory import FormatMatters
 from proofs.kvm.rules import FITS
@@ -229,6 +230,12 @@ def _without_internal(proof: Proof) -> Proof:
     return proof
 
 
+def _decided(clause: ClauseResult) -> bool:
+    """Return whether solving once more would say the same: no solver gave up on the clause."""
+    cut_off = clause.verdict == OPEN and clause.reason in (NOT_REACHED, engine.NOT_REACHED)
+    return clause.verdict in (HOLDS, REFUTED) or cut_off
+
+
 class LemmaStore:
     """Proofs on disk; for each lemma the latest few, by the text of what they entered."""
 
@@ -259,8 +266,8 @@ class LemmaStore:
         return None
 
     def save(self, key: str, proof: Proof, uses: tuple[str, ...], entered: dict[str, str]) -> None:
-        """Keep a proof, if every clause was decided."""
-        decided = {clause.verdict for clause in proof.clauses.values()} <= {HOLDS, REFUTED}
+        """Keep a proof, if every clause was decided that is reached."""
+        decided = all(map(_decided, proof.clauses.values()))
         if self.folder is None or not decided or proof.reason:
             return
         record = {"entered": entered, "uses": list(uses), "proof": asdict(proof)}

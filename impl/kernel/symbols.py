@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import bisect
+import hashlib
 import io
+import re
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -12,6 +14,7 @@ from typing import Any, NamedTuple
 from support.lazy import lazily
 
 with lazily():
+    import elftools.common.exceptions
     import elftools.elf.elffile
 
 KERNEL_FOLDERS = ("arch/", "include/", "virt/", "mm/")
@@ -76,6 +79,10 @@ class Symbols:
                 self._places[address] = NOWHERE
         return self._places[address]
 
+    def told(self, place: Place) -> list[int]:
+        """Return the addresses that were asked for so far and lie at ``place``."""
+        return sorted(address for address, other in self._places.items() if other == place)
+
     @cached_property
     def _units(self) -> list[_Unit]:
         info = self._elf.get_dwarf_info()
@@ -98,6 +105,30 @@ class Symbols:
 def symbols_of(elf: bytes) -> Symbols:
     """Return the symbols of an image; machines that run the same one share them."""
     return Symbols(elf)
+
+
+_OF_LINES = re.compile(r"\.debug_(a?ranges|abbrev|info|line|loc)")
+"""Sections that say in which line of which function an address lies; nothing else does."""
+
+
+@lru_cache(maxsize=4)
+def code_of(elf: bytes) -> str:
+    """Return the digest of an image but for the lines it was made of.
+
+    What is loaded counts, where it lies, and all names, those of functions that were inlined
+    included. What is no ELF file counts as a whole.
+    """
+    digest = hashlib.sha256()
+    try:
+        sections = list(elftools.elf.elffile.ELFFile(io.BytesIO(elf)).iter_sections())
+        for section in sections:
+            if not _OF_LINES.fullmatch(section.name):
+                about = section.name, section["sh_addr"], section["sh_flags"], section["sh_size"]
+                digest.update(repr(about).encode())
+                digest.update(section.data())
+    except elftools.common.exceptions.ELFError:
+        digest.update(elf)
+    return digest.hexdigest()
 
 
 class _Unit:

@@ -15,9 +15,11 @@ from itertools import combinations
 from pathlib import Path
 
 from impl.interface import Outcome, Run
+from impl.kernel.build import Image
 from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
 from impl.kernel.ports import kernel_port
+from impl.kernel.symbols import Symbols, symbols_of
 from impl.ports import reference_of
 from impl.quirk import Quirk
 from model.contracts import in_contract
@@ -28,7 +30,7 @@ from proofs.ports import has_table
 from slatcheck.display.describe import frames
 from slatcheck.display.words import count, operation
 from slatcheck.search.drawing import draw
-from slatcheck.search.kept_searches import by_image
+from slatcheck.search.kept_searches import by_code, image_digest
 from slatcheck.search.sequences import Decoder
 from slatcheck.search.unit import Report, Unit, kernel_image
 from support import cache as keeping
@@ -130,16 +132,18 @@ def _tied(unit: Unit) -> Tie | None:
     except (TreeError, UnsupportedError):
         return None
     unseen = _UNSEEN | report.unchecked.keys()
-    file = by_image(unit.folder, "tie", made, (unit.seed, sorted(unseen), sorted(report.missing)))
+    file = by_code(unit.folder, "tie", made, (unit.seed, sorted(unseen), sorted(report.missing)))
+    points: Points = {}
     found, fresh = settle(
         unit.cache,
         f"the comparison of {unit.layout} with the proved table",
-        _load(file),
-        lambda: tie(EmulatedKernel(made, report.missing), unit.seed, unseen),
+        _load(file, made),
+        lambda: tie(EmulatedKernel(made, report.missing), unit.seed, unseen, points),
         by(asdict),
     )
     if fresh and file is not None:
-        keeping.write(file, json.dumps(asdict(found)))
+        kept = {"image": image_digest(made), "points": sorted(points.items()), "tie": asdict(found)}
+        keeping.write(file, json.dumps(kept))
     return found
 
 
@@ -147,27 +151,46 @@ def _kept(unit: Unit) -> Tie | None:
     return if_kept(unit.cache, lambda: _tied(replace(unit, cache=Mode.ENFORCE)))
 
 
-def _load(file: Path | None) -> Tie | None:
-    """Return the tie that is kept in a file, None where there is none that can be read."""
+def _load(file: Path | None, made: Image) -> Tie | None:
+    """Return the tie that is kept in a file, None where there is none that can be read.
+
+    Where the lines of the image have moved since, its functions are looked up once more.
+    """
     if file is None:
         return None
     try:
-        data = json.loads(keeping.read(file))
+        kept = json.loads(keeping.read(file))
+        data = kept["tie"]
         data["quirks"] = tuple(data["quirks"])
         data["coverage"] = {name: (int(a), int(b)) for name, (a, b) in data["coverage"].items()}
-        return Tie(**data)
+        found = Tie(**data)
+        if kept["image"] == image_digest(made):
+            return found
+        points = {int(address): bool(hit) for address, hit in kept["points"]}
+        return replace(found, coverage=_coverage(symbols_of(made.elf), made.layout, points))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def tie(kernel: EmulatedKernel, seed: int = 0, unseen: frozenset[str] = _UNSEEN) -> Tie:
+Points = dict[int, bool]
+"""The instrumented points of an image by address, and whether they were reached."""
+
+
+def tie(
+    kernel: EmulatedKernel,
+    seed: int = 0,
+    unseen: frozenset[str] = _UNSEEN,
+    points: Points | None = None,
+) -> Tie:
     """Compare the C, in a machine where nothing has run yet, with the proved table.
 
-    ``unseen`` are rules whose events are not compared.
+    ``unseen`` are rules whose events are not compared. What was reached is noted in ``points``.
     """
     reached: set[int] = set()
     runs, limit = _run_all(kernel, seed, reached)
     layout = kernel.layout
+    noted = {} if points is None else points
+    noted |= {address: address in reached for address in kernel.executor.coverage()[1]}
     best = _settle(layout, lambda quirks: _try(layout, runs, quirks, unseen))
     kinds = sorted(kernel.capabilities.kinds)
     return Tie(
@@ -175,7 +198,7 @@ def tie(kernel: EmulatedKernel, seed: int = 0, unseen: frozenset[str] = _UNSEEN)
         quirks=tuple(quirk.name for quirk in reference_of(layout).quirks if quirk in best.quirks),
         operations={entry_point(layout, kind): best.agreed[kind] for kind in kinds},
         parting=best.parting or limit,
-        coverage=_coverage(kernel, reached),
+        coverage=_coverage(kernel.executor.symbols, layout, noted),
     )
 
 
@@ -218,17 +241,16 @@ def _within(layout: Layout, ops: list[Op]) -> list[Op]:
     ]
 
 
-def _coverage(kernel: EmulatedKernel, reached: set[int]) -> dict[str, tuple[int, int]]:
+def _coverage(symbols: Symbols, layout: Layout, points: Points) -> dict[str, tuple[int, int]]:
     """Return (reached, all) points of each function of the tree's own C, by name."""
-    symbols = kernel.executor.symbols
-    folder = kernel_port(kernel.layout.port).files.folder
+    folder = kernel_port(layout.port).files.folder
     every: Counter[str] = Counter()
     hit: Counter[str] = Counter()
-    for address in kernel.executor.coverage()[1]:
+    for address, reached in points.items():
         place = symbols.place(address)
         if place.where.startswith(folder) and not place.function.startswith(_RUNNER):
             every[place.function] += 1
-            hit[place.function] += address in reached
+            hit[place.function] += reached
     return {name: (hit[name], every[name]) for name in sorted(every)}
 
 

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from impl.kernel.build import Image
+from impl.kernel.emulated import EmulatedKernel
 from impl.kernel.errors import ToolLimitError, TreeError, UnsupportedError
 from model.layout import Layout
 from model.machines import BIG
-from model.operations import Kind, Op
+from model.operations import Kind, Op, to_json
 from model.ports import entry_point
 from proofs import engine
 from proofs.engine import ClauseResult
@@ -20,10 +23,13 @@ from slatcheck.document.result import Finding
 from slatcheck.judge.candidates import FALLBACK, confirm
 from slatcheck.judge.code.task import CodeTask
 from slatcheck.judge.findings import merge
-from slatcheck.search.campaign import Campaign, Search, Wanted
+from slatcheck.search.campaign import Campaign, Search
 from slatcheck.search.differential import Symptom
+from slatcheck.search.kept_searches import Searches, content
 from slatcheck.search.kept_traces import Traces
-from slatcheck.search.unit import Report, Unit, kernel_implementation
+from slatcheck.search.unit import Report, Unit, kernel_image
+from support.cache import settle
+from support.differences import by
 
 
 class Replays:
@@ -36,7 +42,8 @@ class Replays:
         self.unit = Unit(layout.name, order == BIG, task.root, task.cc, (), 0, None, task.cache)
         self.report = Report(self.unit, "kernel")
         self.findings: dict[str, Finding] = {}
-        self._kernel: Any = None
+        self._image: Image | None = None
+        self._machine: EmulatedKernel | None = None
         self._broken = False
         self._dead = False
         self.in_vain: set[tuple[str, str]] = set()
@@ -53,34 +60,37 @@ class Replays:
             for mark in (*self.known, *self.findings):
                 if _names(mark, rules, entry):
                     return mark
-        kernel = self._built()
-        if kernel is None or (self._dead and proved.kind is not Kind.CREATE):
+        image = self._built()
+        if image is None or (self._dead and proved.kind is not Kind.CREATE):
             return None
-        return self._search(kernel, proved, clause, told, thorough)
+        return self._search(image, proved, clause, told, thorough)
 
-    def _built(self) -> Any:
-        if self._kernel is None and not self._broken:
+    def _built(self) -> Image | None:
+        if self._image is None and not self._broken:
             try:
-                self._kernel = kernel_implementation(self.unit, self.report)
+                self._image = kernel_image(self.unit, self.report)
             except (TreeError, UnsupportedError):
                 self._broken = True
-        return self._kernel
+        return self._image
+
+    def _kernel(self, image: Image) -> EmulatedKernel:
+        """Return a machine that runs the image; none is set up where every answer is kept."""
+        if self._machine is None:
+            self._machine = EmulatedKernel(image, self.report.missing)
+        return self._machine
 
     def _search(
-        self, kernel: Any, proved: Proved, clause: ClauseResult, told: list[Telling], thorough: bool
+        self,
+        image: Image,
+        proved: Proved,
+        clause: ClauseResult,
+        told: list[Telling],
+        thorough: bool,
     ) -> str | None:
-        def wanted(symptom: Symptom) -> bool:
-            mark = symptom.fingerprint
-            if mark in self.task.ignored:
-                return False
-            return symptom.contract and any(_names(mark, *telling) for telling in told)
-
         hint = Traces(self.task.folder, f"{self.task.layout} {proved.title} {clause.name}")
+        wanted = Looked(proved.kind, clause.values, told, FALLBACK if thorough else 0, hint.load())
         try:
-            campaign = self._remembered(kernel, list(hint.load().values()), wanted)
-            if not campaign.hits:
-                budget = FALLBACK if thorough else 0
-                campaign = confirm(kernel, proved.kind, clause.values, True, wanted, budget)
+            campaign = self._shown(image, wanted)
         except ToolLimitError:
             return None
         for rules, entry in told:
@@ -97,14 +107,60 @@ class Replays:
         self.in_vain.add(_question(proved, clause))
         return None
 
-    def _remembered(self, kernel: Any, traces: list[list[Op]], wanted: Wanted) -> Campaign:
-        """Run what showed the refutation before."""
-        if not traces:
-            return Campaign()
-        search = Search(kernel, 0, kernel.layout.name, shrinking=False)
-        found = search.run_these(traces, wanted)
-        found.hits = {mark: hit for mark, hit in found.hits.items() if wanted(hit.symptom)}
-        return found
+    def _shown(self, image: Image, wanted: Looked) -> Campaign:
+        """Return the runs that show what is looked for, none where none do.
+
+        What the same image has shown is not run again, nor what it did not show.
+        """
+        ignored, missing = sorted(self.task.ignored), sorted(self.report.missing.items())
+        about = (*wanted.identity(), ignored, missing)
+        kept = Searches(self.task.folder, image, about, "replay")
+        campaign, fresh = settle(
+            self.task.cache,
+            f"what runs show of {self.task.layout}",
+            None if self.task.options.anew else kept.load(),
+            lambda: self._run(self._kernel(image), wanted),
+            by(content),
+        )
+        if fresh:
+            kept.save(campaign)
+        return campaign
+
+    def _run(self, kernel: EmulatedKernel, wanted: Looked) -> Campaign:
+        def telling(symptom: Symptom) -> bool:
+            mark = symptom.fingerprint
+            if mark in self.task.ignored:
+                return False
+            return symptom.contract and any(_names(mark, *told) for told in wanted.told)
+
+        if wanted.before:
+            search = Search(kernel, 0, kernel.layout.name, shrinking=False)
+            found = search.run_these(wanted.before.values(), telling)
+            found.hits = {mark: hit for mark, hit in found.hits.items() if telling(hit.symptom)}
+            if found.hits:
+                return found
+        return confirm(kernel, wanted.kind, wanted.values, True, telling, wanted.budget)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What runs are looked for: those of a counterexample's ``values``, then ``budget`` drawn ones.
+
+    ``before`` are traces that showed the same on another text; they come first.
+    """
+
+    kind: Kind | None
+    values: Mapping[str, int]
+    told: Sequence[Telling]
+    budget: int
+    before: Mapping[str, list[Op]]
+
+    def identity(self) -> tuple[object, ...]:
+        """Return what tells it from others, in an order that is the same in each process."""
+        kind = self.kind and self.kind.name
+        told = [(sorted(rules), entry) for rules, entry in self.told]
+        before = [(mark, list(map(to_json, ops))) for mark, ops in self.before.items()]
+        return kind, sorted(self.values.items()), told, self.budget, before
 
 
 def _question(proved: Proved, clause: ClauseResult) -> tuple[str, str]:

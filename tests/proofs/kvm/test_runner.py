@@ -14,7 +14,7 @@ from impl.kernel.ports.mips.files import MMU
 from proofs import engine
 from proofs import kernel_runner as runner
 from proofs.engine import HOLDS, OPEN, REFUTED, VACUOUS, ClauseResult, Proof
-from proofs.kernel_runner import INTERNAL, KEPT, LayoutProof, LemmaStore
+from proofs.kernel_runner import INTERNAL, KEPT, NOT_REACHED, LayoutProof, LemmaStore
 from support import cache
 from tests.kernels.copies import share
 from tests.proofs.c.edits import DROP, NARROW, PGD, PMD, PTE, WALK, Edit
@@ -147,6 +147,19 @@ def test_what_was_not_decided_is_not_kept(tmp_path: Path, verdict: str) -> None:
     store.save("key", proof_with(exact=HOLDS, memory=verdict), (), {"f": "text"})
     assert store.load("key", lambda name: "text") is None
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("reason", [NOT_REACHED, engine.NOT_REACHED])
+def test_what_is_cut_off_is_kept(tmp_path: Path, reason: str) -> None:
+    """No solver was asked for it: it comes out alike each time."""
+    proof = proof_with(exact=REFUTED, memory=OPEN)
+    proof.clauses["memory"].reason = reason
+    LemmaStore(tmp_path).save("key", proof, (), {})
+    kept = LemmaStore(tmp_path).load("key", lambda name: "")
+    assert kept is not None and kept[0] == proof
+    proof.clauses["memory"].reason = "the solver gave up"
+    LemmaStore(tmp_path).save("other", proof, (), {})
+    assert LemmaStore(tmp_path).load("other", lambda name: "") is None
 
 
 def test_what_has_no_clauses_for_a_reason_is_not_kept(tmp_path: Path) -> None:

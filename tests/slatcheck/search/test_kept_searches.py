@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from impl.kernel.build import Image
+from impl.kernel.symbols import Place
 from model.layout import Layout
 from model.operations import Kind, Op
 from slatcheck.document.evidence import Evidence
+from slatcheck.search import kept_searches
 from slatcheck.search import unit as units
 from slatcheck.search.campaign import Campaign, Hit, Search
 from slatcheck.search.differential import Symptom
@@ -86,7 +89,7 @@ def test_a_forged_file_is_found_out_by_an_audit(
     assert first.failure is None and first.campaign.operations
     (file,) = (tmp_path / "proofs").glob("search-*.json")
     data = json.loads(cache.read(file))
-    data["compared"]["FLUSH"] += 1
+    data["campaign"]["compared"]["FLUSH"] += 1
     cache.write(file, json.dumps(data))
     with pytest.raises(CacheError, match="the search of small-4k"):
         units.search(Unit(small.name, True, TREE, None, (), 0, 2_000, Mode.AUDIT))
@@ -108,3 +111,59 @@ def test_an_image_that_is_the_same_is_not_searched_again(
     assert content(first.campaign) == content(again.campaign)
     with pytest.raises(CacheError, match="is not kept"):
         units.search(Unit(small.name, True, TREE, None, (), 1, 2_000, Mode.ENFORCE))
+
+
+WHERE = "arch/small/table.c"
+
+
+class Lines:
+    """Stands for the symbols of images: says in which line of which function addresses lie."""
+
+    def __init__(self, places: dict[int, Place]) -> None:
+        self.places = places
+
+    def place(self, address: int) -> Place:
+        return self.places[address]
+
+    def told(self, place: Place) -> list[int]:
+        return [address for address, other in self.places.items() if other == place]
+
+
+@pytest.mark.parametrize(
+    ("now", "line"),
+    [
+        ({1: Place("drop", f"{WHERE}:12"), 2: Place("drop", f"{WHERE}:12")}, 12),
+        ({1: Place("drop", f"{WHERE}:12"), 2: Place("drop", f"{WHERE}:13")}, None),
+        ({1: Place("other", f"{WHERE}:12"), 2: Place("other", f"{WHERE}:12")}, None),
+    ],
+    ids=["moved", "parted", "of another function"],
+)
+def test_a_finding_names_the_line_that_its_code_has_now(
+    tmp_path: Path,
+    small: Layout,
+    monkeypatch: pytest.MonkeyPatch,
+    now: dict[int, Place],
+    line: int | None,
+) -> None:
+    monkeypatch.setattr(kept_searches, "code_of", lambda elf: "the same")
+    there = replace(SYMPTOM, function="drop", where=f"{WHERE}:10")
+    found = replace(FOUND, hits={there.fingerprint: Hit(there, OPS)})
+    before = Lines({1: Place("drop", f"{WHERE}:10"), 2: Place("drop", f"{WHERE}:10")})
+    monkeypatch.setattr(kept_searches, "symbols_of", lambda elf: before)
+    kept(tmp_path, small).save(found)
+    assert kept(tmp_path, small).load() == found
+    monkeypatch.setattr(kept_searches, "symbols_of", lambda elf: Lines(now))
+    again = kept(tmp_path, small, elf=b"moved").load()
+    wheres = None if again is None else [hit.symptom.where for hit in again.hits.values()]
+    assert wheres == (None if line is None else [f"{WHERE}:{line}"])
+
+
+def test_a_finding_whose_code_is_not_known_counts_for_its_own_lines_only(
+    tmp_path: Path, small: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_searches, "code_of", lambda elf: "the same")
+    monkeypatch.setattr(kept_searches, "symbols_of", lambda elf: Lines({}))
+    there = replace(SYMPTOM, function="drop", where=f"{WHERE}:10")
+    kept(tmp_path, small).save(replace(FOUND, hits={there.fingerprint: Hit(there, OPS)}))
+    assert kept(tmp_path, small).load() is not None
+    assert kept(tmp_path, small, elf=b"moved").load() is None
