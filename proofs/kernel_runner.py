@@ -69,10 +69,18 @@ class LayoutProof:
 
 
 def read_unit(
-    tree: Tree, binding: Binding, layout: Layout, toolchain: Toolchain, big_endian: bool = True
+    tree: Tree,
+    binding: Binding,
+    layout: Layout,
+    toolchain: Toolchain,
+    big_endian: bool = True,
+    folder: File | None = None,
 ) -> tuple[Unit, list[File]]:
-    """Return the tree's C for a layout, and the files read. Raises UnsupportedError."""
-    found, files = typed_tree(tree, binding, layout, toolchain, big_endian)
+    """Return the tree's C for a layout, and the files read. Raises UnsupportedError.
+
+    What its headers say is kept in ``folder``, where there is one.
+    """
+    found, files = typed_tree(tree, binding, layout, toolchain, big_endian, folder)
     port = code_of(layout)
     wanted = sorted({*port.names.signatures, *binding.entries.values()})
     unit = reduced(found, layout.bits // 8, wanted)

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -156,7 +156,7 @@ def run_confined(command: list[str], job: Job, what: str) -> None:
         raise UnsupportedError(f"{what} failed (Linux {job.tree.version}): {reason}")
 
 
-def _listed(rule: str) -> list[str]:
+def listed(rule: str) -> list[str]:
     """Return the files that a rule of make depends on; spaces in their names are escaped."""
     files = rule.replace("\\\n", " ").partition(": ")[2]
     names = re.findall(r"(?:\\.|[^\\\s])+", files)
@@ -164,7 +164,12 @@ def _listed(rule: str) -> list[str]:
 
 
 def read_only_inside(job: Job, listing: Path) -> list[Path]:
-    """Return the files of the tree that a command read; refuse any outside the tree and our shim.
+    """Return the files of the tree that a command read; see ``only_inside``."""
+    return only_inside(job, listed(listing.read_text(errors="replace")))
+
+
+def only_inside(job: Job, names: Iterable[str]) -> list[Path]:
+    """Return those files of the tree that are named; refuse any outside the tree and our shim.
 
     Raises UnsupportedError.
     """
@@ -173,7 +178,7 @@ def read_only_inside(job: Job, listing: Path) -> list[Path]:
         *(job.target.folder, job.folder.resolve()),
     )
     inside = []
-    for name in _listed(listing.read_text(errors="replace")):
+    for name in names:
         path = (job.folder / name).resolve()
         if not any(path.is_relative_to(root) for root in allowed):
             raise UnsupportedError(f"the tree includes {path}, which lies outside of it")

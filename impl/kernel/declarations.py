@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,25 +26,31 @@ _HEAD, _BETWEEN, _END = b'\n  "inner": [\n    {\n', b"\n    },\n    {\n", b"\n  
 class Declaration:
     """A declaration at the top of a file: its kind and name as Clang calls them, '' for none.
 
-    ``defined`` says of a function whether its body is here.
+    ``defined`` says of a function whether its body is here. Ids in its ``text`` are those of one
+    run of the compiler: of two, ``part`` says which. Where it is ``packed``, zlib did so.
     """
 
     kind: str
     name: str
     defined: bool
     text: bytes
+    part: int = 0
+    packed: bool = False
 
     def parsed(self) -> dict[str, Any]:
         """Return all that Clang says of it. Raises UnsupportedError where that cannot be read."""
         try:
-            found: dict[str, Any] = json.loads(self.text)
-        except ValueError:
+            text = zlib.decompress(self.text) if self.packed else self.text
+            found: dict[str, Any] = json.loads(text)
+        except (ValueError, zlib.error):
             raise _unreadable() from None
         return found
 
 
-def declarations(tree: bytes) -> list[Declaration]:
+def declarations(tree: bytes, part: int = 0) -> list[Declaration]:
     """Return the declarations of a syntax tree as Clang writes it, in the order of the file.
+
+    ``part`` is noted in each.
 
     Raises UnsupportedError where it is no such text.
     """
@@ -51,15 +58,16 @@ def declarations(tree: bytes) -> list[Declaration]:
     inner, end, after = rest.rpartition(_END)
     if not head.startswith(b"{") or not found or not end or after.strip():
         raise _unreadable()
-    return [_declaration(b"    {\n" + text + b"\n    }") for text in inner.split(_BETWEEN)]
+    texts = (b"    {\n" + text + b"\n    }" for text in inner.split(_BETWEEN))
+    return [_declaration(text, part) for text in texts]
 
 
-def _declaration(text: bytes) -> Declaration:
+def _declaration(text: bytes, part: int) -> Declaration:
     kind, name = _KIND.search(text), _NAME.search(text)
     if kind is None:
         raise _unreadable()
     defined = kind[1] == b"FunctionDecl" and _BODY.search(text) is not None
-    return Declaration(kind[1].decode(), name[1].decode() if name else "", defined, text)
+    return Declaration(kind[1].decode(), name[1].decode() if name else "", defined, text, part)
 
 
 def _unreadable() -> UnsupportedError:

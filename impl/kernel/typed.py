@@ -8,11 +8,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from impl.kernel import sandbox
+from impl.kernel import reading, sandbox
 from impl.kernel.binding import Binding
 from impl.kernel.build import Job, first_error, limits, prepare, read_only_inside, run_confined
 from impl.kernel.declarations import Declaration, declarations
 from impl.kernel.errors import UnsupportedError
+from impl.kernel.prelude import LISTING, Preludes
 from impl.kernel.toolchain import Toolchain
 from impl.kernel.tree import Tree
 from model.layout import Layout
@@ -21,11 +22,17 @@ READ = "reading the tree's C"
 
 
 def typed_tree(
-    tree: Tree, binding: Binding, layout: Layout, toolchain: Toolchain, big_endian: bool = True
+    tree: Tree,
+    binding: Binding,
+    layout: Layout,
+    toolchain: Toolchain,
+    big_endian: bool = True,
+    folder: Path | None = None,
 ) -> tuple[list[Declaration], list[Path]]:
     """Return Clang's syntax tree of the main file, the slices and what is linked beside it.
 
-    With it come the files of the tree that were read.
+    With it come the files of the tree that were read. What the main file's first headers declare
+    is kept in ``folder``, where there is one.
 
     The tree's files are compiled unmodified, with its own headers and our shim, as for the
     emulator. Raises UnsupportedError with a one-line reason where that fails.
@@ -37,7 +44,16 @@ def typed_tree(
         prepare(job)
         source = job.folder / "proof.c"
         source.write_text(_unit(job))
-        return _dump(job, source)
+        preludes = Preludes(folder, job, [*_flags(job, source), "-DSLAT_PROOF"])
+        prelude = preludes.load()
+        behind = prelude and preludes.behind(prelude, source)
+        if behind:
+            return behind.declarations, behind.files
+        begun = reading.now()
+        found, files = _dump(job, source)
+        if prelude is None:
+            preludes.save(found, source, begun)
+        return found, files
 
 
 def preprocessed(
@@ -55,11 +71,8 @@ def preprocessed(
         prepare(job)
         source, output = job.folder / "proof.c", job.folder / "proof.i"
         source.write_text(_unit(job))
-        command = job.command(source, output, instrument=False)
-        flags = _without_code_generation(command[: command.index("-c")])
-        run_confined(
-            [*flags, "-DSLAT_PROOF", "-E", "-P", str(source), "-o", str(output)], job, READ
-        )
+        flags = [*_flags(job, source), "-DSLAT_PROOF", "-E", "-P"]
+        run_confined([*flags, str(source), "-o", str(output)], job, READ)
         # The folder's own name stands in includes only, and those leave no line.
         return hashlib.sha256(output.read_bytes()).hexdigest()
 
@@ -70,10 +83,15 @@ def _unit(job: Job) -> str:
     return "#include SLAT_MAIN_C\n" + "".join(f'#include "{name}"\n' for name in files)
 
 
+def _flags(job: Job, source: Path) -> list[str]:
+    """Return the command that reads a source for meaning only, without source and output."""
+    command = job.command(source, job.folder / "proof.o", instrument=False)
+    return _without_code_generation(command[: command.index("-c")])
+
+
 def _dump(job: Job, source: Path) -> tuple[list[Declaration], list[Path]]:
-    output, written = job.folder / "proof.o", job.folder / "proof.json"
-    command = job.command(source, output, instrument=False)
-    flags = _without_code_generation(command[: command.index("-c")])
+    written = job.folder / "proof.json"
+    flags = _flags(job, source)
     dump = ["-DSLAT_PROOF", "-fsyntax-only", "-Xclang", "-ast-dump=json", str(source)]
     try:
         done = sandbox.run([*flags, *dump], limits(job), job.folder, written)
@@ -83,7 +101,7 @@ def _dump(job: Job, source: Path) -> tuple[list[Declaration], list[Path]]:
     if done.returncode:
         reason = first_error(done.stderr, job)
         raise UnsupportedError(f"{READ} failed (Linux {job.tree.version}): {reason}")
-    files = read_only_inside(job, output.with_suffix(".d"))
+    files = read_only_inside(job, job.folder / LISTING)
     return declarations(written.read_bytes()), files
 
 

@@ -244,9 +244,13 @@ class _Reader:
         self._keys: dict[str, str] = {}
         self._next = 0
         self._unnamed = 0
+        self._part = 0
 
     def declaration(self, found: Declaration, bodies: dict[str, Declaration]) -> None:
         """Take note of a declaration at the top of the file."""
+        if found.part != self._part:
+            # Another run of the compiler: the same id is something else.
+            self._part, self._tags = found.part, {}
         match found.kind:
             case "RecordDecl":
                 self.record(found.parsed())

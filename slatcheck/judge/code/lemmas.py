@@ -13,6 +13,7 @@ from model.machines import BIG
 from model.ports import layout as layout_named
 from proofs.kernel_runner import LemmaStore, Session, read_unit
 from slatcheck.judge.code.task import CodeTask, Lemmas
+from support.cache import Mode
 
 
 def prove_lemmas(task: CodeTask) -> Lemmas:
@@ -25,12 +26,14 @@ def prove_lemmas(task: CodeTask) -> Lemmas:
     found = Lemmas(begun, tree.digest())
     binding = bind(tree)
     layout = layout_in(tree, layout_named(task.layout))
+    # Who asks for all anew is not given headers that were read before.
+    headers = None if task.options.anew or task.cache is Mode.AUDIT else task.folder
     for order in task.orders:
         # What the preprocessor makes of the sources is all that the proof looks at.
         text = preprocessed(tree, binding, layout, find(task.cc), order == BIG)
         found.texts[order] = text
         if text not in found.proved:
-            unit, read = read_unit(tree, binding, layout, find(task.cc), order == BIG)
+            unit, read = read_unit(tree, binding, layout, find(task.cc), order == BIG, headers)
             store = LemmaStore(task.folder, task.cache)
             found.proved[text] = Session(unit, layout, binding.entries, task.options, store).run()
             found.files += read
