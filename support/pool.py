@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from importlib import import_module
-from multiprocessing import forkserver, get_context
+from multiprocessing import forkserver, get_context, parent_process
 from multiprocessing.queues import SimpleQueue
+from threading import Thread
 from typing import Any, TypeVar
 
 from support import outside
@@ -30,11 +31,17 @@ LOOK = 0.1
 
 
 def end_with_parent() -> None:
-    """End when the parent of this process is gone, however it was ended (Linux)."""
+    """End when the process that made this one is gone, however it was ended (Linux)."""
     import ctypes
 
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _end_with(owner: Any) -> None:
+    """End when the process is gone that this one works for: another one made it."""
+    owner.join()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 Told = Callable[[Any], None]
@@ -94,6 +101,7 @@ def _begin(mail: SimpleQueue[Any], environment: dict[str, str]) -> None:
     os.environ.update(environment)
     outside.load()
     end_with_parent()
+    Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
     _listener = mail.put
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)

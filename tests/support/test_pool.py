@@ -135,6 +135,42 @@ def test_ctrl_c_is_quiet_whenever_it_comes(seconds: float) -> None:
         assert began.communicate(timeout=60) == ("interrupted\n", "")
 
 
+WORK = """
+import os, time
+
+def work(item):
+    print(os.getpid(), os.getppid(), flush=True)
+    time.sleep(item)
+"""
+KILLED = """
+import time
+from support.pool import shared, spread
+from working import work
+
+with shared(2):
+    list(spread(work, {items}, 2))
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("items", [[1, 1], [60, 1, 1]], ids=["idle", "at work"])
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_who_is_killed_leaves_no_process(tmp_path: Path, items: int, end: signal.Signals) -> None:
+    """Neither those that do work or wait for it, nor the one that they are copies of."""
+    (tmp_path / "working.py").write_text(WORK)
+    command = [sys.executable, "-c", KILLED.format(items=items)]
+    where = os.pathsep.join([str(tmp_path), *sys.path])
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": where}
+    ) as began:
+        assert began.stdout is not None
+        pids = {int(pid) for _ in items for pid in began.stdout.readline().split()}
+        assert len(pids) == 3
+        began.send_signal(end)
+        assert began.wait(timeout=60) == -end
+        assert all(map(ended, pids))
+
+
 def test_where_one_fails_no_process_is_left() -> None:
     with shared(2):
         pids = {pid for _, pid in spread(process, [0] * 4, 2)}
