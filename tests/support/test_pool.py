@@ -155,7 +155,9 @@ with shared(2):
 
 @pytest.mark.parametrize("items", [[1, 1], [60, 1, 1]], ids=["idle", "at work"])
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
-def test_who_is_killed_leaves_no_process(tmp_path: Path, items: int, end: signal.Signals) -> None:
+def test_who_is_killed_leaves_no_process(
+    tmp_path: Path, items: list[int], end: signal.Signals
+) -> None:
     """Neither those that do work or wait for it, nor the one that they are copies of."""
     (tmp_path / "working.py").write_text(WORK)
     command = [sys.executable, "-c", KILLED.format(items=items)]
