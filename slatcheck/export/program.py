@@ -44,6 +44,8 @@ _UC: Any = unicorn
 _PC = re.compile(r"\bpc (0x[0-9a-f]{1,16})$", re.MULTILINE)
 MOST_OUTPUT = 1 << 20
 """Bytes that a program may print before it is ended."""
+BLOCKS = 16
+"""Parts of that, each of which shows that a program goes on."""
 
 
 class Form(Enum):
@@ -255,6 +257,13 @@ class Process(EmulatedMachine):
         if place.function:
             what += f", in {place.function} ({place.where})"
         return Ran(text, None, what, self._at_finding())
+
+    def _progress(self) -> bytes:
+        """Return what changes as long as it goes on: what it prints counts, in blocks.
+
+        Each takes no longer than anything else may, and there are few before it is too much.
+        """
+        return super()._progress() + bytes([len(self._printed) * BLOCKS // MOST_OUTPUT])
 
     def _named(self, found: re.Match[str]) -> str:
         """Return what a program says of an address in code, with the function and line there."""

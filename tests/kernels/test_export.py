@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from impl.kernel.symbols import Symbols
 from model.operations import Answer, Kind, Op, to_json
 from model.ports import layout
 from slatcheck import cli
@@ -416,6 +417,20 @@ HOSTILE = {
         "it printed from where nothing is",
     ),
 }
+
+
+def test_a_program_that_prints_goes_on(tree: Path, tmp_path: Path) -> None:
+    """On a slow machine it may take long before it is too much; little at a time is no excuse."""
+    path = tmp_path / "program.c"
+    path.write_text(HEAD + BODY + "int main(void) { return 0; }\n")
+    image = running.build(running.read(path), tree, None)
+    process = program.Process(image, Symbols(image.elf))
+    process.restart()
+    seen = []
+    for _ in range(program.MOST_OUTPUT >> 10):
+        seen.append(process._progress())
+        process._printed += bytes(1 << 10)
+    assert len(set(seen)) == program.BLOCKS
 
 
 @pytest.mark.parametrize("name", HOSTILE)
