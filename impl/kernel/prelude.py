@@ -29,9 +29,10 @@ TREE, FOLDER = "/slatcheck-tree", "/slatcheck-job"
 """Where the compiler sees the tree and the job's folder: the same text, wherever they lie."""
 LISTING = "proof.d"
 """Where the flags have the compiler note what it reads, in the job's folder."""
-_COMMENT = r"/\*.*?\*/|//[^\n\\]*\n"
-_INCLUDE = re.compile(rf"(?:\s|{_COMMENT})*(#[ \t]*include[ \t]*<[^>\n]+>)[ \t]*\n", re.DOTALL)
-_NOTHING = re.compile(rf"(?:\s|{_COMMENT}|#[ \t]*include[ \t]*<[^>\n]+>[ \t]*\n)*", re.DOTALL)
+# Possessive: a stranger's file must not find another way to read its comments, there are too many.
+_COMMENT = r"(?>/\*.*?\*/)|//[^\n\\]*\n"
+_INCLUDE = re.compile(rf"(?:\s|{_COMMENT})*+(#[ \t]*include[ \t]*<[^>\n]+>)[ \t]*\n", re.DOTALL)
+_NOTHING = re.compile(rf"(?:\s|{_COMMENT}|#[ \t]*include[ \t]*<[^>\n]+>[ \t]*\n)*+", re.DOTALL)
 _ENTERED = re.compile(r"^\.+ (.+)$", re.MULTILINE)
 
 

@@ -199,3 +199,13 @@ def test_what_lies_outside_is_refused_behind_headers_too(tree: Path, tmp_path: P
 )
 def test_only_what_comes_first_is_a_prelude(text: str, lines: int) -> None:
     assert len(includes(text)) == lines
+
+
+def test_many_comments_are_read_in_one_way(tmp_path: Path) -> None:
+    """With a second way to read each, a stranger's file would keep us for years."""
+    many = "/**/" * 10_000
+    assert includes(f"{many}\n#include <a.h>\n{many}int x;\n") == ["#include <a.h>"]
+    (tmp_path / "x.h").write_text(f"{many}\n#include <a.h>\n")
+    assert not prelude._says_something(tmp_path / "x.h")
+    (tmp_path / "x.h").write_text(f"{many}int x;\n")
+    assert prelude._says_something(tmp_path / "x.h")
