@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -44,7 +45,7 @@ def typed_tree(
         prepare(job)
         source = job.folder / "proof.c"
         source.write_text(_unit(job))
-        preludes = Preludes(folder, job, [*_flags(job, source), "-DSLAT_PROOF"])
+        preludes = Preludes(folder, job, _flags(job))
         prelude = preludes.load()
         behind = prelude and preludes.behind(prelude, source)
         if behind:
@@ -71,8 +72,7 @@ def preprocessed(
         prepare(job)
         source, output = job.folder / "proof.c", job.folder / "proof.i"
         source.write_text(_unit(job))
-        flags = [*_flags(job, source), "-DSLAT_PROOF", "-E", "-P"]
-        run_confined([*flags, str(source), "-o", str(output)], job, READ)
+        run_confined([*_flags(job), "-E", "-P", str(source), "-o", str(output)], job, READ)
         # The folder's own name stands in includes only, and those leave no line.
         return hashlib.sha256(output.read_bytes()).hexdigest()
 
@@ -83,18 +83,17 @@ def _unit(job: Job) -> str:
     return "#include SLAT_MAIN_C\n" + "".join(f'#include "{name}"\n' for name in files)
 
 
-def _flags(job: Job, source: Path) -> list[str]:
+def _flags(job: Job) -> list[str]:
     """Return the command that reads a source for meaning only, without source and output."""
-    command = job.command(source, job.folder / "proof.o", instrument=False)
-    return _without_code_generation(command[: command.index("-c")])
+    command = job.command(Path(os.devnull), job.folder / "proof.o", instrument=False)
+    return [*_without_code_generation(command[: command.index("-c")]), "-DSLAT_PROOF"]
 
 
 def _dump(job: Job, source: Path) -> tuple[list[Declaration], list[Path]]:
     written = job.folder / "proof.json"
-    flags = _flags(job, source)
-    dump = ["-DSLAT_PROOF", "-fsyntax-only", "-Xclang", "-ast-dump=json", str(source)]
+    dump = ["-fsyntax-only", "-Xclang", "-ast-dump=json", str(source)]
     try:
-        done = sandbox.run([*flags, *dump], limits(job), job.folder, written)
+        done = sandbox.run([*_flags(job), *dump], limits(job), job.folder, written)
     except subprocess.TimeoutExpired:
         reason = f"{READ} took longer than {sandbox.SECONDS} s"
         raise UnsupportedError(reason) from None
