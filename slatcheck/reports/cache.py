@@ -15,7 +15,10 @@ from support.upkeep import Stored
 KINDS = {
     "image": "images of trees",
     "object": "objects linked into images",
+    "prelude": "headers of trees",
+    "loader": "the loader of native code",
     "search": "results of searches",
+    "replay": "what runs show of refutations",
     "trace": "traces that showed something",
     "tie": "comparisons with the proved table",
     "c": "proofs of C functions",

@@ -22,9 +22,11 @@ from slatcheck.judge.code.replays import Replays
 from slatcheck.judge.code.task import CodeTask
 from slatcheck.judge.findings import merge
 from slatcheck.judge.tie import Tie
+from slatcheck.reports.cache import KINDS, OTHER, kinds_of
 from slatcheck.search import unit as units
 from slatcheck.search.unit import Report, Unit, kernel_image
-from support.cache import CacheError, Mode, place
+from support import upkeep
+from support.cache import CacheError, Mode, folder, place
 from tests.kernels.copies import edit, share
 from tests.slatcheck.judge.test_code import proved
 
@@ -138,6 +140,8 @@ VALUES = {"first": 65538, "last": 80896}
 
 def test_what_no_run_shows_is_not_run_again(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert show(tree, VALUES) is None
+    titles = {kind.title for kind in kinds_of(upkeep.stored(folder()))}
+    assert KINDS["replay"] in titles and OTHER not in titles
     move(tree)
     show(tree, VALUES, Mode.AUDIT)
     monkeypatch.setattr(replays, "confirm", never)

@@ -19,6 +19,8 @@ from impl.kernel.toolchain import find
 from model.ports import layout
 from proofs.c.syntax import Unit
 from proofs.kernel_runner import read_unit
+from slatcheck.reports.cache import KINDS, kinds_of
+from support import upkeep
 from tests.kernels.copies import edit, share
 
 HEADER = "include/linux/pfn.h"
@@ -92,6 +94,7 @@ def test_behind_its_headers_the_tree_is_the_same(
     again, read = behind(lambda: unit(root, tmp_path, name, big_endian))
     assert meaning(whole) == meaning(first) == meaning(again)
     assert read == files
+    assert [kind.title for kind in kinds_of(upkeep.stored(tmp_path))] == [KINDS["prelude"]]
 
 
 def test_an_edit_and_another_copy_have_the_same_headers(
