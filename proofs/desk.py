@@ -7,7 +7,7 @@ that is fastest; where that confirms a refutation, Z3's word is the one that is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path as File
@@ -16,8 +16,10 @@ from proofs import hard_queries, solvers
 from proofs.answers import Answers
 from proofs.certificates import Certificates
 from proofs.hard_queries import HELPERS, HardQuery, Record, digest_of_query
+from proofs.smtlib import smtlib
 from proofs.solvers import SAT, UNKNOWN, UNSAT, Decision, SolverFailure, versions
 from proofs.terms import Term
+from proofs.together import Together
 
 Z3 = "z3"
 
@@ -69,6 +71,8 @@ class Desk:
         self.record = hard_queries.shipped() if record is None else record
         self._decisions: dict[str, Decision] = {}
         self._certificates = Certificates(options.certify)
+        self._together = Together()
+        self._texts: dict[tuple[Term, ...], str] = {}
         self.asked = 0
 
     def certified(self, text: str, assertions: Iterable[Term]) -> bool:
@@ -80,30 +84,42 @@ class Desk:
             return False
         return self._certificates.certify(digest_of_query(text), assertions)
 
-    def answer(self, text: str) -> str:
-        """Return the answer alone; see ``decide``."""
-        return self.decide(text).answer
+    def lemma(self) -> None:
+        """Begin another lemma: what is asked from here on has little in common with the last."""
+        self._together = Together()
+        self._texts = {}
 
-    def decide(self, text: str, about: str = "") -> Decision:
+    def text(self, assertions: Iterable[Term]) -> str:
+        """Return assertions as SMT-LIB; of many paths of a lemma they are the same."""
+        key = tuple(assertions)
+        if key not in self._texts:
+            self._texts[key] = smtlib(key)
+        return self._texts[key]
+
+    def decide(self, text: str, about: str = "", assertions: Sequence[Term] = ()) -> Decision:
         """Return what the solvers say of a text. Raises SolverFailure where they disagree.
 
         Where it is ``about`` some goals of a lemma, its last assertion says that one of them fails.
+        With its ``assertions`` as terms it is soon answered, if a lemma's other queries share them.
         """
         key = digest_of_query(text)
         if key not in self._decisions:
             self.asked += 1
-            solve = partial(self.solve, text, key, about)
+            solve = partial(self.solve, text, key, about, assertions)
             self._decisions[key] = self.kept.ask(key, solve) if self.kept else solve()
         return self._decisions[key]
 
-    def solve(self, text: str, key: str, about: str) -> Decision:
+    def solve(self, text: str, key: str, about: str, assertions: Sequence[Term] = ()) -> Decision:
         """Ask about a text with a digest, whatever was asked or kept before."""
         hard, goals = self.record.find(key), bool(about)
         if hard is not None and self.options.helped:
-            return self._hard(text, key, goals, hard)
+            return self._hard(text, key, goals, hard, assertions)
         if self.options.solvers == (Z3,):
             if hard is not None:
                 return Decision(_of_z3(text, goals, hard), (Z3,))
+            answer = self._together.soon(assertions) if assertions else UNKNOWN
+            if answer != UNKNOWN:
+                return Decision(answer, (Z3,))
             part = self.record.likely_part(about, text) if about else ""
             return Decision(solvers.ask(Z3, text, goals, part=part), (Z3,))
         first = hard.way if hard else ""
@@ -112,7 +128,9 @@ class Desk:
         open_ = UNKNOWN in given.values()
         return Decision(UNKNOWN if open_ else next(iter(given.values())), tuple(given))
 
-    def _hard(self, text: str, key: str, goals: bool, hard: HardQuery) -> Decision:
+    def _hard(
+        self, text: str, key: str, goals: bool, hard: HardQuery, assertions: Sequence[Term]
+    ) -> Decision:
         """Decide a query that is on record, so that Z3 has its say: there, or now.
 
         What holds has a model that is looked at, so it is always Z3's to say; so is what is no
@@ -126,7 +144,9 @@ class Desk:
             given[helper] = answer if answer == UNSAT else _said(helper, text, goals)
             if given[helper] == UNSAT:
                 return Decision(UNSAT, (helper,), on_record=True)
-        given[Z3] = _of_z3(text, goals, hard)
+        # What holds is found soon beside a lemma's other queries, whatever was fast for it alone.
+        soon = self._together.soon(assertions) if assertions and hard.answer == SAT else UNKNOWN
+        given[Z3] = soon if soon != UNKNOWN else _of_z3(text, goals, hard)
         self._compare(given, text, key)
         return Decision(given[Z3], (Z3,))
 

@@ -113,6 +113,7 @@ def prove(
     except Exception as failure:  # whatever a program raises, or makes this room raise
         return _failed(proof, f"{type(failure).__name__}: {failure}")
     asked = desk.asked
+    desk.lemma()
     try:
         _decide(proof, paths, desk)
     except SolverFailure as failure:
@@ -186,8 +187,8 @@ def _is_taken(proof: Proof, path: Path, desk: Desk) -> bool:
 def _satisfiable(premises: tuple[Term, ...], desk: Desk) -> str:
     if FALSE in premises:
         return UNSAT
-    text = smtlib(premises)
-    answer = desk.answer(text)
+    text = desk.text(premises)
+    answer = desk.decide(text, assertions=premises).answer
     if answer == UNSAT:
         desk.certified(text, premises)
     return answer
@@ -206,24 +207,20 @@ def _settle(proof: Proof, query: Query, desk: Desk) -> None:
     if not goals:
         return
     left = replace(query, goals=goals)
-    text = smtlib(left.refutation)
+    refutation = left.refutation
+    text = desk.text(refutation)
     _emit(proof, text, desk)
-    made = _decided(proof, left, text, desk)
+    made = NOBODY if FALSE in left.premises else desk.decide(text, _about(proof, goals), refutation)
     share = (perf_counter() - begun) / len(goals)
     for goal in goals:
         proof.clauses[goal.clause].seconds += share
     if made.answer != UNSAT:
         _apart(proof, left, desk)
         return
-    certified = desk.certified(text, left.refutation)
+    certified = desk.certified(text, refutation)
     for goal in goals:
         proof.clauses[goal.clause].certified += certified
         proof.clauses[goal.clause].count(made)
-
-
-def _decided(proof: Proof, query: Query, text: str, desk: Desk) -> Decision:
-    """Return what is said of goals of a query; of premises that are false nobody is asked."""
-    return NOBODY if FALSE in query.premises else desk.decide(text, _about(proof, query.goals))
 
 
 def _about(proof: Proof, goals: Iterable[Goal]) -> str:
@@ -243,7 +240,7 @@ def _apart(proof: Proof, query: Query, desk: Desk) -> None:
     for goals in groups.values():
         some = [*query.premises, truth(either(*[negate(goal.term) for goal in goals]))]
         text = smtlib(some) if len(goals) > 1 else ""
-        made = desk.decide(text, _about(proof, goals)) if text else None
+        made = desk.decide(text, _about(proof, goals), some) if text else None
         if made is not None and made.answer == UNSAT:
             clause = proof.clauses[goals[0].clause]
             clause.certified += len(goals) * desk.certified(text, some)
@@ -269,7 +266,7 @@ def _single(proof: Proof, query: Query, goal: Goal, desk: Desk) -> None:
     clause = proof.clauses[goal.clause]
     premises = (*query.premises, truth(negate(goal.term)))
     text = smtlib(premises)
-    made = NOBODY if FALSE in premises else desk.decide(text, _about(proof, [goal]))
+    made = NOBODY if FALSE in premises else desk.decide(text, _about(proof, [goal]), premises)
     if made.answer == UNKNOWN:
         clause.becomes(OPEN, f"the solver gave up on '{goal.statement}'")
         return

@@ -77,6 +77,22 @@ class Decision:
     on_record: bool = False
 
 
+def core(strategy: Strategy = STRATEGIES[0]) -> Any:
+    """Return a new solver that is Z3's plain core, with a strategy's limit for each query."""
+    context = z3.main_ctx() if strategy.shared else z3.Context()
+    solver = z3.SimpleSolver(ctx=context)
+    solver.set("rlimit", strategy.limit)
+    # Facts that come of a decision one by one are put off: many of them are never needed.
+    solver.set("smt.delay_units", True)
+    return solver
+
+
+def _of_logic(strategy: Strategy) -> Any:
+    solver = z3.SolverFor(strategy.logic, ctx=z3.Context())
+    solver.set("rlimit", strategy.limit)
+    return solver
+
+
 class Z3Query:
     """One query in Z3, asked in several ways until one of them answers."""
 
@@ -108,13 +124,7 @@ class Z3Query:
     def attempt(self, strategy: Strategy) -> str:
         """Return what Z3 says when it is asked in one way."""
         self._model = None
-        logic = strategy.logic
-        context = z3.main_ctx() if strategy.shared else z3.Context()
-        self.solver = z3.SolverFor(logic, ctx=context) if logic else z3.SimpleSolver(ctx=context)
-        self.solver.set("rlimit", strategy.limit)
-        if not logic:
-            # Facts that come of a decision one by one are put off: many of them are never needed.
-            self.solver.set("smt.delay_units", True)
+        self.solver = _of_logic(strategy) if strategy.logic else core(strategy)
         if self.goals and strategy.cases is not None:
             return self._apart(strategy.cases)
         self.solver.from_string(self.text)
@@ -138,12 +148,16 @@ class Z3Query:
         """Return the value of a constant of ``width`` bits, 0 for a truth; the answer was 'sat'."""
         if self._model is None:
             self._model = self.solver.model()
-        context = self.solver.ctx
-        if width == BOOL:
-            truth = z3.Bool(name, ctx=context)
-            return int(z3.is_true(self._model.eval(truth, model_completion=True)))
-        number = z3.BitVec(name, width, ctx=context)
-        return int(self._model.eval(number, model_completion=True).as_long())
+        return value_in(self._model, name, width)
+
+
+def value_in(model: Any, name: str, width: int) -> int:
+    """Return the value of a constant of ``width`` bits in a model of Z3, 0 for a truth."""
+    if width == BOOL:
+        truth = z3.Bool(name, ctx=model.ctx)
+        return int(z3.is_true(model.eval(truth, model_completion=True)))
+    number = z3.BitVec(name, width, ctx=model.ctx)
+    return int(model.eval(number, model_completion=True).as_long())
 
 
 def _z3(text: str, goals: bool, first: str, part: str) -> str:

@@ -289,7 +289,7 @@ def picture() -> str:
             [*known, f"result = {formula(taken.result)}"],
         ),
         ("obligation", [*known, "and not all of", *[f"  {goal}" for goal in asked]]),
-        ("answer", [f"{Desk(Options()).answer(taken.query)}: {', '.join(_decided(good.proof))}"]),
+        ("answer", [f"{Desk(Options()).decide(taken.query).answer}: {', '.join(_decided(good.proof))}"]),
     ]
     rooms = [room_for(lines) for _, lines in steps]
     width = max(size for size, _ in rooms) + 2 * LINE

@@ -17,9 +17,9 @@ from proofs.c import types
 from proofs.c.run import Loop, Run, Signal
 from proofs.c.values import LOST, Cell, Int, Ptr, Value, below, sign_extended
 from proofs.paths import PathEnd, Unsupported, current, explore
-from proofs.smtlib import smtlib
-from proofs.solvers import SAT, UNSAT, Z3Query
+from proofs.solvers import SAT, UNSAT
 from proofs.terms import Term, Truth, agree, both, either, negate, same, truth
+from proofs.together import Together
 
 ROUNDS = 40
 """Rounds of dropping candidates after which none is kept."""
@@ -350,11 +350,14 @@ def observe(execute: Explored, endless: type[Unsupported]) -> dict[tuple[str, ..
 
 def facts_of(seen: Observed) -> Facts:
     """Return what holds of a loop."""
-    steps = tuple(_steps(seen))
-    candidates = [template for template in _candidates(seen, steps) if _begins(seen, template)]
+    asked = Together()
+    steps = tuple(_steps(seen, asked))
+    candidates = [
+        template for template in _candidates(seen, steps) if _begins(seen, template, asked)
+    ]
     return Facts(
         frozenset(seen.carried),
-        tuple(_inductive(seen, candidates)),
+        tuple(_inductive(seen, candidates, asked)),
         steps,
         dict(seen.heads),
         _result(seen),
@@ -372,24 +375,24 @@ def _result(seen: Observed) -> Term | None:
     return term
 
 
-def _steps(seen: Observed) -> Iterator[tuple[str, int]]:
+def _steps(seen: Observed, asked: Together) -> Iterator[tuple[str, int]]:
     for name in sorted(seen.carried):
         for direction in (1, -1):
-            moved = [_moved_by(turn, name, direction) for turn in seen.turns]
+            moved = [_moved_by(turn, name, direction, asked) for turn in seen.turns]
             if seen.turns and all(moved):
                 yield name, direction
 
 
-def _moved_by(turn: Seen, name: str, direction: int) -> bool:
+def _moved_by(turn: Seen, name: str, direction: int, asked: Together) -> bool:
     before = turn.now[name].term
     goal = same(turn.after[name].term, terms.add(before, terms.number(direction, before.width)))
-    return _valid(turn.premises, goal)
+    return _valid(turn.premises, goal, asked)
 
 
-def _valid(premises: Iterable[Term], goal: Truth) -> bool:
+def _valid(premises: Iterable[Term], goal: Truth, asked: Together) -> bool:
     if goal is True or goal is terms.TRUE:
         return True
-    return Z3Query(smtlib([*premises, truth(negate(goal))])).check() == UNSAT
+    return asked.answer([*premises, truth(negate(goal))]) == UNSAT
 
 
 def _candidates(seen: Observed, steps: tuple[tuple[str, int], ...]) -> Iterator[Template]:
@@ -421,29 +424,29 @@ def _fixed(seen: Observed) -> list[str]:
     return sorted(set.intersection(*names) - seen.carried - seen.lost)
 
 
-def _begins(seen: Observed, template: Template) -> bool:
+def _begins(seen: Observed, template: Template, asked: Together) -> bool:
     """Return whether a candidate holds however the loop is entered."""
     return all(
         set(template.names) <= set(entry.entry)
-        and _valid(entry.premises, template.holds(entry.entry, entry.entry))
+        and _valid(entry.premises, template.holds(entry.entry, entry.entry), asked)
         for entry in seen.entries
     )
 
 
-def _inductive(seen: Observed, candidates: list[Template]) -> list[Template]:
+def _inductive(seen: Observed, candidates: list[Template], asked: Together) -> list[Template]:
     kept = candidates
     for _ in range(ROUNDS):
         dropped: set[Template] = set()
         for turn in seen.turns:
             left = [template for template in kept if template not in dropped]
-            dropped |= _broken(turn, left)
+            dropped |= _broken(turn, left, asked)
         if not dropped:
             return kept
         kept = [template for template in kept if template not in dropped]
     return []
 
 
-def _broken(turn: Seen, candidates: list[Template]) -> set[Template]:
+def _broken(turn: Seen, candidates: list[Template], asked: Together) -> set[Template]:
     """Return candidates that a turn breaks, with all of them given before it."""
     usable = [
         template
@@ -458,14 +461,13 @@ def _broken(turn: Seen, candidates: list[Template]) -> set[Template]:
         alias = {template: terms.variable(f"holds {n}", 0) for n, template in enumerate(open_)}
         told = [truth(agree(alias[template], after[template])) for template in open_]
         some = truth(either(*[negate(alias[template]) for template in open_]))
-        query = Z3Query(smtlib([*turn.premises, *given, *told, some]))
-        answer = query.check()
+        answer = asked.answer([*turn.premises, *given, *told, some])
         if answer == UNSAT:
             break
         if answer != SAT:
             return broken | set(open_)
         failed = {
-            template for template in open_ if not query.value(str(alias[template].data), terms.BOOL)
+            template for template in open_ if not asked.value(str(alias[template].data), terms.BOOL)
         }
         if not failed:
             return broken | set(open_)

@@ -14,6 +14,7 @@ from proofs.engine import FAILED, HOLDS, OPEN, prove
 from proofs.paths import Path as Run
 from proofs.runner import MAP, ProofTask, carry_out, tasks_of
 from proofs.terms import BOOL, less, same, variable
+from proofs.together import Together
 
 ALL = ("z3", "bitwuzla", "cvc5")
 
@@ -66,6 +67,7 @@ def test_a_solver_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(*_: object) -> str:
         raise RuntimeError("it fell over")
 
+    monkeypatch.setattr(Together, "soon", fail)
     monkeypatch.setitem(solvers.SOLVERS, "z3", fail)
     proof = prove("lemma", program, Desk(Options()), ("exact",))
     assert proof.verdict == FAILED

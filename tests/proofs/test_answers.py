@@ -95,9 +95,9 @@ TRUE = "(set-logic QF_BV)\n(declare-const x (_ BitVec 8))\n(assert (= x x))\n(ch
 
 
 def test_a_desk_asks_what_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Desk(Options(), Answers(tmp_path, "z3")).answer(TRUE) == SAT
+    assert Desk(Options(), Answers(tmp_path, "z3")).decide(TRUE).answer == SAT
     monkeypatch.setattr(Desk, "solve", lambda self, text, key: pytest.fail("it is asked"))
-    assert Desk(Options(), Answers(tmp_path, "z3")).answer(TRUE) == SAT
+    assert Desk(Options(), Answers(tmp_path, "z3")).decide(TRUE).answer == SAT
 
 
 def kept_in(folder: Path) -> sqlite3.Connection:

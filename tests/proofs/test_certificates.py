@@ -16,8 +16,9 @@ from proofs.drat import CheckedProof
 from proofs.engine import FAILED, HOLDS, REFUTED, VACUOUS, Proof, prove
 from proofs.paths import Path
 from proofs.runner import ProofTask, carry_out
-from proofs.solvers import UNSAT
-from proofs.terms import FALSE, less, negate, same, truth, variable
+from proofs.solvers import UNSAT, Decision
+from proofs.terms import FALSE, Term, less, negate, same, truth, variable
+from proofs.together import Together
 
 EVERY = Options(certify=1.0)
 KEYS = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(4_000)]
@@ -62,7 +63,7 @@ def test_a_larger_share_has_all_of_a_smaller_one() -> None:
 
 
 def test_a_solver_that_refutes_what_holds_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(solvers, "ask", lambda *_, **__: UNSAT)
+    monkeypatch.setattr(Together, "soon", lambda *_: UNSAT)
     # All paths are then taken for impossible: without a certificate nothing is shown of anything.
     found = prove("lemma", program, Desk(Options()), ("exact",))
     assert found.clauses["exact"].verdict == VACUOUS
@@ -72,12 +73,12 @@ def test_a_solver_that_refutes_what_holds_is_found_out(monkeypatch: pytest.Monke
 
 
 def test_a_goal_refuted_wrongly_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = solvers.ask
+    honest = Desk.solve
 
-    def ask(name: str, text: str, goals: bool = False, *_: object, part: str = "") -> str:
-        return UNSAT if goals else honest(name, text, goals)
+    def solve(desk: Desk, text: str, key: str, about: str, assertions: Sequence[Term]) -> Decision:
+        return Decision(UNSAT) if about else honest(desk, text, key, about, assertions)
 
-    monkeypatch.setattr(solvers, "ask", ask)
+    monkeypatch.setattr(Desk, "solve", solve)
     assert proved(Options()).clauses["result"].verdict == HOLDS
     assert proved(EVERY).clauses["result"].verdict == FAILED
 

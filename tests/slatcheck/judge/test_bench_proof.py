@@ -41,7 +41,7 @@ def test_the_flush_alone_is_measured() -> None:
 def test_the_stopwatch_leaves_the_desk_as_it_was() -> None:
     before = Desk.solve
     with pytest.raises(ZeroDivisionError), proof.stopwatch() as seconds:
-        assert Desk(Options()).answer("(assert false)(check-sat)") == "unsat"
+        assert Desk(Options()).decide("(assert false)(check-sat)").answer == "unsat"
         assert len(seconds) == 1
         raise ZeroDivisionError
     assert Desk.solve is before
