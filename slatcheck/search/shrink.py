@@ -11,19 +11,24 @@ from model.operations import ADDRESSED, HALF_OPEN, INCLUSIVE, SLOT, Answer, Kind
 Shows = Callable[[list[Op]], bool]
 PLAIN_PFN = 5
 LIMIT = 600
-"""Runs that the shrinking of one trace may take."""
+"""Traces that may be tried to shrink one."""
 
 
 class _Budget:
     def __init__(self, shows: Shows, limit: int) -> None:
         self._shows = shows
+        self._tried: dict[tuple[Op, ...], bool] = {}
         self.left = limit
 
     def shows(self, ops: list[Op]) -> bool:
+        """Return whether a trace does; one that was tried counts again, but is not run again."""
         if self.left <= 0:
             return False
         self.left -= 1
-        return self._shows(ops)
+        trace = tuple(ops)
+        if trace not in self._tried:
+            self._tried[trace] = self._shows(ops)
+        return self._tried[trace]
 
 
 def _drop(ops: list[Op], budget: _Budget) -> list[Op]:
@@ -208,7 +213,8 @@ def _simplify(layout: Layout, ops: list[Op], budget: _Budget) -> list[Op]:
 def shrink(layout: Layout, ops: list[Op], shows: Shows, limit: int = LIMIT) -> list[Op]:
     """Return a trace as short and simple as can be found that still shows the symptom.
 
-    ``shows`` decides whether a trace does. Deterministic; takes at most ``limit`` runs.
+    ``shows`` decides whether a trace does, and always alike. Deterministic; tries at most ``limit``
+    traces.
     """
     budget = _Budget(shows, limit)
     ops = _drop(ops, budget)

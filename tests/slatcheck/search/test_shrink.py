@@ -82,6 +82,20 @@ def test_shrinking_is_deterministic(task: tuple[Layout, list[Op], list[Kind], in
 
 @settings(max_examples=30)
 @given(tasks())
+def test_no_trace_is_run_twice(task: tuple[Layout, list[Op], list[Kind], int]) -> None:
+    one, ops, kinds, least = task
+    run: Counter[tuple[Op, ...]] = Counter()
+
+    def shows(trace: list[Op]) -> bool:
+        run.update([tuple(trace)])
+        return Needs(kinds, least)(trace)
+
+    shrink(one, ops, shows)
+    assert set(run.values()) == {1}
+
+
+@settings(max_examples=30)
+@given(tasks())
 def test_nothing_that_is_not_needed_is_left(
     task: tuple[Layout, list[Op], list[Kind], int],
 ) -> None:
