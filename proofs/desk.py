@@ -117,16 +117,23 @@ class Desk:
         if self.options.solvers == (Z3,):
             if hard is not None:
                 return Decision(_of_z3(text, goals, hard), (Z3,))
-            answer = self._together.soon(assertions) if assertions else UNKNOWN
-            if answer != UNKNOWN:
-                return Decision(answer, (Z3,))
-            part = self.record.likely_part(about, text) if about else ""
-            return Decision(solvers.ask(Z3, text, goals, part=part), (Z3,))
+            return Decision(self._like_others(text, about, assertions), (Z3,))
         first = hard.way if hard else ""
         given = {name: solvers.ask(name, text, goals, first) for name in self.options.solvers}
         self._compare(given, text, key)
         open_ = UNKNOWN in given.values()
         return Decision(UNKNOWN if open_ else next(iter(given.values())), tuple(given))
+
+    def _like_others(self, text: str, about: str, assertions: Sequence[Term]) -> str:
+        """Return what Z3 says of a query that is not on record, though others alike may be.
+
+        What refutes a part refutes the whole.
+        """
+        part = self.record.likely_part(about, text) if about else ""
+        if part and solvers.refuted(part):
+            return UNSAT
+        answer = self._together.soon(assertions) if assertions else UNKNOWN
+        return answer if answer != UNKNOWN else solvers.ask(Z3, text, bool(about))
 
     def _hard(
         self, text: str, key: str, goals: bool, hard: HardQuery, assertions: Sequence[Term]

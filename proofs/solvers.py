@@ -104,21 +104,16 @@ class Z3Query:
         self.solver: Any = None
         self._model: Any = None
 
-    def check(self, first: str = "", part: str = "") -> str:
+    def check(self, first: str = "") -> str:
         """Return whether the assertions can hold together.
 
-        The strategy that is called ``first``, if there is one, is tried before the others. Where
-        the one that is tried first leaves it open, ``part`` is asked about, if there is one: the
-        same with fewer premises, so where that is refuted, so is this.
+        The strategy that is called ``first``, if there is one, is tried before the others.
         """
         strategies = STRATEGIES if self.goals else CORE_FIRST
         for strategy in sorted(strategies, key=lambda strategy: strategy.name != first):
             answer = self.attempt(strategy)
             if answer != UNKNOWN:
                 return answer
-            if part and Z3Query(part, goals=True).attempt(OF_PARTS) == UNSAT:
-                return UNSAT
-            part = ""
         return UNKNOWN
 
     def attempt(self, strategy: Strategy) -> str:
@@ -160,8 +155,8 @@ def value_in(model: Any, name: str, width: int) -> int:
     return int(model.eval(number, model_completion=True).as_long())
 
 
-def _z3(text: str, goals: bool, first: str, part: str) -> str:
-    return Z3Query(text, goals).check(first, part)
+def _z3(text: str, goals: bool, first: str) -> str:
+    return Z3Query(text, goals).check(first)
 
 
 def _cvc5(text: str, *_: object) -> str:
@@ -204,7 +199,7 @@ def _answer(name: str, answer: str) -> str:
     return answer
 
 
-SOLVERS: dict[str, Callable[[str, bool, str, str], str]] = {
+SOLVERS: dict[str, Callable[[str, bool, str], str]] = {
     "z3": _z3,
     "bitwuzla": _bitwuzla,
     "cvc5": _cvc5,
@@ -212,18 +207,29 @@ SOLVERS: dict[str, Callable[[str, bool, str, str], str]] = {
 _PACKAGES = {"z3": "z3-solver"}
 
 
-def ask(name: str, text: str, goals: bool = False, first: str = "", part: str = "") -> str:
+def ask(name: str, text: str, goals: bool = False, first: str = "") -> str:
     """Return the answer of one solver. Raises SolverFailure where it does not work.
 
     With ``goals`` the last assertion says that one of many goals fails, and Z3 tries the strategy
-    called ``first`` before the others, and ``part`` early; the answer is the same.
+    called ``first`` before the others; the answer is the same.
     """
     try:
-        return SOLVERS[name](text, goals, first, part)
+        return SOLVERS[name](text, goals, first)
     except SolverFailure:
         raise
     except Exception as failure:  # whatever a solver raises is its failure
         raise SolverFailure(f"{name}: {failure}") from failure
+
+
+def refuted(part: str) -> bool:
+    """Return whether Z3 refutes goals from a part of their premises, which are then refuted.
+
+    Asked in one way alone: what comes of it otherwise says nothing. Raises SolverFailure.
+    """
+    try:
+        return Z3Query(part, goals=True).attempt(OF_PARTS) == UNSAT
+    except z3.Z3Exception as failure:
+        raise SolverFailure(f"z3: {failure}") from failure
 
 
 @cache

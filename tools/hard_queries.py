@@ -135,7 +135,7 @@ Answer = Callable[[str, str], str]
 def answering(answer: Answer) -> Iterator[None]:
     """Let the queries that are asked meanwhile, each as a whole, be answered by a function."""
 
-    def solve(_desk: Desk, text: str, _key: str, about: str) -> Decision:
+    def solve(_desk: Desk, text: str, _key: str, about: str, *_: object) -> Decision:
         return Decision(answer(text, about), (Z3,))
 
     with patch.object(Desk, "solve", solve):

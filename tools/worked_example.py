@@ -281,6 +281,7 @@ def picture() -> str:
     asked = [formula(goal) for _, goal in taken.goals if terms.truth(goal) is not terms.TRUE]
     branch = [node for node in good.tree.inner if node is not None][-1]
     known = [formula(premise) for premise in taken.premises]
+    answer = Desk(Options()).decide(taken.query).answer
     steps = [
         ("C", _body(source)),
         ("typed tree (of the last line)", list(typed(branch))),
@@ -289,7 +290,7 @@ def picture() -> str:
             [*known, f"result = {formula(taken.result)}"],
         ),
         ("obligation", [*known, "and not all of", *[f"  {goal}" for goal in asked]]),
-        ("answer", [f"{Desk(Options()).decide(taken.query).answer}: {', '.join(_decided(good.proof))}"]),
+        ("answer", [f"{answer}: {', '.join(_decided(good.proof))}"]),
     ]
     rooms = [room_for(lines) for _, lines in steps]
     width = max(size for size, _ in rooms) + 2 * LINE

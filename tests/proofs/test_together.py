@@ -13,7 +13,17 @@ from proofs import together
 from proofs.desk import Desk, Options
 from proofs.hard_queries import DIGITS, HardQuery, Record, digest_of_query
 from proofs.smtlib import smtlib
-from proofs.solvers import SAT, STRATEGIES, UNKNOWN, UNSAT, SolverFailure, Strategy, Z3Query, core
+from proofs.solvers import (
+    SAT,
+    STRATEGIES,
+    UNKNOWN,
+    UNSAT,
+    SolverFailure,
+    Strategy,
+    Z3Query,
+    core,
+    refuted,
+)
 from proofs.terms import BOOL, Term, add, apply, less, negate, number, same, truth, variable
 from proofs.together import Together
 
@@ -87,6 +97,13 @@ def test_a_desk_asks_alone_what_takes_long(monkeypatch: pytest.MonkeyPatch) -> N
     _limited(monkeypatch)
     made = Desk(Options(), record=Record()).decide(smtlib(HARD), assertions=HARD)
     assert (made.answer, made.solvers) == (SAT, ("z3",))
+
+
+def test_z3_that_fails_on_a_part_is_an_error() -> None:
+    with pytest.raises(SolverFailure, match="z3: "):
+        refuted("(assert")
+    assert refuted("(assert false)(assert true)")
+    assert not refuted("(assert true)(assert true)")
 
 
 def test_z3_that_fails_is_an_error() -> None:
