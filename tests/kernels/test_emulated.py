@@ -34,8 +34,8 @@ def loaded(
     return EmulatedKernel(image_of(tree, binding, one, big_endian, cc), binding.missing)
 
 
-def sequences(one: Layout, count: int) -> list[list[Op]]:
-    source, decoder = Random(7), Decoder(one, frozenset(Kind))
+def sequences(one: Layout, count: int, kinds: frozenset[Kind] = frozenset(Kind)) -> list[list[Op]]:
+    source, decoder = Random(7), Decoder(one, kinds)
     return [decoder.decode(source.randbytes(HEADER + BLOCK * 40)) for _ in range(count)]
 
 
@@ -54,6 +54,18 @@ def test_byte_orders_agree(kernel_tree: Path, name: str) -> None:
     big, little = loaded(kernel_tree, one, True), loaded(kernel_tree, one, False)
     for ops in sequences(one, 25):
         assert big.run(ops).outcomes == little.run(ops).outcomes
+
+
+@pytest.mark.parametrize("name", ["mips32-16k-xpa", "mips64-4k", "riscv64-sv39x4"])
+def test_a_machine_that_was_not_destroyed_leaves_nothing(
+    kernel_trees: dict[str, Path], name: str
+) -> None:
+    kernel = loaded(kernel_trees["6.12"], layout(name), big_endian=name.startswith("mips"))
+    cut = [ops[:-1] for ops in sequences(kernel.layout, 25, kernel.capabilities.kinds)]
+    after_others = [kernel.run(ops).outcomes for ops in cut]
+    for ops, outcomes in zip(cut, after_others, strict=True):
+        kernel.executor.recover()
+        assert kernel.run(ops).outcomes == outcomes
 
 
 def test_reached_blocks_are_counted(kernel_tree: Path) -> None:

@@ -362,6 +362,8 @@ void slat_heap_reset(void)
 	u32 i;
 
 	for (i = 0; i < slat.used; i++) {
+		if (mem_map[i].level)
+			slat_forget_table(&mem_map[i]);
 		mem_map[i].state = PAGE_UNUSED;
 		granted[i] = ACCESS_LOOK;
 		mem_map[i].level = mem_map[i].table = 0;

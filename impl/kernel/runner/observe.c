@@ -7,6 +7,11 @@
 #include "slat.h"
 #include "signature.h"
 
+/*
+ * The copy of a slot is how it differs from an empty one, in bits: what is not linked, or was never
+ * stored to, is 0 there. So a table that is linked is not written down, and one that goes leaves
+ * nothing behind.
+ */
 #define SHADOW_OF(address) ((unsigned long)(address) - SLAT_ARENA + SLAT_SHADOW)
 
 /* How a level's slots are laid out; a slot that is empty holds this value. */
@@ -40,20 +45,27 @@ static u64 value_at(u32 which, unsigned long slot)
 	return which == LEVEL_PTE ? slat_raw((pte_t *)slot) : *(unsigned long *)slot;
 }
 
-static void copy_slot(u32 which, unsigned long to, unsigned long from)
+/* Empty entries are 0, in each of their words. */
+static void note_slot(u32 which, unsigned long now)
 {
 	if (which == LEVEL_PTE)
-		*(pte_t *)to = *(pte_t *)from;
+		*(pte_t *)SHADOW_OF(now) = *(pte_t *)now;
 	else
-		*(unsigned long *)to = *(unsigned long *)from;
+		*(unsigned long *)SHADOW_OF(now) = *(unsigned long *)now ^ levels[which].empty;
 }
 
-static void empty_slot(u32 which, unsigned long slot)
+static void note_empty(u32 which, unsigned long was)
 {
 	if (which == LEVEL_PTE)
-		*(pte_t *)slot = __pte(0);
+		*(pte_t *)was = __pte(0);
 	else
-		*(unsigned long *)slot = levels[which].empty;
+		*(unsigned long *)was = 0;
+}
+
+/* What a slot held when it was last looked at. */
+static u64 noted_at(u32 which, unsigned long was)
+{
+	return value_at(which, was) ^ levels[which].empty;
 }
 
 static u32 order_of(u32 which)
@@ -133,7 +145,7 @@ void slat_table_goes(const struct page *page, u64 pc)
 	u32 i;
 
 	for (i = 0; i < level->entries && page->live; i++, was += level->size) {
-		u64 value = value_at(page->level, was);
+		u64 value = noted_at(page->level, was);
 
 		if (value != level->empty && is_leaf(page->level, value))
 			slat_flush_owed(SU_TABLE, start_of(page, i), 1ULL << level->shift, 0, pc,
@@ -196,7 +208,7 @@ static void unlink(unsigned long table)
 	level = &levels[which];
 	for (i = 0; i < level->entries && page->live; i++) {
 		unsigned long was = SHADOW_OF(table) + i * level->size;
-		u64 value = value_at(which, was);
+		u64 value = noted_at(which, was);
 
 		if (value == level->empty)
 			continue;
@@ -207,7 +219,7 @@ static void unlink(unsigned long table)
 		} else {
 			unlink(table_in(which, value));
 		}
-		empty_slot(which, was);
+		note_empty(which, was);
 		page->live--;
 	}
 	sign_table(page, -1);
@@ -241,7 +253,7 @@ static void compare(struct page *page, unsigned long table, u32 index)
 	u32 which = page->level;
 	struct level *level = &levels[which];
 	unsigned long now = table + index * level->size, was = SHADOW_OF(now);
-	u64 new = value_at(which, now), old = value_at(which, was), gpa = start_of(page, index);
+	u64 new = value_at(which, now), old = noted_at(which, was), gpa = start_of(page, index);
 	int left = old != level->empty && is_leaf(which, old);
 	int comes = new != level->empty && is_leaf(which, new);
 
@@ -253,7 +265,7 @@ static void compare(struct page *page, unsigned long table, u32 index)
 	else if (old != level->empty)
 		unlink(table_in(which, old));
 	page->live += (new != level->empty) - (old != level->empty);
-	copy_slot(which, was, now);
+	note_slot(which, now);
 	if (left)
 		sign_leaf(which, gpa, old, -1);
 	if (comes)
@@ -264,7 +276,7 @@ static void compare(struct page *page, unsigned long table, u32 index)
 		follow(table_in(which, new), level->child, gpa, now);
 }
 
-/* Whether some words of a table, and their copies, all hold the same; eight at a time. */
+/* Whether eight words of a table all hold the same. */
 enum { AT_ONCE = 8 * sizeof(u64) };
 static int is_all(unsigned long address, u64 value)
 {
@@ -272,6 +284,16 @@ static int is_all(unsigned long address, u64 value)
 
 	return !((p[0] ^ value) | (p[1] ^ value) | (p[2] ^ value) | (p[3] ^ value) |
 		 (p[4] ^ value) | (p[5] ^ value) | (p[6] ^ value) | (p[7] ^ value));
+}
+
+/* Whether they hold what is noted of them. */
+static int is_as_noted(unsigned long address, u64 empty)
+{
+	const u64 *p = (const u64 *)address, *was = (const u64 *)SHADOW_OF(address);
+
+	return !((p[0] ^ was[0] ^ empty) | (p[1] ^ was[1] ^ empty) | (p[2] ^ was[2] ^ empty) |
+		 (p[3] ^ was[3] ^ empty) | (p[4] ^ was[4] ^ empty) | (p[5] ^ was[5] ^ empty) |
+		 (p[6] ^ was[6] ^ empty) | (p[7] ^ was[7] ^ empty));
 }
 
 /* What empty slots of a level look like as words; entries of two words are empty where both are. */
@@ -282,25 +304,41 @@ static u64 empty_words(const struct level *level)
 	return level->size == 4 ? empty << 32 | (u32)empty : empty;
 }
 
-/* Take over the slots of a table of which nothing is known: most of them are empty. */
-static void take_over(struct page *page, unsigned long table, u32 which)
+/* Compare the slots of a table; ``fresh`` if all are noted as empty. Most are as they were. */
+static void compare_all(struct page *page, unsigned long table, int fresh)
 {
-	const struct level *level = &levels[which];
+	const struct level *level = &levels[page->level];
 	u64 empty = empty_words(level);
-	u32 step = AT_ONCE / level->size, i, j;
+	u32 step = AT_ONCE / level->size, i, end;
 
-	for (i = 0; i + step <= level->entries; i += step) {
+	for (i = 0; i < level->entries; i = end) {
 		unsigned long now = table + i * level->size;
 
-		fill(SHADOW_OF(now), AT_ONCE, empty);
-		for (j = 0; j < step && !is_all(now, empty); j++)
-			if (value_at(which, now + j * level->size) != level->empty)
-				compare(page, table, i + j);
-	}
-	for (; i < level->entries; i++) {
-		empty_slot(which, SHADOW_OF(table + i * level->size));
-		if (value_at(which, table + i * level->size) != level->empty)
+		end = i + step;
+		if (end > level->entries)
+			end = level->entries;
+		else if (fresh ? is_all(now, empty) : is_as_noted(now, empty))
+			continue;
+		/* a table that links itself goes while it is looked at */
+		for (; i < end && page->level; i++)
 			compare(page, table, i);
+		if (!page->level)
+			return;
+	}
+}
+
+/* Nothing is left of a table that was linked when its machine went. */
+void slat_forget_table(struct page *page)
+{
+	const struct level *level = &levels[page->level];
+	unsigned long was = SHADOW_OF(page_address(page));
+	u32 i;
+
+	for (i = 0; i < level->entries && page->live; i++, was += level->size) {
+		if (noted_at(page->level, was) == level->empty)
+			continue;
+		note_empty(page->level, was);
+		page->live--;
 	}
 }
 
@@ -318,7 +356,7 @@ static void link(unsigned long table, u32 which, u64 base, unsigned long slot)
 	if (which < LEVEL_ROOT)
 		slat.tables++;
 	slat_check_written(page, (unsigned long)level->entries * level->size);
-	take_over(page, table, which);
+	compare_all(page, table, 1);
 }
 
 void slat_observe_root(void)
@@ -357,21 +395,16 @@ static void recheck(unsigned long address, int directories)
 void slat_observe_all(void)
 {
 	int directories;
-	u32 i, j;
+	u32 i;
 
 	for (directories = 1; directories >= 0; directories--) {
 		for (i = 0; i < slat.used; i++) {
 			struct page *page = &mem_map[i];
-			unsigned long table = (unsigned long)page_address(page);
 
 			if (page->state != PAGE_LIVE || !page->level || !page->head ||
 			    (page->level > 1) != directories)
 				continue;
-			for (j = 0; j < levels[page->level].entries; j++) {
-				compare(page, table, j);
-				if (!page->level)
-					break;
-			}
+			compare_all(page, (unsigned long)page_address(page), 0);
 		}
 	}
 }

@@ -55,9 +55,13 @@ void slat_boot(void)
 
 static void clear(void *to, unsigned long bytes)
 {
-	volatile u8 *p = to;
+	volatile unsigned long *words = to;
+	volatile u8 *p;
 
-	while (bytes--)
+	if (!((unsigned long)to % sizeof(*words)))
+		for (; bytes >= sizeof(*words); bytes -= sizeof(*words))
+			*words++ = 0;
+	for (p = (void *)words; bytes; bytes--)
 		*p++ = 0;
 }
 

@@ -122,6 +122,7 @@ void slat_geometry_init(void);
 void slat_observe_root(void);
 void slat_observe(void);
 void slat_observe_all(void);
+void slat_forget_table(struct page *page);
 u64 slat_raw(const pte_t *pte);
 int slat_holds_tables(const struct page *page);
 int slat_links(const struct page *parent, unsigned long slot, unsigned long table);
