@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Revisions of a tree, taken out of git beside it: the work tree and its index stay as they are."""
+"""Revisions of a tree, taken out of git beside it: the work tree and its index stay as they are.
+
+A repository may be a stranger's as well as what is in it, so git runs no program that it names:
+no hook, no monitor, no helper of a protocol. Files are taken out as they were committed, past the
+filters that attributes ask for.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,45 +129,110 @@ def _checkouts() -> Path:
     return keeping.folder().parent / "trees"
 
 
+_HARMLESS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
+_ALONE = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+"""An object that is missing is fetched from nowhere: who fetches is named by the repository."""
+
+
 def git(
     folder: Path, *args: str, what: str, env: Mapping[str, str] | None = None, data: bytes = b""
 ) -> str:
     """Run git and return what it prints. Raises InputError with ``what`` where it fails."""
-    env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", **(env or {})}
+    return os.fsdecode(_run(folder, args, what, env, data)).removesuffix("\n")
+
+
+def _run(
+    folder: Path, args: Sequence[str], what: str, env: Mapping[str, str] | None, data: bytes
+) -> bytes:
+    command = ["git", "-C", str(folder), *_HARMLESS, *args]
+    env = {**os.environ, **_ALONE, **(env or {})}
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *args], input=data, capture_output=True, env=env, check=False
-        )
+        done = subprocess.run(command, input=data, capture_output=True, env=env, check=False)
     except OSError as problem:
         raise InputError(f"cannot run git: {problem.strerror}; revisions need it") from None
     if done.returncode:
         told = done.stderr.decode(errors="replace").strip().splitlines()
         raise InputError(f"{what}{': ' + told[0] if told else ''}")
-    return os.fsdecode(done.stdout).removesuffix("\n")
+    return done.stdout
 
 
 def _take_out(top: Path, prefix: str, commit: str, folder: Path, env: Mapping[str, str]) -> None:
-    """Write the parts of a commit into ``folder``, through an index of our own."""
+    """Write the parts of a commit into ``folder``."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as name:
         new = Path(name) / "tree"
-        env = {**env, "GIT_INDEX_FILE": str(Path(name) / "index")}
         failed = f"git cannot take out {commit}"
         paths = [prefix + part for part in parts()]
         listed = git(top, "ls-tree", "-r", "-z", commit, "--", *paths, what=failed, env=env)
         if not listed:
             raise InputError(f"{commit} has no kernel tree in '{prefix or '.'}'")
-        entries = [
-            entry for entry in listed.split("\0") if entry and not entry.startswith("160000")
-        ]
-        lines = "\0".join(entries).encode(errors="surrogateescape") + b"\0"
-        git(top, "update-index", "-z", "--index-info", what=failed, env=env, data=lines)
+        entries = [_entry(line, failed) for line in listed.split("\0") if line]
+        blobs = [entry for entry in entries if entry.kind == "blob"]
+        ids = "".join(f"{entry.id}\n" for entry in blobs).encode()
+        found = _run(top, ["cat-file", "--batch"], failed, env, ids)
         new.mkdir()
-        git(top, "checkout-index", "--all", f"--prefix={new}/", what=failed, env=env)
+        _write(new, zip(blobs, _contents(found, blobs, failed), strict=True), failed)
         inside = new / prefix
         (inside / _DONE).write_text(commit + "\n")
         shutil.rmtree(folder, ignore_errors=True)
         inside.rename(folder)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What git has at a path of a commit."""
+
+    mode: str
+    kind: str
+    id: str
+    path: Path
+
+
+def _entry(line: str, failed: str) -> _Entry:
+    """Return an entry as ``git ls-tree`` writes it. Raises InputError for a path that leads out."""
+    about, _, path = line.partition("\t")
+    mode, kind, name = about.split(" ")
+    if path.startswith("/") or {"", ".", "..", ".git"} & set(path.lower().split("/")):
+        raise InputError(f"{failed}: it has a file called '{path}'")
+    return _Entry(mode, kind, name, Path(path))
+
+
+def _contents(found: bytes, wanted: Sequence[_Entry], failed: str) -> Iterator[bytes]:
+    """Yield the contents of objects in the order in which they were asked for."""
+    at = 0
+    for entry in wanted:
+        head, _, _ = found[at : at + 200].partition(b"\n")
+        said = head.split(b" ")
+        if len(said) != 3 or said[0] != entry.id.encode():
+            raise InputError(f"{failed}: the object of {entry.path} is missing")
+        begin = at + len(head) + 1
+        at = begin + int(said[2]) + 1
+        yield found[begin : at - 1]
+
+
+def _write(new: Path, found: Iterable[tuple[_Entry, bytes]], failed: str) -> None:
+    """Write files, none through a link that the commit has: links come last."""
+    links = []
+    try:
+        for entry, content in found:
+            place = new / entry.path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if entry.mode == _LINK:
+                links.append((place, content))
+                continue
+            with place.open("xb") as file:
+                file.write(content)
+        for place, content in links:
+            place.symlink_to(os.fsdecode(content))
+    except FileExistsError as problem:
+        twice = Path(problem.filename2 or problem.filename).relative_to(new)
+        raise InputError(f"{failed}: it has two files called '{twice}'") from None
+    except (OSError, ValueError) as problem:
+        raise InputError(f"{failed}: {getattr(problem, 'strerror', None) or problem}") from None
+
+
+_LINK = "120000"
+"""The mode of a symbolic link in git."""
 
 
 def forget(most: int = 0) -> None:
