@@ -94,10 +94,10 @@ def stopwatch() -> Iterator[list[float]]:
     """Give the list of the seconds of every query that is asked meanwhile, of whichever solver."""
     plain, seconds = Desk.solve, list[float]()
 
-    def solve(desk: Desk, text: str, key: str, about: str) -> Decision:
+    def solve(desk: Desk, *query: Any) -> Decision:
         begin = time.process_time()
         try:
-            return plain(desk, text, key, about)
+            return plain(desk, *query)
         finally:
             seconds.append(time.process_time() - begin)
 
