@@ -129,11 +129,11 @@ class Desk:
 
         What refutes a part refutes the whole.
         """
-        part = self.record.likely_part(about, text) if about else ""
-        if part and solvers.refuted(part):
-            return UNSAT
         answer = self._together.soon(assertions) if assertions else UNKNOWN
-        return answer if answer != UNKNOWN else solvers.ask(Z3, text, bool(about))
+        if answer != UNKNOWN:
+            return answer
+        part = self.record.likely_part(about, text) if about else ""
+        return UNSAT if part and solvers.refuted(part) else solvers.ask(Z3, text, bool(about))
 
     def _hard(
         self, text: str, key: str, goals: bool, hard: HardQuery, assertions: Sequence[Term]
