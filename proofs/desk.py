@@ -127,7 +127,8 @@ class Desk:
     def _like_others(self, text: str, about: str, assertions: Sequence[Term]) -> str:
         """Return what Z3 says of a query that is not on record, though others alike may be.
 
-        What refutes a part refutes the whole.
+        It is asked beside the lemma's other queries, then in part, as what refutes a part refutes
+        the whole, and then alone.
         """
         answer = self._together.soon(assertions) if assertions else UNKNOWN
         if answer != UNKNOWN:

@@ -178,6 +178,10 @@ def _take_out(top: Path, prefix: str, commit: str, folder: Path, env: Mapping[st
         inside.rename(folder)
 
 
+_LINK = "120000"
+"""The mode of a symbolic link in git."""
+
+
 @dataclass(frozen=True)
 class _Entry:
     """What git has at a path of a commit."""
@@ -229,10 +233,6 @@ def _write(new: Path, found: Iterable[tuple[_Entry, bytes]], failed: str) -> Non
         raise InputError(f"{failed}: it has two files called '{twice}'") from None
     except (OSError, ValueError) as problem:
         raise InputError(f"{failed}: {getattr(problem, 'strerror', None) or problem}") from None
-
-
-_LINK = "120000"
-"""The mode of a symbolic link in git."""
 
 
 def forget(most: int = 0) -> None:

@@ -22,6 +22,7 @@ from proofs.hard_queries import (
     digest_of_query,
 )
 from proofs.paths import Path as Run
+from proofs.smtlib import smtlib
 from proofs.solvers import (
     SAT,
     STRATEGIES,
@@ -32,7 +33,8 @@ from proofs.solvers import (
     Strategy,
     Z3Query,
 )
-from proofs.terms import less, negate, same
+from proofs.terms import less, negate, same, truth, variable
+from proofs.together import Together
 
 HEAD = "(set-logic QF_BV)\n(declare-const a (_ BitVec 8))\n(assert (bvult a #x02))\n"
 REFUTED_TEXT = f"{HEAD}(assert (bvult #x02 a))\n(check-sat)\n"
@@ -284,11 +286,30 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> Attempts:
 
 
 @pytest.mark.parametrize("alone", [False, True])
-def test_what_sufficed_for_others_like_it_is_tried_first(
+def test_what_sufficed_for_others_like_it_is_tried_early(
     alone: bool, attempts: Attempts, tmp_path: Path
 ) -> None:
     assert decide(MORE, likely(MORE, ENOUGH), tmp_path, alone=alone) == OF_Z3
     assert attempts == [("z3-cases", 2, UNSAT)]
+
+
+EASY = [
+    truth(less(variable("a", 8), 240)),
+    truth(less(variable("a", 8), 2)),
+    truth(less(2, variable("a", 8))),
+]
+
+
+@pytest.mark.parametrize(("soon", "parts"), [(UNSAT, 0), (UNKNOWN, 1)])
+def test_what_is_easy_is_not_asked_in_part(
+    soon: str, parts: int, monkeypatch: pytest.MonkeyPatch, attempts: Attempts, tmp_path: Path
+) -> None:
+    text = smtlib(EASY)
+    if soon == UNKNOWN:
+        monkeypatch.setattr(Together, "soon", lambda *_: soon)
+    desk = Desk(Options(saved=str(tmp_path)), record=likely(text, ENOUGH))
+    assert desk.decide(text, GOALS, EASY) == OF_Z3
+    assert attempts == [("z3-cases", 2, UNSAT)] * parts
 
 
 def test_what_did_not_suffice_costs_time_only(attempts: Attempts, tmp_path: Path) -> None:

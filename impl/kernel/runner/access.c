@@ -115,8 +115,7 @@ static __always_inline int load(unsigned long address, unsigned int size)
 	return 1;
 }
 
-/* What an ``aligned`` store writes is marked at once. */
-static __always_inline int stored(unsigned long address, unsigned int size, int aligned)
+static __always_inline int store(unsigned long address, unsigned int size)
 {
 	unsigned long offset = address - SLAT_ARENA;
 	u32 fuel = slat_hot.fuel, access;
@@ -133,25 +132,11 @@ static __always_inline int stored(unsigned long address, unsigned int size, int 
 	}
 	slat_hot.fuel = fuel - 1;
 	if (access < ACCESS_WHOLE) {
-		if (size == 8 && aligned) {
-			((u16 *)written)[offset >> 3] = WRITTEN << 8 | WRITTEN;
-		} else {
-			written[offset >> 2] = WRITTEN;
-			if (size > 4)
-				written[(offset >> 2) + 1] = WRITTEN;
-		}
+		written[offset >> 2] = WRITTEN;
+		if (size > 4)
+			written[(offset >> 2) + 1] = WRITTEN;
 	}
 	return 1;
-}
-
-static __always_inline int store(unsigned long address, unsigned int size)
-{
-	return stored(address, size, 1);
-}
-
-static __always_inline int strew(unsigned long address, unsigned int size)
-{
-	return stored(address, size, 0);
 }
 
 /* The slow way is jumped to, so that the fast one needs no frame; it returns to the tree's code. */
@@ -163,7 +148,7 @@ static __always_inline int strew(unsigned long address, unsigned int size)
 #define HOOK(name, size, how) \
 	static noinline void slow_##name(void *address) \
 	{ \
-		inspect((unsigned long)address, size, sizeof(#how) > sizeof("load"), \
+		inspect((unsigned long)address, size, sizeof(#how) == sizeof("store"), \
 			(unsigned long)__builtin_return_address(0) - SLAT_CALL_BYTES); \
 	} \
 	void __tsan_##name(void *address) \
@@ -175,8 +160,8 @@ HOOK(read1, 1, load) HOOK(read2, 2, load) HOOK(read4, 4, load) HOOK(read8, 8, lo
 HOOK(read16, 16, load) HOOK(unaligned_read2, 2, load) HOOK(unaligned_read4, 4, load)
 HOOK(unaligned_read8, 8, load) HOOK(unaligned_read16, 16, load)
 HOOK(write1, 1, store) HOOK(write2, 2, store) HOOK(write4, 4, store) HOOK(write8, 8, store)
-HOOK(write16, 16, store) HOOK(unaligned_write2, 2, strew) HOOK(unaligned_write4, 4, strew)
-HOOK(unaligned_write8, 8, strew) HOOK(unaligned_write16, 16, strew)
+HOOK(write16, 16, store) HOOK(unaligned_write2, 2, store) HOOK(unaligned_write4, 4, store)
+HOOK(unaligned_write8, 8, store) HOOK(unaligned_write16, 16, store)
 void __tsan_init(void) { }
 /* Coverage is read out of the image; nothing has to be registered. */
 void __sanitizer_cov_bool_flag_init(void *start, void *end) { (void)start; (void)end; }
