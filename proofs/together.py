@@ -7,14 +7,17 @@ of. So Z3 translates each once, and not once for every path and goal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import z3
 
 from proofs.smtlib import smtlib
-from proofs.solvers import SAT, UNKNOWN, SolverFailure, Z3Query, core, value_in
-from proofs.terms import BOOL, Term, either, negate, truth, variable
+from proofs.solvers import SAT, UNKNOWN, UNSAT, SolverFailure, Z3Query, core, value_in
+from proofs.terms import BOOL, TRUE, Term, agree, either, negate, truth, variable
+
+Claim = TypeVar("Claim")
+"""What a claim is known by."""
 
 
 class Together:
@@ -24,6 +27,7 @@ class Together:
         # z3 comes without types.
         self._solver: Any = None
         self._switches: dict[Term, Any] = {}
+        self._answered: Any = None
         self._model: Any = None
 
     def soon(self, assertions: Sequence[Term]) -> str:
@@ -41,19 +45,18 @@ class Together:
 
     def answer(self, assertions: Sequence[Term]) -> str:
         """Return the same; what takes long is asked alone, in every way that there is."""
-        self._model, found = None, self.soon(assertions)
-        if found == SAT:
-            self._model = self._solver.model()
+        found = self.soon(assertions)
+        self._model, self._answered = None, self._solver
         if found != UNKNOWN:
             return found
         alone = Z3Query(smtlib(assertions))
-        found = alone.check()
-        if found == SAT:
-            self._model = alone.solver.model()
+        found, self._answered = alone.check(), alone.solver
         return found
 
     def value(self, name: str, width: int) -> int:
         """Return the value of a constant of ``width`` bits; ``answer`` was 'sat' just before."""
+        if self._model is None:
+            self._model = self._answered.model()
         return value_in(self._model, name, width)
 
     def _take_in(self, assertions: Iterable[Term]) -> None:
@@ -67,3 +70,36 @@ class Together:
             switched.append(truth(either(negate(switch), term)))
         if switched:
             self._solver.add(z3.parse_smt2_string(smtlib(switched), ctx=self._solver.ctx))
+
+
+def failing(premises: Iterable[Term], claims: Mapping[Claim, Term], asked: Together) -> set[Claim]:
+    """Return the claims that do not follow from premises, as far as the solver can tell.
+
+    Each model of one that fails is looked at for all the others that fail in it.
+    """
+    given = tuple(premises)
+    alias = {claim: variable(f"holds {n}", BOOL) for n, claim in enumerate(claims)}
+    open_ = {claim: term for claim, term in claims.items() if term is not TRUE}
+    told = {claim: truth(agree(alias[claim], term)) for claim, term in open_.items()}
+    found: set[Claim] = set()
+    while open_:
+        some = truth(either(*[negate(alias[claim]) for claim in open_]))
+        answer = asked.answer([*given, *[told[claim] for claim in open_], some])
+        if answer == UNSAT:
+            break
+        failed = {
+            claim
+            for claim in open_
+            if answer == SAT and not asked.value(str(alias[claim].data), BOOL)
+        }
+        if not failed:
+            # Together they were too hard.
+            failed = {claim for claim, term in open_.items() if not _follows(given, term, asked)}
+            return found | failed
+        found |= failed
+        open_ = {claim: term for claim, term in open_.items() if claim not in failed}
+    return found
+
+
+def _follows(premises: Iterable[Term], claim: Term, asked: Together) -> bool:
+    return asked.answer([*premises, truth(negate(claim))]) == UNSAT

@@ -17,9 +17,8 @@ from proofs.c import types
 from proofs.c.run import Loop, Run, Signal
 from proofs.c.values import LOST, Cell, Int, Ptr, Value, below, sign_extended
 from proofs.paths import PathEnd, Unsupported, current, explore
-from proofs.solvers import SAT, UNSAT
 from proofs.terms import Term, Truth, agree, both, either, negate, same, truth
-from proofs.together import Together
+from proofs.together import Together, failing
 
 ROUNDS = 40
 """Rounds of dropping candidates after which none is kept."""
@@ -352,9 +351,7 @@ def facts_of(seen: Observed) -> Facts:
     """Return what holds of a loop."""
     asked = Together()
     steps = tuple(_steps(seen, asked))
-    candidates = [
-        template for template in _candidates(seen, steps) if _begins(seen, template, asked)
-    ]
+    candidates = _begun(seen, _candidates(seen, steps), asked)
     return Facts(
         frozenset(seen.carried),
         tuple(_inductive(seen, candidates, asked)),
@@ -376,23 +373,17 @@ def _result(seen: Observed) -> Term | None:
 
 
 def _steps(seen: Observed, asked: Together) -> Iterator[tuple[str, int]]:
-    for name in sorted(seen.carried):
-        for direction in (1, -1):
-            moved = [_moved_by(turn, name, direction, asked) for turn in seen.turns]
-            if seen.turns and all(moved):
-                yield name, direction
+    moves = [(name, direction) for name in sorted(seen.carried) for direction in (1, -1)]
+    for turn in seen.turns:
+        moved = {move: truth(_moved(turn, *move)) for move in moves}
+        others = failing(turn.premises, moved, asked)
+        moves = [move for move in moves if move not in others]
+    yield from moves if seen.turns else ()
 
 
-def _moved_by(turn: Seen, name: str, direction: int, asked: Together) -> bool:
+def _moved(turn: Seen, name: str, direction: int) -> Truth:
     before = turn.now[name].term
-    goal = same(turn.after[name].term, terms.add(before, terms.number(direction, before.width)))
-    return _valid(turn.premises, goal, asked)
-
-
-def _valid(premises: Iterable[Term], goal: Truth, asked: Together) -> bool:
-    if goal is True or goal is terms.TRUE:
-        return True
-    return asked.answer([*premises, truth(negate(goal))]) == UNSAT
+    return same(turn.after[name].term, terms.add(before, terms.number(direction, before.width)))
 
 
 def _candidates(seen: Observed, steps: tuple[tuple[str, int], ...]) -> Iterator[Template]:
@@ -424,13 +415,15 @@ def _fixed(seen: Observed) -> list[str]:
     return sorted(set.intersection(*names) - seen.carried - seen.lost)
 
 
-def _begins(seen: Observed, template: Template, asked: Together) -> bool:
-    """Return whether a candidate holds however the loop is entered."""
-    return all(
-        set(template.names) <= set(entry.entry)
-        and _valid(entry.premises, template.holds(entry.entry, entry.entry), asked)
-        for entry in seen.entries
-    )
+def _begun(seen: Observed, candidates: Iterable[Template], asked: Together) -> list[Template]:
+    """Return the candidates that hold however the loop is entered."""
+    kept = list(candidates)
+    for entry in seen.entries:
+        named = [template for template in kept if set(template.names) <= set(entry.entry)]
+        claims = {template: truth(template.holds(entry.entry, entry.entry)) for template in named}
+        others = failing(entry.premises, claims, asked)
+        kept = [template for template in named if template not in others]
+    return kept
 
 
 def _inductive(seen: Observed, candidates: list[Template], asked: Together) -> list[Template]:
@@ -455,22 +448,4 @@ def _broken(turn: Seen, candidates: list[Template], asked: Together) -> set[Temp
     ]
     given = [truth(template.holds(turn.now, turn.entry)) for template in usable]
     after = {template: truth(template.holds(turn.after, turn.entry)) for template in usable}
-    broken = set(candidates) - set(usable)
-    open_ = [template for template in usable if after[template] is not terms.TRUE]
-    while open_:
-        alias = {template: terms.variable(f"holds {n}", 0) for n, template in enumerate(open_)}
-        told = [truth(agree(alias[template], after[template])) for template in open_]
-        some = truth(either(*[negate(alias[template]) for template in open_]))
-        answer = asked.answer([*turn.premises, *given, *told, some])
-        if answer == UNSAT:
-            break
-        if answer != SAT:
-            return broken | set(open_)
-        failed = {
-            template for template in open_ if not asked.value(str(alias[template].data), terms.BOOL)
-        }
-        if not failed:
-            return broken | set(open_)
-        broken |= failed
-        open_ = [template for template in open_ if template not in failed]
-    return broken
+    return set(candidates) - set(usable) | failing([*turn.premises, *given], after, asked)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,21 @@ from proofs.solvers import (
     core,
     refuted,
 )
-from proofs.terms import BOOL, Term, add, apply, less, negate, number, same, truth, variable
-from proofs.together import Together
+from proofs.terms import (
+    BOOL,
+    FALSE,
+    TRUE,
+    Term,
+    add,
+    apply,
+    less,
+    negate,
+    number,
+    same,
+    truth,
+    variable,
+)
+from proofs.together import Together, failing
 
 NUMBERS = [variable(name, 4) for name in ("one", "other", "third")]
 FACTS = [
@@ -60,6 +74,38 @@ def test_values_are_those_of_a_model(assertions: list[Term]) -> None:
         return
     values = [truth(same(found, asked.value(str(found.data), 4))) for found in NUMBERS]
     assert Z3Query(smtlib([*assertions, *values])).check() == SAT
+
+
+def _failing_one_by_one(premises: list[Term], claims: dict[int, Term]) -> set[int]:
+    asked = {
+        number: Z3Query(smtlib([*premises, truth(negate(claim))])).check()
+        for number, claim in claims.items()
+    }
+    return {number for number, answer in asked.items() if answer != UNSAT}
+
+
+@given(
+    st.lists(st.sampled_from(FACTS), max_size=3),
+    st.lists(st.lists(st.sampled_from([*FACTS, TRUE, FALSE]), max_size=6), min_size=1, max_size=3),
+)
+def test_claims_fail_together_as_they_do_one_by_one(
+    premises: list[Term], rounds: list[list[Term]]
+) -> None:
+    asked = Together()
+    for terms in rounds:
+        claims = dict(enumerate(terms))
+        assert failing(premises, claims, asked) == _failing_one_by_one(premises, claims)
+
+
+def test_claims_that_are_too_hard_together_are_decided_one_by_one() -> None:
+    class Puzzled(Together):
+        def answer(self, assertions: Sequence[Term]) -> str:
+            several = any(term.op == "=" and "holds" in str(term) for term in assertions)
+            return UNKNOWN if several else super().answer(assertions)
+
+    premises = [truth(less(NUMBERS[0], NUMBERS[1]))]
+    claims = {0: truth(negate(same(NUMBERS[1], number(0, 4)))), 1: truth(same(*NUMBERS[:2]))}
+    assert failing(premises, claims, Puzzled()) == {1}
 
 
 def test_truths_have_values_as_well() -> None:
