@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -22,6 +22,7 @@ from support.lazy import lazily
 with lazily():
     from impl import ports as references
     from slatcheck.gate import baseline as baselines
+    from slatcheck.git import revisions as commits
 
 VARIABLE = "_SLATCHECK_COMPLETE"
 """The variable by which click's scripts for bash, zsh and fish ask; see docs/completion.md."""
@@ -121,12 +122,10 @@ def _revisions(context: click.Context) -> Iterator[tuple[str, str]]:
     """Yield branches and tags of the tree's repository."""
     yield "HEAD", "the last commit"
     tree = _path(context.params.get("kernel") or ".")
-    done = subprocess.run(
-        ["git", "-C", str(tree), "for-each-ref", "--format=%(refname:short)",
-         "refs/heads", "refs/remotes", "refs/tags"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    yield from ((revision, "") for revision in done.stdout.splitlines())
+    with suppress(InputError):
+        names = ("--format=%(refname:short)", "refs/heads", "refs/remotes", "refs/tags")
+        found = commits.git(tree, "for-each-ref", *names, what="there are no revisions")
+        yield from ((revision, "") for revision in found.splitlines())
 
 
 def folders(
