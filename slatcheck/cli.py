@@ -128,6 +128,8 @@ def main() -> None:
     asked = os.environ.get(completion.VARIABLE)
     if asked:
         sys.exit(completion.answer(cli, asked))
+    # What other packages bring for Hypothesis is of no use here; to load it takes a quarter second.
+    os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")
     status = run(sys.argv[1:])
     # 'git bisect run' takes most failures for a bad revision: wrong usage has to stop it.
     sys.exit(bisect.status(status) if _asked_by_bisect(sys.argv[1:]) else status)

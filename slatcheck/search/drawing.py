@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
+from typing import Any
 
 from slatcheck.search.sequences import BLOCK, HEADER
 from support.lazy import lazily
 
 with lazily():
     import hypothesis
+    from hypothesis.internal.conjecture import providers
 
 LENGTH = 200
 """Operations that a sequence may have."""
@@ -24,8 +27,6 @@ def draw(seed: int, examples: int, use: Callable[[bytes], None]) -> None:
 
     Hypothesis draws a key that is stretched: to draw every byte costs more than to run it.
     """
-    # Hypothesis is imported where it is used: it would slow every start of the tool.
-
     size = HEADER + BLOCK * LENGTH
 
     @hypothesis.seed(seed)
@@ -40,4 +41,27 @@ def draw(seed: int, examples: int, use: Callable[[bytes], None]) -> None:
     def example(key: bytes) -> None:
         use(Random(key).randbytes(size))
 
-    example()
+    with _from_no_source():
+        example()
+
+
+@contextmanager
+def _from_no_source() -> Iterator[None]:
+    """Let what is drawn depend on the seed alone, as it does not by itself.
+
+    One draw of twenty may be a constant that Hypothesis finds in the source of a module of the
+    project that it runs in. To look for them loads all that was to be loaded when it is needed, and
+    reads all that is loaded: a second or two in each process.
+    """
+    provider = providers.HypothesisProvider
+    plain = provider._maybe_draw_constant
+    provider._maybe_draw_constant = _no_constant  # type: ignore[assignment,method-assign]
+    try:
+        yield
+    finally:
+        provider._maybe_draw_constant = plain  # type: ignore[method-assign]
+
+
+def _no_constant(provider: Any, *_: object, **__: object) -> None:
+    """Draw what decides whether there is a constant, so that what follows is as it would be."""
+    provider._random.random()
