@@ -13,7 +13,6 @@ from support.lazy import lazily
 
 with lazily():
     import hypothesis
-    from hypothesis.internal.conjecture import providers
 
 LENGTH = 200
 """Operations that a sequence may have."""
@@ -53,13 +52,13 @@ def _from_no_source() -> Iterator[None]:
     project that it runs in. To look for them loads all that was to be loaded when it is needed, and
     reads all that is loaded: a second or two in each process.
     """
-    provider = providers.HypothesisProvider
+    provider: Any = hypothesis.internal.conjecture.providers.HypothesisProvider
     plain = provider._maybe_draw_constant
-    provider._maybe_draw_constant = _no_constant  # type: ignore[assignment,method-assign]
+    provider._maybe_draw_constant = _no_constant
     try:
         yield
     finally:
-        provider._maybe_draw_constant = plain  # type: ignore[method-assign]
+        provider._maybe_draw_constant = plain
 
 
 def _no_constant(provider: Any, *_: object, **__: object) -> None:
