@@ -21,5 +21,5 @@ NAMES = (
 )
 """The commands, each a module of this package that has a click command called 'command'."""
 
-WORK = ("slatcheck.search.unit", "slatcheck.judge.code.trees", "hypothesis", "unicorn", "z3")
+WORK = ("slatcheck.search.unit", "slatcheck.judge.code.trees", "unicorn", "z3")
 """Modules that the work of a check begins with; while nobody waits they are imported."""
