@@ -22,11 +22,6 @@ from proofs.terms import Term
 from proofs.together import Together
 
 Z3 = "z3"
-LONG = 150
-"""Assertions of a query that is likely to be hard, where others that are about the same are.
-
-Of Linux 6.12 with an edited function the hard ones had 250 to 480; most of the easy ones 40 to 110.
-"""
 
 
 @dataclass
@@ -133,17 +128,13 @@ class Desk:
         """Return what Z3 says of a query that is not on record, though others alike may be.
 
         It is asked beside the lemma's other queries, then in part, as what refutes a part refutes
-        the whole, and then alone. One that is long and has a part is asked in part first.
+        the whole, and then alone.
         """
-        part = self.record.likely_part(about, text) if about else ""
-        if part and len(assertions) >= LONG and solvers.refuted(part):
-            return UNSAT
         answer = self._together.soon(assertions) if assertions else UNKNOWN
         if answer != UNKNOWN:
             return answer
-        if part and len(assertions) < LONG and solvers.refuted(part):
-            return UNSAT
-        return solvers.ask(Z3, text, bool(about))
+        part = self.record.likely_part(about, text) if about else ""
+        return UNSAT if part and solvers.refuted(part) else solvers.ask(Z3, text, bool(about))
 
     def _hard(
         self, text: str, key: str, goals: bool, hard: HardQuery, assertions: Sequence[Term]

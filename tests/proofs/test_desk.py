@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from proofs import desk as desks
 from proofs import hard_queries, solvers
 from proofs.desk import Desk, Options
 from proofs.engine import FAILED, HOLDS, REFUTED, Proof, prove
@@ -34,7 +33,7 @@ from proofs.solvers import (
     Strategy,
     Z3Query,
 )
-from proofs.terms import Term, less, negate, same, truth, variable
+from proofs.terms import less, negate, same, truth, variable
 from proofs.together import Together
 
 HEAD = "(set-logic QF_BV)\n(declare-const a (_ BitVec 8))\n(assert (bvult a #x02))\n"
@@ -311,29 +310,6 @@ def test_what_is_easy_is_not_asked_in_part(
     desk = Desk(Options(saved=str(tmp_path)), record=likely(text, ENOUGH))
     assert desk.decide(text, GOALS, EASY) == OF_Z3
     assert attempts == [("z3-cases", 2, UNSAT)] * parts
-
-
-@pytest.mark.parametrize(("long", "parts"), [(3, 1), (4, 0)])
-def test_what_is_long_is_asked_in_part_first(
-    long: int, parts: int, monkeypatch: pytest.MonkeyPatch, attempts: Attempts, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(desks, "LONG", long)
-    together: list[int] = []
-    plain = Together.soon
-
-    def soon(asked: Together, assertions: Sequence[Term]) -> str:
-        together.append(len(assertions))
-        return plain(asked, assertions)
-
-    monkeypatch.setattr(Together, "soon", soon)
-    text = smtlib(EASY)
-    desk = Desk(Options(saved=str(tmp_path)), record=likely(text, ENOUGH))
-    assert desk.decide(text, GOALS, EASY) == OF_Z3
-    assert attempts == [("z3-cases", 2, UNSAT)] * parts
-    assert together == [3] * (1 - parts)
-    desk = Desk(Options(saved=str(tmp_path)), record=likely(text, TOO_FEW))
-    assert desk.decide(text, GOALS, EASY) == OF_Z3
-    assert together[-1:] == [3]
 
 
 def test_what_did_not_suffice_costs_time_only(attempts: Attempts, tmp_path: Path) -> None:
