@@ -206,6 +206,8 @@ class _Cluster:
         what is scattered there is nothing left then. Raises ClusterError.
         """
         with _reached():
+            # Handing work out does not ask whether anybody is there.
+            self._client.wait_for_workers(1, timeout=CONNECTING)
             return self._client.submit(_itself, value, pure=True)
 
     def heard(self) -> Iterator[Any]:
